@@ -1,0 +1,22 @@
+//! The virtual user directory: it decides and does not act.
+//!
+//! Law: no I/O, no async, no clock, no randomness, no wire formats. A provider's answer (an
+//! [`observation`]) is merged into the [`mirror`]; [`derive`](mod@derive) says what the rules make of it; [`plan`] turns
+//! the directory as served into the directory as wanted, under the guard; a [`change`] is one step of
+//! that, and a [`snapshot`] is what everybody reads.
+#![warn(missing_docs)]
+
+pub mod change;
+pub mod decisions;
+pub mod derive;
+pub mod group;
+pub mod id;
+pub mod mirror;
+pub mod name;
+pub mod observation;
+pub mod plan;
+pub mod recent;
+pub mod report;
+pub mod rules;
+pub mod snapshot;
+pub mod user;

@@ -1,0 +1,372 @@
+//! Merging observations, answers and re-read memberships into the [`Mirror`].
+//!
+//! Invariants: the order of records inside an observation does not matter (new ids are numbered in their
+//! own order); merging what is known already changes nothing; what a listing alone lacks becomes
+//! unconfirmed, never absent. People come before groups, and groups before members.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Evidence, Mirror, MirrorChange, State,
+    record::{Record, mark},
+};
+use crate::{
+    decisions::Node,
+    id::{GroupNo, Millis, ProviderId, UserNo},
+    observation::{
+        GroupMembers, GroupRecord, Listing, MemberSet, MembersListing, Observation, PersonRecord,
+        Removed,
+    },
+    report::ReadCounts,
+};
+
+/// A group that seems to lose half of its members, and at least this many, is read again.
+const REREAD_LOST_MIN: usize = 10;
+
+/// What planning has to look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dirty {
+    /// Everything: the rules changed, or nothing is known of what was looked at before.
+    pub all: bool,
+    /// People and groups whose own record or state changed.
+    pub nodes: BTreeSet<Node>,
+    /// People and groups that came into a group or left one.
+    pub members: BTreeSet<Node>,
+}
+
+impl Dirty {
+    /// Everything.
+    pub fn everything() -> Self {
+        Self {
+            all: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is nothing to look at.
+    pub fn is_empty(&self) -> bool {
+        !self.all && self.nodes.is_empty() && self.members.is_empty()
+    }
+
+    /// Adds what another one holds.
+    pub fn extend(&mut self, other: Self) {
+        self.all |= other.all;
+        self.nodes.extend(other.nodes);
+        self.members.extend(other.members);
+    }
+}
+
+/// What merging came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Rows to be written.
+    pub change: MirrorChange,
+    /// What planning has to look at.
+    pub dirty: Dirty,
+    /// How many records came.
+    pub read: ReadCounts,
+    /// Groups whose members should be read again before they are believed: those that seem to lose half,
+    /// and those that came back.
+    pub reread: BTreeSet<GroupNo>,
+    /// People who came back: what happened to their memberships meanwhile must be asked for.
+    pub returned: BTreeSet<UserNo>,
+}
+
+impl Mirror {
+    /// Merges an observation that completed at `at`.
+    pub fn merge(&mut self, observation: &Observation, at: Millis) -> Merged {
+        let mut merged = Merged::default();
+        merged.read.users = self.merge_listing(&observation.people, at, &mut merged);
+        merged.read.groups = self.merge_listing(&observation.groups, at, &mut merged);
+        self.merge_members(&observation.members, at, &mut merged);
+        merged
+    }
+
+    /// Merges the members of groups that were read again; see [`Merged::reread`].
+    pub fn merge_members(&mut self, members: &[GroupMembers], at: Millis, merged: &mut Merged) {
+        self.mention_all(members, merged);
+        let mut edges = Vec::new();
+        for group in members {
+            // A group that is gone by now has no members to speak of.
+            let Some(no) = self.group_no(&group.group) else {
+                continue;
+            };
+            match &group.listing {
+                MembersListing::Complete(set) => {
+                    merged.read.memberships += (set.users.len() + set.groups.len()) as u64;
+                    self.merge_complete_members(no, &self.numbers(set), at, (merged, &mut edges));
+                }
+                MembersListing::Delta { added, removed } => {
+                    let (added, removed) = (self.numbers(added), self.numbers(removed));
+                    merged.read.memberships += (added.len() + removed.len()) as u64;
+                    for member in removed {
+                        // Whoever left keeps their memberships parked: they may come back.
+                        if !self.is_absent(member) && self.remove_edge(no, member) {
+                            edges.push((no, member));
+                        }
+                    }
+                    for member in added {
+                        let confirmed = self.unconfirmed_edges.remove(&(no, member)).is_some();
+                        if self.add_edge(no, member) || confirmed {
+                            edges.push((no, member));
+                        }
+                    }
+                }
+            }
+        }
+        merged
+            .dirty
+            .members
+            .extend(edges.iter().map(|(_, member)| *member));
+        merged.change.edges.append(&mut edges.into_iter().collect());
+    }
+
+    /// Sets the memberships of a person who came back to what the provider says now.
+    pub fn set_memberships(&mut self, user: UserNo, groups: &[ProviderId], merged: &mut Merged) {
+        let member = Node::User(user);
+        let now: BTreeSet<u32> = groups
+            .iter()
+            .filter_map(|id| self.group_no(id))
+            .map(|no| no.0)
+            .collect();
+        let before: BTreeSet<u32> = self.parents_of(member).iter().copied().collect();
+        for group in before.difference(&now).map(|no| GroupNo(*no)) {
+            self.remove_edge(group, member);
+            merged.change.edges.insert((group, member));
+        }
+        for group in now.difference(&before).map(|no| GroupNo(*no)) {
+            self.add_edge(group, member);
+            merged.change.edges.insert((group, member));
+        }
+        if before != now {
+            merged.dirty.members.insert(member);
+        }
+    }
+
+    fn merge_listing<R: Record>(
+        &mut self,
+        listing: &Listing<R>,
+        at: Millis,
+        merged: &mut Merged,
+    ) -> u64 {
+        match listing {
+            Listing::NotRead => 0,
+            Listing::Complete(records) => {
+                self.put_all(records, merged);
+                let listed: BTreeSet<u32> =
+                    records.iter().filter_map(|r| R::no(self, r.id())).collect();
+                let missing: Vec<Node> = R::present(self)
+                    .filter(|no| !listed.contains(no))
+                    .map(R::node)
+                    .collect();
+                for node in missing {
+                    self.set_state(node, State::Unconfirmed { since: at }, merged);
+                }
+                records.len() as u64
+            }
+            Listing::Delta { put, removed } => {
+                self.put_all(put, merged);
+                for Removed { id, restorable } in removed {
+                    self.remove::<R>(id, *restorable, at, merged);
+                }
+                (put.len() + removed.len()) as u64
+            }
+        }
+    }
+
+    /// The provider's own word that an object is gone; of an object never seen it means nothing.
+    fn remove<R: Record>(
+        &mut self,
+        id: &ProviderId,
+        restorable: bool,
+        at: Millis,
+        merged: &mut Merged,
+    ) {
+        let Some(no) = R::no(self, id) else { return };
+        let node = R::node(no);
+        let evidence = if restorable {
+            Evidence::Deleted
+        } else {
+            Evidence::Purged
+        };
+        let since = match self.state(node) {
+            None | Some(State::Mentioned) => return,
+            Some(State::Absent { since, .. }) => since,
+            Some(State::Present | State::Unconfirmed { .. }) => at,
+        };
+        self.set_state(node, State::Absent { since, evidence }, merged);
+    }
+
+    fn put_all<R: Record>(&mut self, records: &[R], merged: &mut Merged) {
+        let mut new: Vec<&R> = Vec::new();
+        for record in records {
+            match R::no(self, record.id()) {
+                Some(no) => self.put_known(no, record, merged),
+                None => new.push(record),
+            }
+        }
+        new.sort_by(|a, b| a.id().cmp(b.id()));
+        for record in new {
+            // A listing may repeat a record: the last one counts.
+            match R::no(self, record.id()) {
+                Some(no) => self.put_known(no, record, merged),
+                None => R::insert(self, record.clone(), State::Present, merged),
+            }
+        }
+    }
+
+    fn put_known<R: Record>(&mut self, no: u32, record: &R, merged: &mut Merged) {
+        let node = R::node(no);
+        let Some(slot) = R::slot(self, no) else {
+            return;
+        };
+        let record = record.completed_by(slot);
+        if *slot != record {
+            *slot = record;
+            mark::<R>(no, merged);
+        }
+        if matches!(self.state(node), Some(State::Absent { .. })) {
+            match node {
+                Node::User(no) => merged.returned.insert(no),
+                Node::Group(no) => merged.reread.insert(no),
+            };
+        }
+        self.set_state(node, State::Present, merged);
+    }
+
+    fn merge_complete_members(
+        &mut self,
+        no: GroupNo,
+        listed: &BTreeSet<Node>,
+        at: Millis,
+        (merged, edges): (&mut Merged, &mut Vec<(GroupNo, Node)>),
+    ) {
+        let users = self
+            .users_of(no)
+            .iter()
+            .map(|user| Node::User(UserNo(*user)));
+        let children = self
+            .children_of(no)
+            .iter()
+            .map(|child| Node::Group(GroupNo(*child)));
+        let before: BTreeSet<Node> = users.chain(children).collect();
+        let alive = before
+            .iter()
+            .filter(|member| !self.is_absent(**member))
+            .count();
+        let lost: Vec<Node> = before
+            .difference(listed)
+            .copied()
+            .filter(|member| !self.is_absent(*member))
+            .collect();
+        if lost.len() >= REREAD_LOST_MIN && lost.len() * 2 >= alive {
+            merged.reread.insert(no);
+        }
+        for member in lost {
+            if let std::collections::btree_map::Entry::Vacant(slot) =
+                self.unconfirmed_edges.entry((no, member))
+            {
+                slot.insert(at);
+                edges.push((no, member));
+            }
+        }
+        for member in before.intersection(listed) {
+            if !self.unconfirmed_edges.is_empty()
+                && self.unconfirmed_edges.remove(&(no, *member)).is_some()
+            {
+                edges.push((no, *member));
+            }
+        }
+        for member in listed.difference(&before) {
+            if self.add_edge(no, *member) {
+                edges.push((no, *member));
+            }
+        }
+    }
+
+    /// Gives a number to every member that no record has named yet: edges may come before their nodes.
+    fn mention_all(&mut self, members: &[GroupMembers], merged: &mut Merged) {
+        let mut users = BTreeSet::new();
+        let mut groups = BTreeSet::new();
+        let added = members.iter().map(|group| match &group.listing {
+            MembersListing::Complete(set) => set,
+            MembersListing::Delta { added, .. } => added,
+        });
+        for set in added {
+            users.extend(
+                set.users
+                    .iter()
+                    .filter(|id| !self.people_by_id.contains_key(*id)),
+            );
+            groups.extend(
+                set.groups
+                    .iter()
+                    .filter(|id| !self.groups_by_id.contains_key(*id)),
+            );
+        }
+        for id in users {
+            PersonRecord::insert(
+                self,
+                PersonRecord::mentioned(id.clone()),
+                State::Mentioned,
+                merged,
+            );
+        }
+        for id in groups {
+            GroupRecord::insert(
+                self,
+                GroupRecord::mentioned(id.clone()),
+                State::Mentioned,
+                merged,
+            );
+        }
+    }
+
+    fn numbers(&self, set: &MemberSet) -> BTreeSet<Node> {
+        let users = set
+            .users
+            .iter()
+            .filter_map(|id| self.person_no(id))
+            .map(Node::User);
+        let groups = set
+            .groups
+            .iter()
+            .filter_map(|id| self.group_no(id))
+            .map(Node::Group);
+        users.chain(groups).collect()
+    }
+
+    pub(super) fn is_absent(&self, node: Node) -> bool {
+        matches!(self.state(node), Some(State::Absent { .. }))
+    }
+
+    /// How a person or group stands.
+    pub fn state(&self, node: Node) -> Option<State> {
+        match node {
+            Node::User(no) => self.person(no).map(|row| row.state),
+            Node::Group(no) => self.group(no).map(|row| row.state),
+        }
+    }
+
+    pub(super) fn set_state(&mut self, node: Node, new: State, merged: &mut Merged) {
+        let Some(old) = self.state(node) else { return };
+        if old == new {
+            return;
+        }
+        self.index_state(node, Some(old), Some(new));
+        match node {
+            Node::User(no) => {
+                if let Some(entry) = self.people[no.0 as usize].as_deref_mut() {
+                    entry.row.state = new;
+                }
+                mark::<PersonRecord>(no.0, merged);
+            }
+            Node::Group(no) => {
+                if let Some(entry) = self.groups[no.0 as usize].as_deref_mut() {
+                    entry.row.state = new;
+                }
+                mark::<GroupRecord>(no.0, merged);
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What records of people and groups have in common when they are merged.
+//!
+//! Invariant: every row that is touched is marked, as dirty and as to be written.
+
+use super::{GroupEntry, GroupRow, Merged, Mirror, PersonEntry, PersonRow, State};
+use crate::{
+    decisions::Node,
+    id::{GroupNo, ProviderId, UserNo},
+    observation::{Attributes, GroupKind, GroupRecord, PersonKind, PersonRecord},
+};
+
+pub(super) fn mark<R: Record>(no: u32, merged: &mut Merged) {
+    merged.dirty.nodes.insert(R::node(no));
+    match R::node(no) {
+        Node::User(no) => merged.change.people.insert(no),
+        Node::Group(no) => merged.change.groups.insert(no),
+    };
+}
+
+/// What people and groups have in common here.
+pub(super) trait Record: Clone + PartialEq {
+    fn id(&self) -> &ProviderId;
+    /// The record that stands for an id of which nothing else is known.
+    fn mentioned(id: ProviderId) -> Self;
+    /// This record, with what the provider would not show now taken from the one before.
+    fn completed_by(&self, before: &Self) -> Self;
+    fn node(no: u32) -> Node;
+    fn no(mirror: &Mirror, id: &ProviderId) -> Option<u32>;
+    fn slot(mirror: &mut Mirror, no: u32) -> Option<&mut Self>;
+    fn present(mirror: &Mirror) -> impl Iterator<Item = u32>;
+    fn insert(mirror: &mut Mirror, record: Self, state: State, merged: &mut Merged);
+}
+
+impl Record for PersonRecord {
+    fn id(&self) -> &ProviderId {
+        &self.id
+    }
+
+    fn mentioned(id: ProviderId) -> Self {
+        Self {
+            id,
+            kind: PersonKind::Unknown,
+            enabled: None,
+            attributes: Attributes::default(),
+        }
+    }
+
+    fn completed_by(&self, before: &Self) -> Self {
+        Self {
+            enabled: self.enabled.or(before.enabled),
+            ..self.clone()
+        }
+    }
+
+    fn node(no: u32) -> Node {
+        Node::User(UserNo(no))
+    }
+
+    fn no(mirror: &Mirror, id: &ProviderId) -> Option<u32> {
+        mirror.person_no(id).map(|no| no.0)
+    }
+
+    fn slot(mirror: &mut Mirror, no: u32) -> Option<&mut Self> {
+        mirror
+            .people
+            .get_mut(no as usize)?
+            .as_mut()
+            .map(|entry| &mut entry.row.record)
+    }
+
+    fn present(mirror: &Mirror) -> impl Iterator<Item = u32> {
+        mirror
+            .people()
+            .filter(|row| row.state == State::Present)
+            .map(|row| row.no.0)
+    }
+
+    fn insert(mirror: &mut Mirror, record: Self, state: State, merged: &mut Merged) {
+        let no = mirror.next_numbers().user;
+        mirror.people_by_id.insert(record.id.clone(), UserNo(no));
+        let row = PersonRow {
+            no: UserNo(no),
+            state,
+            record,
+        };
+        mirror.people.push(Some(Box::new(PersonEntry {
+            row,
+            parents: Vec::new(),
+        })));
+        mark::<Self>(no, merged);
+    }
+}
+
+impl Record for GroupRecord {
+    fn id(&self) -> &ProviderId {
+        &self.id
+    }
+
+    fn mentioned(id: ProviderId) -> Self {
+        Self {
+            id,
+            kind: GroupKind::Other,
+            hidden_members: false,
+            attributes: Attributes::default(),
+        }
+    }
+
+    fn completed_by(&self, _before: &Self) -> Self {
+        self.clone()
+    }
+
+    fn node(no: u32) -> Node {
+        Node::Group(GroupNo(no))
+    }
+
+    fn no(mirror: &Mirror, id: &ProviderId) -> Option<u32> {
+        mirror.group_no(id).map(|no| no.0)
+    }
+
+    fn slot(mirror: &mut Mirror, no: u32) -> Option<&mut Self> {
+        mirror
+            .groups
+            .get_mut(no as usize)?
+            .as_mut()
+            .map(|entry| &mut entry.row.record)
+    }
+
+    fn present(mirror: &Mirror) -> impl Iterator<Item = u32> {
+        mirror
+            .groups()
+            .filter(|row| row.state == State::Present)
+            .map(|row| row.no.0)
+    }
+
+    fn insert(mirror: &mut Mirror, record: Self, state: State, merged: &mut Merged) {
+        let no = mirror.next_numbers().group;
+        mirror.groups_by_id.insert(record.id.clone(), GroupNo(no));
+        let row = GroupRow {
+            no: GroupNo(no),
+            state,
+            record,
+        };
+        let entry = GroupEntry {
+            row,
+            parents: Vec::new(),
+            users: Vec::new(),
+            children: Vec::new(),
+        };
+        mirror.groups.push(Some(Box::new(entry)));
+        mark::<Self>(no, merged);
+    }
+}

@@ -1,0 +1,162 @@
+//! What only a listing shows to be gone: questions to the provider, its answers, and forgetting at last.
+//!
+//! Invariant: an answer that is not a clear one changes nothing.
+
+use super::{Evidence, Merged, Mirror, State};
+use crate::{
+    decisions::Node,
+    id::{GroupNo, Millis, UserNo},
+    observation::{Member, Question, Verdict},
+};
+
+/// What the answers to questions came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Losses that the provider confirmed.
+    pub gone: usize,
+    /// Objects and memberships that exist: the listing was wrong.
+    pub exist: usize,
+    /// Questions without an answer.
+    pub unknown: usize,
+}
+
+/// Something unconfirmed, as it is asked for and settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asked {
+    /// A person or group.
+    Node(Node),
+    /// A membership.
+    Edge(GroupNo, Node),
+}
+
+impl Mirror {
+    /// Questions about what is unconfirmed: people, then groups, then memberships, `max` at the most.
+    pub fn questions(&self, max: usize) -> Vec<(Asked, Question)> {
+        let nodes = self.unconfirmed.iter().map(|node| {
+            let question = match node {
+                Node::User(no) => self
+                    .person(*no)
+                    .map(|row| Question::Person(row.record.id.clone())),
+                Node::Group(no) => self
+                    .group(*no)
+                    .map(|row| Question::Group(row.record.id.clone())),
+            };
+            (Asked::Node(*node), question)
+        });
+        let edges = self.unconfirmed_edges.keys().map(|(group, member)| {
+            let question = self
+                .group(*group)
+                .zip(self.member(*member))
+                .map(|(row, member)| Question::Membership {
+                    group: row.record.id.clone(),
+                    member,
+                });
+            (Asked::Edge(*group, *member), question)
+        });
+        let all = nodes.chain(edges);
+        all.filter_map(|(asked, question)| Some((asked, question?)))
+            .take(max)
+            .collect()
+    }
+
+    /// Takes the provider's answers to [`Self::questions`].
+    pub fn settle(
+        &mut self,
+        answers: &[(Asked, Verdict)],
+        at: Millis,
+        merged: &mut Merged,
+    ) -> Settled {
+        let mut settled = Settled::default();
+        for (asked, verdict) in answers {
+            match verdict {
+                Verdict::Unknown => {
+                    settled.unknown += 1;
+                    continue;
+                }
+                Verdict::Gone => settled.gone += 1,
+                Verdict::Exists => settled.exist += 1,
+            }
+            match (asked, verdict) {
+                (Asked::Node(node), Verdict::Gone) => {
+                    self.set_state(
+                        *node,
+                        State::Absent {
+                            since: at,
+                            evidence: Evidence::Confirmed,
+                        },
+                        merged,
+                    );
+                }
+                (Asked::Node(node), _) => self.set_state(*node, State::Present, merged),
+                (Asked::Edge(group, member), Verdict::Gone) => {
+                    self.remove_edge(*group, *member);
+                    merged.change.edges.insert((*group, *member));
+                    merged.dirty.members.insert(*member);
+                }
+                (Asked::Edge(group, member), _) => {
+                    self.unconfirmed_edges.remove(&(*group, *member));
+                    merged.change.edges.insert((*group, *member));
+                    merged.dirty.members.insert(*member);
+                }
+            }
+        }
+        settled
+    }
+
+    /// Forgets records that are absent since `until` or earlier, with their memberships.
+    pub fn purge(&mut self, until: Millis, merged: &mut Merged) {
+        let old: Vec<Node> = self.absent_until(until).collect();
+        for node in old {
+            for group in self.parents_of(node).to_vec() {
+                self.drop_edge(GroupNo(group), node, merged);
+            }
+            if let Node::Group(no) = node {
+                for user in self.users_of(no).to_vec() {
+                    self.drop_edge(no, Node::User(UserNo(user)), merged);
+                }
+                for child in self.children_of(no).to_vec() {
+                    self.drop_edge(no, Node::Group(GroupNo(child)), merged);
+                }
+            }
+            self.forget(node, merged);
+        }
+    }
+
+    fn drop_edge(&mut self, group: GroupNo, member: Node, merged: &mut Merged) {
+        self.remove_edge(group, member);
+        merged.change.edges.insert((group, member));
+    }
+
+    fn forget(&mut self, node: Node, merged: &mut Merged) {
+        match node {
+            Node::User(no) => {
+                let Some(entry) = self.people[no.0 as usize].take() else {
+                    return;
+                };
+                self.people_by_id.remove(&entry.row.record.id);
+                self.index_state(node, Some(entry.row.state), None);
+                merged.change.people.insert(no);
+            }
+            Node::Group(no) => {
+                let Some(entry) = self.groups[no.0 as usize].take() else {
+                    return;
+                };
+                self.groups_by_id.remove(&entry.row.record.id);
+                self.index_state(node, Some(entry.row.state), None);
+                merged.change.groups.insert(no);
+            }
+        }
+        merged.dirty.nodes.insert(node);
+    }
+
+    fn member(&self, node: Node) -> Option<Member> {
+        match node {
+            Node::User(no) => self
+                .person(no)
+                .map(|row| Member::User(row.record.id.clone())),
+            Node::Group(no) => self
+                .group(no)
+                .map(|row| Member::Group(row.record.id.clone())),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What a connector says: records by the provider's ids, per collection complete, changed or not read.
+//!
+//! Invariant: only a [`Listing::Complete`] (or [`MembersListing::Complete`]) can show that something is
+//! absent. No rule is applied here and no name is made; that is [`crate::derive`].
+
+mod attributes;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::attributes::{
+    ATTRIBUTES_VERSION, Attribute, Attributes, AttributesError, VALUE_BYTES_MAX,
+};
+use crate::id::ProviderId;
+
+/// One person as the provider describes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonRecord {
+    /// The provider's immutable id.
+    pub id: ProviderId,
+    /// Member, guest, or not said.
+    pub kind: PersonKind,
+    /// Whether the account may sign in; `None` when the provider did not let us see it, which must
+    /// disable nobody (`protocols/providers.md` A2.1).
+    pub enabled: Option<bool>,
+    /// Everything else, of the fixed wide set.
+    pub attributes: Attributes,
+}
+
+/// What kind of account a person has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonKind {
+    /// Belongs to the organisation.
+    Member,
+    /// Invited from elsewhere.
+    Guest,
+    /// The provider does not say.
+    Unknown,
+}
+
+/// One group as the provider describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRecord {
+    /// The provider's immutable id.
+    pub id: ProviderId,
+    /// The provider's kind of group.
+    pub kind: GroupKind,
+    /// Whether the provider hides the members from ordinary readers.
+    pub hidden_members: bool,
+    /// Name (`DisplayName`), `Description`, `Mail`, and so on.
+    pub attributes: Attributes,
+}
+
+/// What kind of group it is at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    /// Microsoft 365 (`Unified`).
+    Microsoft365,
+    /// A security group.
+    Security,
+    /// A security group with a mail address.
+    MailSecurity,
+    /// A distribution list.
+    Distribution,
+    /// Any other.
+    Other,
+}
+
+/// One answer of a connector.
+#[derive(Clone, Debug, Default)]
+pub struct Observation {
+    /// The people.
+    pub people: Listing<PersonRecord>,
+    /// The groups.
+    pub groups: Listing<GroupRecord>,
+    /// Members, for each group that was read; a group may appear once only.
+    pub members: Vec<GroupMembers>,
+    /// Where the next pull goes on; `None` leaves the stored cursor as it is.
+    pub cursor: Option<Cursor>,
+    /// What happened on the way, in plain words for the run report.
+    pub notes: Vec<String>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// What is known of one collection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Listing<R> {
+    /// The collection was not read.
+    #[default]
+    NotRead,
+    /// Everything there is; whoever is missing was not listed.
+    Complete(Vec<R>),
+    /// What changed since the cursor.
+    Delta {
+        /// New and changed records, each whole; an id occurs once at the most.
+        put: Vec<R>,
+        /// Ids that the provider says are gone.
+        removed: Vec<Removed>,
+    },
+}
+
+/// The provider's word that an object is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// The object's id.
+    pub id: ProviderId,
+    /// Whether it can come back under the same id.
+    pub restorable: bool,
+}
+
+/// The members of one group, or their changes; direct members only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMembers {
+    /// The group.
+    pub group: ProviderId,
+    /// Its members.
+    pub listing: MembersListing,
+}
+
+/// What is known of one group's direct members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MembersListing {
+    /// All of them.
+    Complete(MemberSet),
+    /// What was added and removed since the cursor; disjoint.
+    Delta {
+        /// Members that were added.
+        added: MemberSet,
+        /// Members that were taken out.
+        removed: MemberSet,
+    },
+}
+
+/// Members by kind; order and repetition mean nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberSet {
+    /// People.
+    pub users: Vec<ProviderId>,
+    /// Nested groups.
+    pub groups: Vec<ProviderId>,
+}
+
+/// One member.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Member {
+    /// A person.
+    User(ProviderId),
+    /// A nested group.
+    Group(ProviderId),
+}
+
+/// A connector's own position, opaque to everything else (Entra: two delta links).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor(pub String);
+
+/// What reading cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Requests sent, retries included.
+    pub requests: u64,
+    /// Requests that were repeated.
+    pub retries: u64,
+    /// Answers that asked us to slow down.
+    pub throttled: u64,
+    /// Body bytes received, after decompression.
+    pub bytes: u64,
+}
+
+impl Usage {
+    /// The sum of both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            retries: self.retries + other.retries,
+            throttled: self.throttled + other.throttled,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
+/// Something that a complete listing lacked, to be asked for by its id (DESIGN.md invariant 7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Does this person still exist, within what was listed?
+    Person(ProviderId),
+    /// Does this group still exist?
+    Group(ProviderId),
+    /// Is this still a direct member of the group?
+    Membership {
+        /// The group.
+        group: ProviderId,
+        /// The member.
+        member: Member,
+    },
+}
+
+/// The provider's answer to a [`Question`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is gone: the loss is real.
+    Gone,
+    /// It is there: the listing was wrong.
+    Exists,
+    /// The provider did not say (403, throttled out, …): nothing is confirmed.
+    Unknown,
+}

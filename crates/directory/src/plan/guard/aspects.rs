@@ -1,0 +1,113 @@
+//! What a person goes through, kind by kind, and how to take it back.
+//!
+//! Invariant: taking a kind back leaves everything else that the plan does to the person as it is.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    name::Name,
+    plan::{Draft, people},
+    report::GuardKind,
+    user::{User, UserFields},
+};
+
+/// What a person would go through under a kind, in words; `None` when nothing.
+pub(super) fn aspect(kind: GuardKind, draft: &Draft<User>) -> Option<String> {
+    let before = draft.before.as_deref()?;
+    let Some(after) = draft.after.as_deref() else {
+        return (kind == GuardKind::PeopleLeaving).then(|| "would be removed".to_owned());
+    };
+    match kind {
+        GuardKind::PeopleLeaving => {
+            (before.active() && !after.active()).then(|| "would be deactivated".to_owned())
+        }
+        GuardKind::Renames => {
+            people::renamed(before, after).then(|| format!("would be renamed to {}", after.name()))
+        }
+        GuardKind::Reactivations => {
+            (!before.active() && after.active()).then(|| "would be reactivated".to_owned())
+        }
+        GuardKind::Blanked => people::blanked(before, after)
+            .then(|| "would lose mail address or display name".to_owned()),
+        _ => None,
+    }
+}
+
+/// Takes a person back to what is served in one respect.
+pub(super) fn revert(kind: GuardKind, draft: &mut Draft<User>) {
+    let Some(before) = draft.before.clone() else {
+        return;
+    };
+    let Some(after) = draft.after.clone() else {
+        draft.after = Some(before);
+        return;
+    };
+    let same_name = kind == GuardKind::Renames;
+    let name = if same_name {
+        before.name()
+    } else {
+        after.name()
+    };
+    let Ok(name) = Name::parse(name) else { return };
+    let kept = |before: &'_ str, after: &'_ str| -> String {
+        if kind == GuardKind::Blanked && after.is_empty() {
+            before
+        } else {
+            after
+        }
+        .to_owned()
+    };
+    let active = match kind {
+        GuardKind::PeopleLeaving | GuardKind::Reactivations => before.active(),
+        _ => after.active(),
+    };
+    let reverted = User::new(&UserFields {
+        id: after.id(),
+        name: &name,
+        first_name: after.first_name(),
+        last_name: after.last_name(),
+        display_name: &kept(before.display_name(), after.display_name()),
+        email: &kept(before.email(), after.email()),
+        active,
+        created: after.created(),
+        updated: after.updated(),
+    });
+    draft.after = Some(if reverted.same_as(&before) {
+        before
+    } else {
+        Arc::new(reverted)
+    });
+}
+
+/// Folded names that somebody would newly get.
+pub(super) fn names_taken(drafts: &[Draft<User>]) -> BTreeSet<String> {
+    let new = drafts.iter().filter_map(|draft| {
+        let after = draft.after.as_deref()?.folded_name();
+        let before = draft.before.as_deref().map(User::folded_name);
+        (before != Some(after)).then(|| after.to_owned())
+    });
+    new.collect()
+}
+
+/// Whether a person has to leave their name because an approved plan gives it to somebody else.
+pub(super) fn gives_up_name(draft: &Draft<User>, taken: &BTreeSet<String>) -> bool {
+    draft
+        .before
+        .as_deref()
+        .is_some_and(|before| taken.contains(before.folded_name()))
+}
+
+pub(super) fn words(kind: GuardKind) -> &'static str {
+    match kind {
+        GuardKind::PeopleLeaving => "people would be removed or deactivated",
+        GuardKind::GroupsRemoved => "groups would be removed",
+        GuardKind::MembershipsLost => "memberships would be taken away",
+        GuardKind::GroupsEmptied => "large groups would be emptied",
+        GuardKind::TakeOver => "names would pass from one id to another",
+        GuardKind::Renames => "people would be renamed",
+        GuardKind::Reactivations => "people would be reactivated",
+        GuardKind::Blanked => "people would lose their mail address or display name",
+        GuardKind::EmptyRead => "empty reads",
+        GuardKind::Unconfirmed => "objects are not confirmed to be gone",
+    }
+}

@@ -1,0 +1,5 @@
+//! The laws of the virtual user directory, over random tenants and random edits.
+
+mod cases;
+mod laws;
+mod tenant;
