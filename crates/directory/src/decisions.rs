@@ -88,8 +88,7 @@ impl Decisions {
             self.past_group_names.remove(folded);
         }
         self.past_user_names.extend(user_names_past.iter().cloned());
-        self.past_group_names
-            .extend(group_names_past.iter().cloned());
+        self.past_group_names.extend(group_names_past.iter().cloned());
         for (no, name) in accepted {
             match name {
                 Some(name) => self.accepted.insert(*no, name.clone()),

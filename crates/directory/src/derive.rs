@@ -117,10 +117,7 @@ impl Basis<'_> {
             return PersonVerdict::Out(Out::Guest);
         }
         let active = present && row.record.enabled.unwrap_or(true);
-        PersonVerdict::Wanted {
-            claim: self.user_name(row),
-            active,
-        }
+        PersonVerdict::Wanted { claim: self.user_name(row), active }
     }
 
     /// What the rules make of a group.
@@ -147,38 +144,24 @@ impl Basis<'_> {
         let Some(value) = row.record.attributes.get(attribute) else {
             return Err(Unusable::Empty { attribute });
         };
-        Name::parse(value)
-            .map(Name::lower_case)
-            .map_err(|problem| invalid(value, problem))
+        Name::parse(value).map(Name::lower_case).map_err(|problem| invalid(value, problem))
     }
 
     /// Products hang permissions on group names, so a served name stays until the new one is accepted.
     fn accepted_name(&self, no: GroupNo, claim: Result<Name, Unusable>) -> GroupVerdict {
         let Some(served) = self.served.group(no) else {
-            return GroupVerdict::Wanted {
-                claim,
-                waiting_name: None,
-            };
+            return GroupVerdict::Wanted { claim, waiting_name: None };
         };
         let Ok(name) = claim else {
-            return GroupVerdict::Wanted {
-                claim,
-                waiting_name: None,
-            };
+            return GroupVerdict::Wanted { claim, waiting_name: None };
         };
         let same = name == *served.name();
         let follows = self.rules.group_renames == GroupRenames::Follow;
         if !same && (follows || self.decisions.accepted.get(&no) == Some(&name)) {
-            return GroupVerdict::Wanted {
-                claim: Ok(name),
-                waiting_name: None,
-            };
+            return GroupVerdict::Wanted { claim: Ok(name), waiting_name: None };
         }
         let waiting_name = (!same).then_some(name);
-        GroupVerdict::Wanted {
-            claim: Ok(served.name().clone()),
-            waiting_name,
-        }
+        GroupVerdict::Wanted { claim: Ok(served.name().clone()), waiting_name }
     }
 
     /// The folded user name or group name that an object claims now; `None` when it claims none.
@@ -197,8 +180,5 @@ impl Basis<'_> {
 }
 
 fn invalid(value: &str, problem: NameError) -> Unusable {
-    Unusable::Invalid {
-        value: value.chars().take(80).collect(),
-        problem: problem.to_string(),
-    }
+    Unusable::Invalid { value: value.chars().take(80).collect(), problem: problem.to_string() }
 }

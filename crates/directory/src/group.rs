@@ -32,13 +32,7 @@ impl Group {
         updated: Millis,
     ) -> Self {
         let description = &description[..description.floor_char_boundary(DESCRIPTION_BYTES_MAX)];
-        Self {
-            id,
-            created,
-            updated,
-            name,
-            description: description.into(),
-        }
+        Self { id, created, updated, name, description: description.into() }
     }
 
     /// The provider's id.

@@ -114,9 +114,7 @@ impl ProviderId {
         match &self.0 {
             Repr::Guid(bytes) => {
                 let mut buffer = Uuid::encode_buffer();
-                f(Uuid::from_bytes(*bytes)
-                    .as_hyphenated()
-                    .encode_lower(&mut buffer))
+                f(Uuid::from_bytes(*bytes).as_hyphenated().encode_lower(&mut buffer))
             }
             Repr::Text(text) => f(text),
         }
@@ -164,10 +162,7 @@ mod tests {
     #[test]
     fn other_ids_keep_their_spelling_and_bad_ones_are_refused() {
         assert_eq!(ProviderId::parse("00uAbC").unwrap().to_string(), "00uAbC");
-        assert_ne!(
-            ProviderId::parse("00uAbC").unwrap(),
-            ProviderId::parse("00uabc").unwrap()
-        );
+        assert_ne!(ProviderId::parse("00uAbC").unwrap(), ProviderId::parse("00uabc").unwrap());
         assert_eq!(ProviderId::parse(""), Err(InvalidProviderId));
         assert_eq!(ProviderId::parse("a\nb"), Err(InvalidProviderId));
         assert_eq!(ProviderId::parse(&"x".repeat(201)), Err(InvalidProviderId));

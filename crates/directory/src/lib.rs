@@ -9,6 +9,7 @@
 pub mod change;
 pub mod decisions;
 pub mod derive;
+pub mod explain;
 pub mod group;
 pub mod id;
 pub mod mirror;

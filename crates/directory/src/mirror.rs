@@ -166,10 +166,7 @@ impl Mirror {
             this.people_by_id.insert(row.record.id.clone(), row.no);
             let at = row.no.0 as usize;
             this.people.resize(this.people.len().max(at + 1), None);
-            this.people[at] = Some(Box::new(PersonEntry {
-                row,
-                parents: Vec::new(),
-            }));
+            this.people[at] = Some(Box::new(PersonEntry { row, parents: Vec::new() }));
         }
         for row in groups {
             this.index_state(Node::Group(row.no), None, Some(row.state));
@@ -189,8 +186,7 @@ impl Mirror {
             if this.node_exists(Node::Group(edge.group)) && this.node_exists(edge.member) {
                 this.add_edge(edge.group, edge.member);
                 if let Some(since) = edge.unconfirmed_since {
-                    this.unconfirmed_edges
-                        .insert((edge.group, edge.member), since);
+                    this.unconfirmed_edges.insert((edge.group, edge.member), since);
                 }
             }
         }
@@ -200,26 +196,17 @@ impl Mirror {
     /// The numbers that the next new objects get.
     pub fn next_numbers(&self) -> NextNumbers {
         let count = |n: usize| u32::try_from(n).expect("numbers are 32 bits wide");
-        NextNumbers {
-            user: count(self.people.len()),
-            group: count(self.groups.len()),
-        }
+        NextNumbers { user: count(self.people.len()), group: count(self.groups.len()) }
     }
 
     /// A person by number.
     pub fn person(&self, no: UserNo) -> Option<&PersonRow> {
-        self.people
-            .get(no.0 as usize)?
-            .as_ref()
-            .map(|entry| &entry.row)
+        self.people.get(no.0 as usize)?.as_ref().map(|entry| &entry.row)
     }
 
     /// A group by number.
     pub fn group(&self, no: GroupNo) -> Option<&GroupRow> {
-        self.groups
-            .get(no.0 as usize)?
-            .as_ref()
-            .map(|entry| &entry.row)
+        self.groups.get(no.0 as usize)?.as_ref().map(|entry| &entry.row)
     }
 
     /// A person's number by the provider's id.
@@ -249,25 +236,17 @@ impl Mirror {
             Node::Group(no) => self.children_of(group).binary_search(&no.0).is_ok(),
         };
         let unconfirmed_since = self.unconfirmed_edges.get(&(group, member)).copied();
-        there.then_some(EdgeRow {
-            group,
-            member,
-            unconfirmed_since,
-        })
+        there.then_some(EdgeRow { group, member, unconfirmed_since })
     }
 
     /// Numbers of a group's direct members, ascending; parked ones of absent people included.
     pub fn users_of(&self, group: GroupNo) -> &[u32] {
-        self.group_entry(group)
-            .map(|entry| entry.users.as_slice())
-            .unwrap_or_default()
+        self.group_entry(group).map(|entry| entry.users.as_slice()).unwrap_or_default()
     }
 
     /// Numbers of the groups directly inside a group, ascending.
     pub fn children_of(&self, group: GroupNo) -> &[u32] {
-        self.group_entry(group)
-            .map(|entry| entry.children.as_slice())
-            .unwrap_or_default()
+        self.group_entry(group).map(|entry| entry.children.as_slice()).unwrap_or_default()
     }
 
     /// Numbers of the groups that a person or group is directly in, ascending.
@@ -275,14 +254,11 @@ impl Mirror {
         match node {
             Node::User(no) => {
                 let entry = self.people.get(no.0 as usize).and_then(Option::as_ref);
-                entry
-                    .map(|entry| entry.parents.as_slice())
-                    .unwrap_or_default()
+                entry.map(|entry| entry.parents.as_slice()).unwrap_or_default()
             }
-            Node::Group(no) => self
-                .group_entry(no)
-                .map(|entry| entry.parents.as_slice())
-                .unwrap_or_default(),
+            Node::Group(no) => {
+                self.group_entry(no).map(|entry| entry.parents.as_slice()).unwrap_or_default()
+            }
         }
     }
 
@@ -379,16 +355,8 @@ impl Mirror {
 
     fn parents_mut(&mut self, node: Node) -> Option<&mut Vec<u32>> {
         match node {
-            Node::User(no) => self
-                .people
-                .get_mut(no.0 as usize)?
-                .as_mut()
-                .map(|e| &mut e.parents),
-            Node::Group(no) => self
-                .groups
-                .get_mut(no.0 as usize)?
-                .as_mut()
-                .map(|e| &mut e.parents),
+            Node::User(no) => self.people.get_mut(no.0 as usize)?.as_mut().map(|e| &mut e.parents),
+            Node::Group(no) => self.groups.get_mut(no.0 as usize)?.as_mut().map(|e| &mut e.parents),
         }
     }
 }

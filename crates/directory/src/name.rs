@@ -53,10 +53,7 @@ impl Name {
     #[must_use]
     pub fn lower_case(self) -> Self {
         match self.folded {
-            Some(folded) => Self {
-                spelled: folded,
-                folded: None,
-            },
+            Some(folded) => Self { spelled: folded, folded: None },
             None => self,
         }
     }
@@ -82,27 +79,18 @@ impl Name {
             Cow::Borrowed(_) => None,
             Cow::Owned(folded) => Some(CompactString::from(folded)),
         };
-        Ok(Self {
-            spelled: CompactString::new(text),
-            folded,
-        })
+        Ok(Self { spelled: CompactString::new(text), folded })
     }
 }
 
 /// Brings a text to the form in which names are compared: Unicode lower case.
 pub fn fold(text: &str) -> Cow<'_, str> {
-    let folds_to_itself = text
-        .bytes()
-        .all(|b| b.is_ascii() && !b.is_ascii_uppercase());
+    let folds_to_itself = text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
     if folds_to_itself {
         return Cow::Borrowed(text);
     }
     let folded = text.to_lowercase();
-    if folded == text {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(folded)
-    }
+    if folded == text { Cow::Borrowed(text) } else { Cow::Owned(folded) }
 }
 
 /// The longest prefix of `text` with at most `units_max` UTF-16 units, never splitting a character.
@@ -167,19 +155,10 @@ mod tests {
 
     #[test]
     fn a_long_group_name_is_cut_where_java_would_cut_it() {
-        assert_eq!(
-            Name::parse_cut(&"x".repeat(256)).unwrap().as_str().len(),
-            255
-        );
+        assert_eq!(Name::parse_cut(&"x".repeat(256)).unwrap().as_str().len(), 255);
         let emoji = "😀".repeat(200);
-        assert_eq!(
-            Name::parse_cut(&emoji).unwrap().as_str().chars().count(),
-            127
-        );
+        assert_eq!(Name::parse_cut(&emoji).unwrap().as_str().chars().count(), 127);
         let blank_at_the_cut = format!("{} y", "x".repeat(254));
-        assert_eq!(
-            Name::parse_cut(&blank_at_the_cut).unwrap().as_str(),
-            "x".repeat(254)
-        );
+        assert_eq!(Name::parse_cut(&blank_at_the_cut).unwrap().as_str(), "x".repeat(254));
     }
 }

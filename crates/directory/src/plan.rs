@@ -70,6 +70,18 @@ pub struct Plan {
     pub approved: Applied,
 }
 
+impl Plan {
+    /// The digest of all that waits, which an approval of everything names; `None` when nothing waits.
+    pub fn digest(&self) -> Option<Digest> {
+        let mut hash = Sha256::new();
+        for held in &self.held {
+            hash.update(held.kind.as_str());
+            hash.update(&held.digest.0);
+        }
+        (!self.held.is_empty()).then(|| short_digest(hash))
+    }
+}
+
 /// Something about one object that an administrator should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Issue {
@@ -115,9 +127,7 @@ pub fn plan(basis: &Basis<'_>, dirty: &Dirty, context: &Context<'_>) -> Plan {
     let frozen = thaw(basis, dirty, &mut plan);
     // What an administrator decided about, and what a discard no longer covers, has to be looked at too.
     let mut dirty = dirty.clone();
-    dirty
-        .nodes
-        .extend(basis.decisions.accepted.keys().map(|no| Node::Group(*no)));
+    dirty.nodes.extend(basis.decisions.accepted.keys().map(|no| Node::Group(*no)));
     dirty.nodes.extend(plan.decisions.discards.keys().copied());
     let dirty = &dirty;
     let scope = Scope::of(basis, dirty, &frozen);
@@ -167,11 +177,7 @@ impl Scope {
             // Whoever is served and no longer in the mirror has to go.
             let users_served = basis.served.users_from(0).map(|(no, _)| Node::User(no));
             let groups_served = basis.served.groups_from(0).map(|(no, _)| Node::Group(no));
-            people
-                .chain(groups)
-                .chain(users_served)
-                .chain(groups_served)
-                .collect()
+            people.chain(groups).chain(users_served).chain(groups_served).collect()
         } else {
             let mut work: Vec<Node> = dirty.nodes.iter().copied().collect();
             let mut nodes: BTreeSet<Node> = dirty.nodes.clone();
@@ -245,11 +251,7 @@ pub fn record_digest(basis: &Basis<'_>, node: Node) -> Digest {
             }
         }
     }
-    basis
-        .mirror
-        .parents_of(node)
-        .iter()
-        .for_each(|no| hash.update(no.to_le_bytes()));
+    basis.mirror.parents_of(node).iter().for_each(|no| hash.update(no.to_le_bytes()));
     short_digest(hash)
 }
 
@@ -266,19 +268,11 @@ fn issue(basis: &Basis<'_>, node: Node, reason: Reason) -> Option<Issue> {
     let (id, attributes, served) = match node {
         Node::User(no) => {
             let record = &basis.mirror.person(no)?.record;
-            (
-                &record.id,
-                &record.attributes,
-                basis.served.user(no).is_some(),
-            )
+            (&record.id, &record.attributes, basis.served.user(no).is_some())
         }
         Node::Group(no) => {
             let record = &basis.mirror.group(no)?.record;
-            (
-                &record.id,
-                &record.attributes,
-                basis.served.group(no).is_some(),
-            )
+            (&record.id, &record.attributes, basis.served.group(no).is_some())
         }
     };
     let first = [Attribute::Login, Attribute::Mail, Attribute::DisplayName];
@@ -286,13 +280,7 @@ fn issue(basis: &Basis<'_>, node: Node, reason: Reason) -> Option<Issue> {
         .into_iter()
         .find_map(|a| attributes.get(a))
         .map_or_else(|| id.to_string(), str::to_owned);
-    Some(Issue {
-        node,
-        id: id.clone(),
-        label,
-        served,
-        reason,
-    })
+    Some(Issue { node, id: id.clone(), label, served, reason })
 }
 
 /// Turns drafts and edges into changes and counts them.
@@ -302,13 +290,7 @@ fn emit(
     edges: Vec<edges::Edge>,
     plan: &mut Plan,
 ) {
-    for Draft {
-        node,
-        before,
-        after,
-        ..
-    } in users
-    {
+    for Draft { node, before, after, .. } in users {
         let Node::User(no) = node else { continue };
         if !differs(before.as_ref(), after.as_ref(), User::same_as) {
             continue;
@@ -316,13 +298,7 @@ fn emit(
         people::count_user(before.as_deref(), after.as_deref(), &mut plan.applied);
         plan.changes.push(Change::User { no, before, after });
     }
-    for Draft {
-        node,
-        before,
-        after,
-        ..
-    } in groups
-    {
+    for Draft { node, before, after, .. } in groups {
         let Node::Group(no) = node else { continue };
         if !differs(before.as_ref(), after.as_ref(), Group::same_as) {
             continue;
@@ -368,9 +344,7 @@ impl DecisionsChange {
                 ),
                 Change::Group { no, before, after } => {
                     groups.moved(
-                        before
-                            .as_ref()
-                            .map(|group| (group.folded_name(), group.id())),
+                        before.as_ref().map(|group| (group.folded_name(), group.id())),
                         after.as_ref().map(|group| group.folded_name()),
                     );
                     if basis.decisions.accepted.contains_key(no) {
@@ -411,9 +385,6 @@ impl Ledger {
     fn finish(mut self, past: &PastNames) -> (Vec<HeldName>, Vec<Box<str>>) {
         self.left.retain(|name, _| !self.taken.contains(name));
         self.taken.retain(|name| past.contains_key(name));
-        (
-            self.left.into_iter().collect(),
-            self.taken.into_iter().collect(),
-        )
+        (self.left.into_iter().collect(), self.taken.into_iter().collect())
     }
 }

@@ -69,11 +69,7 @@ pub enum What {
 impl Recent {
     /// Nothing yet, complete from `floor` on.
     pub fn from(floor: ChangeSeq) -> Self {
-        Self {
-            floor,
-            entries: VecDeque::new(),
-            touched: 0,
-        }
+        Self { floor, entries: VecDeque::new(), touched: 0 }
     }
 
     /// The position from which (exclusive) everything is known.
@@ -140,12 +136,7 @@ impl What {
             },
             Change::Members(members) => Self::Members {
                 group: members.group,
-                users: members
-                    .users_added
-                    .iter()
-                    .chain(&members.users_removed)
-                    .copied()
-                    .collect(),
+                users: members.users_added.iter().chain(&members.users_removed).copied().collect(),
                 groups: members
                     .groups_added
                     .iter()

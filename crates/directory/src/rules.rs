@@ -28,9 +28,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            user_name: UserNameRule {
-                attribute: Attribute::Login,
-            },
+            user_name: UserNameRule { attribute: Attribute::Login },
             guests: Guests::Excluded,
             nested_groups: NestedGroups::Kept,
             group_renames: GroupRenames::KeepAccepted,

@@ -81,33 +81,25 @@ impl Directory {
 
     /// A person by folded user name ([`crate::name::fold`]).
     pub fn user_by_name(&self, folded: &str) -> Option<(UserNo, &Arc<User>)> {
-        let no = self
-            .users_by_name
-            .find(|no| user_name(&self.users, no).cmp(folded))?;
+        let no = self.users_by_name.find(|no| user_name(&self.users, no).cmp(folded))?;
         Some((UserNo(no), self.users.get(no)?))
     }
 
     /// A group by folded name.
     pub fn group_by_name(&self, folded: &str) -> Option<(GroupNo, &Arc<Group>)> {
-        let no = self
-            .groups_by_name
-            .find(|no| group_name(&self.groups, no).cmp(folded))?;
+        let no = self.groups_by_name.find(|no| group_name(&self.groups, no).cmp(folded))?;
         Some((GroupNo(no), self.groups.get(no)?))
     }
 
     /// A person by the provider's id.
     pub fn user_by_id(&self, id: &ProviderId) -> Option<(UserNo, &Arc<User>)> {
-        let no = self
-            .users_by_id
-            .find(|no| user_id(&self.users, no).cmp(&Some(id)))?;
+        let no = self.users_by_id.find(|no| user_id(&self.users, no).cmp(&Some(id)))?;
         Some((UserNo(no), self.users.get(no)?))
     }
 
     /// A group by the provider's id.
     pub fn group_by_id(&self, id: &ProviderId) -> Option<(GroupNo, &Arc<Group>)> {
-        let no = self
-            .groups_by_id
-            .find(|no| group_id(&self.groups, no).cmp(&Some(id)))?;
+        let no = self.groups_by_id.find(|no| group_id(&self.groups, no).cmp(&Some(id)))?;
         Some((GroupNo(no), self.groups.get(no)?))
     }
 
@@ -198,37 +190,24 @@ impl Directory {
         if fits {
             Ok(())
         } else {
-            Err(Mismatch(format!(
-                "{} {} is not as the log says",
-                what.0, what.1
-            )))
+            Err(Mismatch(format!("{} {} is not as the log says", what.0, what.1)))
         }
     }
 
     /// Takes what a change replaces out of the name and id indexes.
     fn unname(&mut self, change: &Change) {
         match change {
-            Change::User {
-                before: Some(before),
-                ..
-            } => {
+            Change::User { before: Some(before), .. } => {
                 let users = &self.users;
                 let folded = before.folded_name();
-                self.users_by_name
-                    .remove(|no| user_name(users, no).cmp(folded));
-                self.users_by_id
-                    .remove(|no| user_id(users, no).cmp(&Some(before.id())));
+                self.users_by_name.remove(|no| user_name(users, no).cmp(folded));
+                self.users_by_id.remove(|no| user_id(users, no).cmp(&Some(before.id())));
             }
-            Change::Group {
-                before: Some(before),
-                ..
-            } => {
+            Change::Group { before: Some(before), .. } => {
                 let groups = &self.groups;
                 let folded = before.folded_name();
-                self.groups_by_name
-                    .remove(|no| group_name(groups, no).cmp(folded));
-                self.groups_by_id
-                    .remove(|no| group_id(groups, no).cmp(&Some(before.id())));
+                self.groups_by_name.remove(|no| group_name(groups, no).cmp(folded));
+                self.groups_by_id.remove(|no| group_id(groups, no).cmp(&Some(before.id())));
             }
             _ => {}
         }
@@ -277,12 +256,8 @@ impl Directory {
     /// Whoever goes must have been taken out of all groups by the same run.
     fn check_gone(&self, change: &Change) -> Result<(), Mismatch> {
         let left_over = match change {
-            Change::User {
-                no, after: None, ..
-            } => !self.groups_of(*no).is_empty(),
-            Change::Group {
-                no, after: None, ..
-            } => {
+            Change::User { no, after: None, .. } => !self.groups_of(*no).is_empty(),
+            Change::Group { no, after: None, .. } => {
                 !self.users_of(*no).is_empty()
                     || !self.children_of(*no).is_empty()
                     || !self.parents_of(*no).is_empty()
@@ -313,14 +288,8 @@ impl PartialEq for Directory {
                 .users
                 .iter()
                 .all(|(no, _)| self.groups_of(UserNo(no)) == other.groups_of(UserNo(no)))
-            && self
-                .users_by_name
-                .iter_from(0)
-                .eq(other.users_by_name.iter_from(0))
-            && self
-                .groups_by_name
-                .iter_from(0)
-                .eq(other.groups_by_name.iter_from(0))
+            && self.users_by_name.iter_from(0).eq(other.users_by_name.iter_from(0))
+            && self.groups_by_name.iter_from(0).eq(other.groups_by_name.iter_from(0))
     }
 }
 
@@ -351,35 +320,16 @@ struct EdgeEdit {
 impl EdgeEdits {
     fn add(&mut self, change: &MembersChange) {
         let owner = change.group.0;
-        let edit = |member, added| EdgeEdit {
-            owner,
-            member,
-            added,
-        };
-        self.memberships
-            .extend(change.users_removed.iter().map(|user| edit(user.0, false)));
-        self.memberships
-            .extend(change.users_added.iter().map(|user| edit(user.0, true)));
-        self.nestings.extend(
-            change
-                .groups_removed
-                .iter()
-                .map(|child| edit(child.0, false)),
-        );
-        self.nestings
-            .extend(change.groups_added.iter().map(|child| edit(child.0, true)));
+        let edit = |member, added| EdgeEdit { owner, member, added };
+        self.memberships.extend(change.users_removed.iter().map(|user| edit(user.0, false)));
+        self.memberships.extend(change.users_added.iter().map(|user| edit(user.0, true)));
+        self.nestings.extend(change.groups_removed.iter().map(|child| edit(child.0, false)));
+        self.nestings.extend(change.groups_added.iter().map(|child| edit(child.0, true)));
     }
 }
 
 fn turned(edits: &[EdgeEdit]) -> Vec<EdgeEdit> {
-    edits
-        .iter()
-        .map(|e| EdgeEdit {
-            owner: e.member,
-            member: e.owner,
-            added: e.added,
-        })
-        .collect()
+    edits.iter().map(|e| EdgeEdit { owner: e.member, member: e.owner, added: e.added }).collect()
 }
 
 /// Merges edits into the sorted lists they belong to; says how many edges came and went.
@@ -441,10 +391,7 @@ fn edges(lists: &Slab<[u32]>, owner: u32) -> &[u32] {
 }
 
 fn user_name(users: &Slab<User>, no: u32) -> &str {
-    users
-        .get(no)
-        .map(|user| user.folded_name())
-        .unwrap_or_default()
+    users.get(no).map(|user| user.folded_name()).unwrap_or_default()
 }
 
 fn user_id(users: &Slab<User>, no: u32) -> Option<&ProviderId> {
@@ -452,10 +399,7 @@ fn user_id(users: &Slab<User>, no: u32) -> Option<&ProviderId> {
 }
 
 fn group_name(groups: &Slab<Group>, no: u32) -> &str {
-    groups
-        .get(no)
-        .map(|group| group.folded_name())
-        .unwrap_or_default()
+    groups.get(no).map(|group| group.folded_name()).unwrap_or_default()
 }
 
 fn group_id(groups: &Slab<Group>, no: u32) -> Option<&ProviderId> {

@@ -53,11 +53,8 @@ impl User {
     pub fn new(fields: &UserFields<'_>) -> Self {
         let mut text = String::new();
         let mut ends = [0; 5];
-        let folded = if fields.name.folded() == fields.name.as_str() {
-            ""
-        } else {
-            fields.name.folded()
-        };
+        let folded =
+            if fields.name.folded() == fields.name.as_str() { "" } else { fields.name.folded() };
         let parts = [
             fields.name.as_str(),
             folded,
@@ -93,11 +90,7 @@ impl User {
     /// The user name as compared.
     pub fn folded_name(&self) -> &str {
         let folded = self.part(1);
-        if folded.is_empty() {
-            self.name()
-        } else {
-            folded
-        }
+        if folded.is_empty() { self.name() } else { folded }
     }
 
     /// Given name, or empty.
@@ -144,11 +137,7 @@ impl User {
     }
 
     fn part(&self, index: usize) -> &str {
-        let start = if index == 0 {
-            0
-        } else {
-            usize::from(self.ends[index - 1])
-        };
+        let start = if index == 0 { 0 } else { usize::from(self.ends[index - 1]) };
         &self.text[start..usize::from(self.ends[index])]
     }
 }
@@ -188,15 +177,9 @@ mod tests {
             created: Millis(1),
             updated: Millis(2),
         });
-        assert_eq!(
-            (user.name(), user.folded_name()),
-            ("Ann@Example.org", "ann@example.org")
-        );
+        assert_eq!((user.name(), user.folded_name()), ("Ann@Example.org", "ann@example.org"));
         assert_eq!((user.first_name(), user.last_name()), ("Ann", ""));
-        assert_eq!(
-            (user.display_name(), user.email()),
-            ("Ann É", "ann@example.org")
-        );
+        assert_eq!((user.display_name(), user.email()), ("Ann É", "ann@example.org"));
         assert!(user.active());
         assert_eq!(user.id().to_string(), "u1");
     }

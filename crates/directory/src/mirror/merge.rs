@@ -4,7 +4,7 @@
 //! own order); merging what is known already changes nothing; what a listing alone lacks becomes
 //! unconfirmed, never absent. People come before groups, and groups before members.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, btree_map};
 
 use super::{
     Evidence, Mirror, MirrorChange, State,
@@ -37,10 +37,7 @@ pub struct Dirty {
 impl Dirty {
     /// Everything.
     pub fn everything() -> Self {
-        Self {
-            all: true,
-            ..Self::default()
-        }
+        Self { all: true, ..Self::default() }
     }
 
     /// Whether there is nothing to look at.
@@ -114,21 +111,18 @@ impl Mirror {
                 }
             }
         }
-        merged
-            .dirty
-            .members
-            .extend(edges.iter().map(|(_, member)| *member));
+        let mut touched: Vec<Node> = edges.iter().map(|(_, member)| *member).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        merged.dirty.members.append(&mut touched.into_iter().collect());
         merged.change.edges.append(&mut edges.into_iter().collect());
     }
 
     /// Sets the memberships of a person who came back to what the provider says now.
     pub fn set_memberships(&mut self, user: UserNo, groups: &[ProviderId], merged: &mut Merged) {
         let member = Node::User(user);
-        let now: BTreeSet<u32> = groups
-            .iter()
-            .filter_map(|id| self.group_no(id))
-            .map(|no| no.0)
-            .collect();
+        let now: BTreeSet<u32> =
+            groups.iter().filter_map(|id| self.group_no(id)).map(|no| no.0).collect();
         let before: BTreeSet<u32> = self.parents_of(member).iter().copied().collect();
         for group in before.difference(&now).map(|no| GroupNo(*no)) {
             self.remove_edge(group, member);
@@ -155,10 +149,8 @@ impl Mirror {
                 self.put_all(records, merged);
                 let listed: BTreeSet<u32> =
                     records.iter().filter_map(|r| R::no(self, r.id())).collect();
-                let missing: Vec<Node> = R::present(self)
-                    .filter(|no| !listed.contains(no))
-                    .map(R::node)
-                    .collect();
+                let missing: Vec<Node> =
+                    R::present(self).filter(|no| !listed.contains(no)).map(R::node).collect();
                 for node in missing {
                     self.set_state(node, State::Unconfirmed { since: at }, merged);
                 }
@@ -184,11 +176,7 @@ impl Mirror {
     ) {
         let Some(no) = R::no(self, id) else { return };
         let node = R::node(no);
-        let evidence = if restorable {
-            Evidence::Deleted
-        } else {
-            Evidence::Purged
-        };
+        let evidence = if restorable { Evidence::Deleted } else { Evidence::Purged };
         let since = match self.state(node) {
             None | Some(State::Mentioned) => return,
             Some(State::Absent { since, .. }) => since,
@@ -237,51 +225,44 @@ impl Mirror {
     fn merge_complete_members(
         &mut self,
         no: GroupNo,
-        listed: &BTreeSet<Node>,
+        listed: &[Node],
         at: Millis,
         (merged, edges): (&mut Merged, &mut Vec<(GroupNo, Node)>),
     ) {
-        let users = self
-            .users_of(no)
-            .iter()
-            .map(|user| Node::User(UserNo(*user)));
-        let children = self
-            .children_of(no)
-            .iter()
-            .map(|child| Node::Group(GroupNo(*child)));
-        let before: BTreeSet<Node> = users.chain(children).collect();
-        let alive = before
-            .iter()
-            .filter(|member| !self.is_absent(**member))
-            .count();
-        let lost: Vec<Node> = before
-            .difference(listed)
-            .copied()
-            .filter(|member| !self.is_absent(*member))
-            .collect();
-        if lost.len() >= REREAD_LOST_MIN && lost.len() * 2 >= alive {
-            merged.reread.insert(no);
+        let users = self.users_of(no).iter().map(|user| Node::User(UserNo(*user)));
+        let children = self.children_of(no).iter().map(|child| Node::Group(GroupNo(*child)));
+        let before: Vec<Node> = users.chain(children).collect();
+        let mut lost = missing(&before, listed);
+        lost.retain(|member| !self.is_absent(*member));
+        if lost.len() >= REREAD_LOST_MIN {
+            let alive = before.iter().filter(|member| !self.is_absent(**member)).count();
+            if lost.len() * 2 >= alive {
+                merged.reread.insert(no);
+            }
+        }
+        let found: Vec<Node> =
+            self.unconfirmed_edges_of(no).filter(|m| listed.binary_search(m).is_ok()).collect();
+        for member in found {
+            self.unconfirmed_edges.remove(&(no, member));
+            edges.push((no, member));
         }
         for member in lost {
-            if let std::collections::btree_map::Entry::Vacant(slot) =
-                self.unconfirmed_edges.entry((no, member))
-            {
+            if let btree_map::Entry::Vacant(slot) = self.unconfirmed_edges.entry((no, member)) {
                 slot.insert(at);
                 edges.push((no, member));
             }
         }
-        for member in before.intersection(listed) {
-            if !self.unconfirmed_edges.is_empty()
-                && self.unconfirmed_edges.remove(&(no, *member)).is_some()
-            {
-                edges.push((no, *member));
+        for member in missing(listed, &before) {
+            if self.add_edge(no, member) {
+                edges.push((no, member));
             }
         }
-        for member in listed.difference(&before) {
-            if self.add_edge(no, *member) {
-                edges.push((no, *member));
-            }
-        }
+    }
+
+    fn unconfirmed_edges_of(&self, group: GroupNo) -> impl Iterator<Item = Node> {
+        let first = (group, Node::User(UserNo(0)));
+        let last = (group, Node::Group(GroupNo(u32::MAX)));
+        self.unconfirmed_edges.range(first..=last).map(|((_, member), _)| *member)
     }
 
     /// Gives a number to every member that no record has named yet: edges may come before their nodes.
@@ -293,16 +274,8 @@ impl Mirror {
             MembersListing::Delta { added, .. } => added,
         });
         for set in added {
-            users.extend(
-                set.users
-                    .iter()
-                    .filter(|id| !self.people_by_id.contains_key(*id)),
-            );
-            groups.extend(
-                set.groups
-                    .iter()
-                    .filter(|id| !self.groups_by_id.contains_key(*id)),
-            );
+            users.extend(set.users.iter().filter(|id| !self.people_by_id.contains_key(*id)));
+            groups.extend(set.groups.iter().filter(|id| !self.groups_by_id.contains_key(*id)));
         }
         for id in users {
             PersonRecord::insert(
@@ -313,27 +286,18 @@ impl Mirror {
             );
         }
         for id in groups {
-            GroupRecord::insert(
-                self,
-                GroupRecord::mentioned(id.clone()),
-                State::Mentioned,
-                merged,
-            );
+            GroupRecord::insert(self, GroupRecord::mentioned(id.clone()), State::Mentioned, merged);
         }
     }
 
-    fn numbers(&self, set: &MemberSet) -> BTreeSet<Node> {
-        let users = set
-            .users
-            .iter()
-            .filter_map(|id| self.person_no(id))
-            .map(Node::User);
-        let groups = set
-            .groups
-            .iter()
-            .filter_map(|id| self.group_no(id))
-            .map(Node::Group);
-        users.chain(groups).collect()
+    /// The members' numbers, ascending and each once.
+    fn numbers(&self, set: &MemberSet) -> Vec<Node> {
+        let users = set.users.iter().filter_map(|id| self.person_no(id)).map(Node::User);
+        let groups = set.groups.iter().filter_map(|id| self.group_no(id)).map(Node::Group);
+        let mut numbers: Vec<Node> = users.chain(groups).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
     }
 
     pub(super) fn is_absent(&self, node: Node) -> bool {
@@ -369,4 +333,14 @@ impl Mirror {
             }
         }
     }
+}
+
+/// What is in `all` and not in `known`; both ascending.
+fn missing(all: &[Node], known: &[Node]) -> Vec<Node> {
+    let mut known = known.iter().peekable();
+    let is_missing = |node: &&Node| {
+        while known.next_if(|k| k < node).is_some() {}
+        known.next_if_eq(node).is_none()
+    };
+    all.iter().filter(is_missing).copied().collect()
 }

@@ -37,19 +37,11 @@ impl Record for PersonRecord {
     }
 
     fn mentioned(id: ProviderId) -> Self {
-        Self {
-            id,
-            kind: PersonKind::Unknown,
-            enabled: None,
-            attributes: Attributes::default(),
-        }
+        Self { id, kind: PersonKind::Unknown, enabled: None, attributes: Attributes::default() }
     }
 
     fn completed_by(&self, before: &Self) -> Self {
-        Self {
-            enabled: self.enabled.or(before.enabled),
-            ..self.clone()
-        }
+        Self { enabled: self.enabled.or(before.enabled), ..self.clone() }
     }
 
     fn node(no: u32) -> Node {
@@ -61,32 +53,18 @@ impl Record for PersonRecord {
     }
 
     fn slot(mirror: &mut Mirror, no: u32) -> Option<&mut Self> {
-        mirror
-            .people
-            .get_mut(no as usize)?
-            .as_mut()
-            .map(|entry| &mut entry.row.record)
+        mirror.people.get_mut(no as usize)?.as_mut().map(|entry| &mut entry.row.record)
     }
 
     fn present(mirror: &Mirror) -> impl Iterator<Item = u32> {
-        mirror
-            .people()
-            .filter(|row| row.state == State::Present)
-            .map(|row| row.no.0)
+        mirror.people().filter(|row| row.state == State::Present).map(|row| row.no.0)
     }
 
     fn insert(mirror: &mut Mirror, record: Self, state: State, merged: &mut Merged) {
         let no = mirror.next_numbers().user;
         mirror.people_by_id.insert(record.id.clone(), UserNo(no));
-        let row = PersonRow {
-            no: UserNo(no),
-            state,
-            record,
-        };
-        mirror.people.push(Some(Box::new(PersonEntry {
-            row,
-            parents: Vec::new(),
-        })));
+        let row = PersonRow { no: UserNo(no), state, record };
+        mirror.people.push(Some(Box::new(PersonEntry { row, parents: Vec::new() })));
         mark::<Self>(no, merged);
     }
 }
@@ -118,34 +96,19 @@ impl Record for GroupRecord {
     }
 
     fn slot(mirror: &mut Mirror, no: u32) -> Option<&mut Self> {
-        mirror
-            .groups
-            .get_mut(no as usize)?
-            .as_mut()
-            .map(|entry| &mut entry.row.record)
+        mirror.groups.get_mut(no as usize)?.as_mut().map(|entry| &mut entry.row.record)
     }
 
     fn present(mirror: &Mirror) -> impl Iterator<Item = u32> {
-        mirror
-            .groups()
-            .filter(|row| row.state == State::Present)
-            .map(|row| row.no.0)
+        mirror.groups().filter(|row| row.state == State::Present).map(|row| row.no.0)
     }
 
     fn insert(mirror: &mut Mirror, record: Self, state: State, merged: &mut Merged) {
         let no = mirror.next_numbers().group;
         mirror.groups_by_id.insert(record.id.clone(), GroupNo(no));
-        let row = GroupRow {
-            no: GroupNo(no),
-            state,
-            record,
-        };
-        let entry = GroupEntry {
-            row,
-            parents: Vec::new(),
-            users: Vec::new(),
-            children: Vec::new(),
-        };
+        let row = GroupRow { no: GroupNo(no), state, record };
+        let entry =
+            GroupEntry { row, parents: Vec::new(), users: Vec::new(), children: Vec::new() };
         mirror.groups.push(Some(Box::new(entry)));
         mark::<Self>(no, merged);
     }

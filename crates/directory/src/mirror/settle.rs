@@ -34,12 +34,12 @@ impl Mirror {
     pub fn questions(&self, max: usize) -> Vec<(Asked, Question)> {
         let nodes = self.unconfirmed.iter().map(|node| {
             let question = match node {
-                Node::User(no) => self
-                    .person(*no)
-                    .map(|row| Question::Person(row.record.id.clone())),
-                Node::Group(no) => self
-                    .group(*no)
-                    .map(|row| Question::Group(row.record.id.clone())),
+                Node::User(no) => {
+                    self.person(*no).map(|row| Question::Person(row.record.id.clone()))
+                }
+                Node::Group(no) => {
+                    self.group(*no).map(|row| Question::Group(row.record.id.clone()))
+                }
             };
             (Asked::Node(*node), question)
         });
@@ -47,16 +47,11 @@ impl Mirror {
             let question = self
                 .group(*group)
                 .zip(self.member(*member))
-                .map(|(row, member)| Question::Membership {
-                    group: row.record.id.clone(),
-                    member,
-                });
+                .map(|(row, member)| Question::Membership { group: row.record.id.clone(), member });
             (Asked::Edge(*group, *member), question)
         });
         let all = nodes.chain(edges);
-        all.filter_map(|(asked, question)| Some((asked, question?)))
-            .take(max)
-            .collect()
+        all.filter_map(|(asked, question)| Some((asked, question?))).take(max).collect()
     }
 
     /// Takes the provider's answers to [`Self::questions`].
@@ -80,10 +75,7 @@ impl Mirror {
                 (Asked::Node(node), Verdict::Gone) => {
                     self.set_state(
                         *node,
-                        State::Absent {
-                            since: at,
-                            evidence: Evidence::Confirmed,
-                        },
+                        State::Absent { since: at, evidence: Evidence::Confirmed },
                         merged,
                     );
                 }
@@ -101,6 +93,22 @@ impl Mirror {
             }
         }
         settled
+    }
+
+    /// Takes everything unconfirmed for present again: asked about, the provider had all of it. Gives how
+    /// much that was.
+    pub fn disbelieve(&mut self, merged: &mut Merged) -> usize {
+        let nodes: Vec<Node> = self.unconfirmed.iter().copied().collect();
+        let edges: Vec<(GroupNo, Node)> = self.unconfirmed_edges.keys().copied().collect();
+        for node in &nodes {
+            self.set_state(*node, State::Present, merged);
+        }
+        for (group, member) in &edges {
+            self.unconfirmed_edges.remove(&(*group, *member));
+            merged.change.edges.insert((*group, *member));
+            merged.dirty.members.insert(*member);
+        }
+        nodes.len() + edges.len()
     }
 
     /// Forgets records that are absent since `until` or earlier, with their memberships.
@@ -151,12 +159,8 @@ impl Mirror {
 
     fn member(&self, node: Node) -> Option<Member> {
         match node {
-            Node::User(no) => self
-                .person(no)
-                .map(|row| Member::User(row.record.id.clone())),
-            Node::Group(no) => self
-                .group(no)
-                .map(|row| Member::Group(row.record.id.clone())),
+            Node::User(no) => self.person(no).map(|row| Member::User(row.record.id.clone())),
+            Node::Group(no) => self.group(no).map(|row| Member::Group(row.record.id.clone())),
         }
     }
 }

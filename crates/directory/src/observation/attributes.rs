@@ -118,10 +118,7 @@ impl Attributes {
             slots[attribute as usize] = cut(value);
         }
         let present = || {
-            Attribute::ALL
-                .iter()
-                .map(|a| (*a, slots[*a as usize]))
-                .filter(|(_, v)| !v.is_empty())
+            Attribute::ALL.iter().map(|a| (*a, slots[*a as usize])).filter(|(_, v)| !v.is_empty())
         };
         let mask = present().fold(0, |mask, (a, _)| mask | a.bit());
         let text: usize = present().map(|(_, v)| v.len() + 2).sum();
@@ -176,9 +173,7 @@ impl Attributes {
 
     /// The present attributes with their values.
     pub fn iter(&self) -> impl Iterator<Item = (Attribute, &str)> {
-        Attribute::ALL
-            .into_iter()
-            .filter_map(|a| self.get(a).map(|value| (a, value)))
+        Attribute::ALL.into_iter().filter_map(|a| self.get(a).map(|value| (a, value)))
     }
 
     fn mask(&self) -> u32 {
@@ -241,9 +236,6 @@ mod tests {
     fn a_long_value_is_cut_at_a_character() {
         let long = "é".repeat(4000);
         let packed = Attributes::pack([(Attribute::JobTitle, long.as_str())]);
-        assert_eq!(
-            packed.get(Attribute::JobTitle).map(str::len),
-            Some(VALUE_BYTES_MAX)
-        );
+        assert_eq!(packed.get(Attribute::JobTitle).map(str::len), Some(VALUE_BYTES_MAX));
     }
 }

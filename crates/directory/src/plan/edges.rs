@@ -41,26 +41,16 @@ impl<'a> Presence<'a> {
         users: &[Draft<User>],
         groups: &[Draft<Group>],
     ) -> Self {
-        let users = users
-            .iter()
-            .map(|draft| (draft.node, draft.after.is_some()));
-        let groups = groups
-            .iter()
-            .map(|draft| (draft.node, draft.after.is_some()));
-        Self {
-            served,
-            drafted: users.chain(groups).collect(),
-        }
+        let users = users.iter().map(|draft| (draft.node, draft.after.is_some()));
+        let groups = groups.iter().map(|draft| (draft.node, draft.after.is_some()));
+        Self { served, drafted: users.chain(groups).collect() }
     }
 
     fn has(&self, node: Node) -> bool {
-        self.drafted
-            .get(&node)
-            .copied()
-            .unwrap_or_else(|| match node {
-                Node::User(no) => self.served.user(no).is_some(),
-                Node::Group(no) => self.served.group(no).is_some(),
-            })
+        self.drafted.get(&node).copied().unwrap_or_else(|| match node {
+            Node::User(no) => self.served.user(no).is_some(),
+            Node::Group(no) => self.served.group(no).is_some(),
+        })
     }
 }
 
@@ -76,12 +66,7 @@ pub(super) fn nodes_to_look_at(
     }
     let mut nodes = dirty.members.clone();
     let flattened = basis.rules.nested_groups == NestedGroups::Flattened;
-    nodes.extend(
-        users
-            .iter()
-            .filter(|d| d.before.is_some() != d.after.is_some())
-            .map(|d| d.node),
-    );
+    nodes.extend(users.iter().filter(|d| d.before.is_some() != d.after.is_some()).map(|d| d.node));
     // Dirty people are looked at too: their memberships may have waited while they did.
     nodes.extend(dirty.nodes.iter().copied());
     let mut turned: Vec<GroupNo> = Vec::new();
@@ -101,40 +86,12 @@ pub(super) fn nodes_to_look_at(
         turned.extend(nested.collect::<Vec<_>>());
     }
     for no in turned {
-        nodes.extend(
-            basis
-                .served
-                .users_of(no)
-                .iter()
-                .map(|user| Node::User(UserNo(*user))),
-        );
-        nodes.extend(
-            basis
-                .served
-                .children_of(no)
-                .iter()
-                .map(|child| Node::Group(GroupNo(*child))),
-        );
-        let below = if flattened {
-            below(basis, no)
-        } else {
-            BTreeSet::from([no.0])
-        };
+        nodes.extend(basis.served.users_of(no).iter().map(|user| Node::User(UserNo(*user))));
+        nodes.extend(basis.served.children_of(no).iter().map(|child| Node::Group(GroupNo(*child))));
+        let below = if flattened { below(basis, no) } else { BTreeSet::from([no.0]) };
         for group in below.into_iter().map(GroupNo) {
-            nodes.extend(
-                basis
-                    .mirror
-                    .users_of(group)
-                    .iter()
-                    .map(|user| Node::User(UserNo(*user))),
-            );
-            nodes.extend(
-                basis
-                    .mirror
-                    .children_of(group)
-                    .iter()
-                    .map(|c| Node::Group(GroupNo(*c))),
-            );
+            nodes.extend(basis.mirror.users_of(group).iter().map(|user| Node::User(UserNo(*user))));
+            nodes.extend(basis.mirror.children_of(group).iter().map(|c| Node::Group(GroupNo(*c))));
         }
     }
     nodes
@@ -154,32 +111,17 @@ pub(super) fn differences(
             Node::Group(no) => basis.served.parents_of(*no),
         };
         let there = presence.has(*node);
-        let wanted = if there {
-            wanted_groups(basis, presence, *node)
-        } else {
-            Vec::new()
-        };
+        let wanted = if there { wanted_groups(basis, presence, *node) } else { Vec::new() };
         let mut push = |group: u32, added: bool| {
             let group = GroupNo(group);
             if !frozen.contains(&Node::Group(group)) {
                 let both_stay = there && presence.has(Node::Group(group));
                 let forced = !added && !both_stay;
-                edges.push(Edge {
-                    group,
-                    member: *node,
-                    added,
-                    forced,
-                });
+                edges.push(Edge { group, member: *node, added, forced });
             }
         };
-        wanted
-            .iter()
-            .filter(|g| served.binary_search(g).is_err())
-            .for_each(|g| push(*g, true));
-        served
-            .iter()
-            .filter(|g| wanted.binary_search(g).is_err())
-            .for_each(|g| push(*g, false));
+        wanted.iter().filter(|g| served.binary_search(g).is_err()).for_each(|g| push(*g, true));
+        served.iter().filter(|g| wanted.binary_search(g).is_err()).for_each(|g| push(*g, false));
     }
     edges
 }
@@ -223,11 +165,7 @@ fn wanted_groups(basis: &Basis<'_>, presence: &Presence<'_>, node: Node) -> Vec<
 fn above(basis: &Basis<'_>, groups: &[u32]) -> BTreeSet<u32> {
     reach(groups, |no| {
         let there = is_there(basis, GroupNo(no));
-        if there {
-            basis.mirror.parents_of(Node::Group(GroupNo(no)))
-        } else {
-            &[]
-        }
+        if there { basis.mirror.parents_of(Node::Group(GroupNo(no))) } else { &[] }
     })
 }
 

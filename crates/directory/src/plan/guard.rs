@@ -93,62 +93,34 @@ impl Limit {
             0 => String::new(),
             applied => format!(" beside {applied} in the last 24 h"),
         };
-        Some(format!(
-            "{count} {what}{earlier}: more than {percent} % of {}",
-            self.size
-        ))
+        Some(format!("{count} {what}{earlier}: more than {percent} % of {}", self.size))
     }
 }
 
 impl<'a> Guard<'a> {
     pub(super) fn new(basis: &'a Basis<'a>, context: &'a Context<'a>) -> Self {
-        Self {
-            basis,
-            context,
-            held: BTreeMap::new(),
-            staying: BTreeSet::new(),
-        }
+        Self { basis, context, held: BTreeMap::new(), staying: BTreeSet::new() }
     }
 
     /// Holds what too many people would go through.
     pub(super) fn hold_people(&mut self, drafts: &mut [Draft<User>]) {
         let (limits, applied) = (&self.basis.rules.limits, &self.context.window.applied);
         let size = self.size().users;
-        let limit = |share, min, applied| Limit {
-            share,
-            min,
-            size,
-            applied,
-        };
+        let limit = |share, min, applied| Limit { share, min, size, applied };
         let left = applied.users_removed + applied.users_deactivated;
         let kinds = [
-            (
-                GuardKind::PeopleLeaving,
-                limit(limits.leaving_share, limits.leaving_min, left),
-            ),
+            (GuardKind::PeopleLeaving, limit(limits.leaving_share, limits.leaving_min, left)),
             (
                 GuardKind::Renames,
-                limit(
-                    limits.renames_share,
-                    limits.renames_min,
-                    applied.users_renamed,
-                ),
+                limit(limits.renames_share, limits.renames_min, applied.users_renamed),
             ),
             (
                 GuardKind::Reactivations,
-                limit(
-                    limits.reactivated_share,
-                    limits.other_min,
-                    applied.users_reactivated,
-                ),
+                limit(limits.reactivated_share, limits.other_min, applied.users_reactivated),
             ),
             (
                 GuardKind::Blanked,
-                limit(
-                    limits.blanked_share,
-                    limits.other_min,
-                    applied.users_blanked,
-                ),
+                limit(limits.blanked_share, limits.other_min, applied.users_blanked),
             ),
         ];
         let taken = aspects::names_taken(drafts);
@@ -157,9 +129,8 @@ impl<'a> Guard<'a> {
                 let goes_through = |draft: &Draft<User>| {
                     aspects::aspect(kind, draft).is_some() && !aspects::gives_up_name(draft, &taken)
                 };
-                let affected: Vec<usize> = (0..drafts.len())
-                    .filter(|i| goes_through(&drafts[*i]))
-                    .collect();
+                let affected: Vec<usize> =
+                    (0..drafts.len()).filter(|i| goes_through(&drafts[*i])).collect();
                 self.hold_people_of_kind(kind, &limit, &affected, drafts);
             }
         }
@@ -183,12 +154,7 @@ impl<'a> Guard<'a> {
         let items = affected.iter().filter_map(|i| {
             let what = aspects::aspect(kind, &drafts[*i])?;
             let name = drafts[*i].before.as_ref()?.name().to_owned();
-            Some(HeldItem {
-                node: drafts[*i].node,
-                id: drafts[*i].id.clone(),
-                name,
-                what,
-            })
+            Some(HeldItem { node: drafts[*i].node, id: drafts[*i].id.clone(), name, what })
         });
         self.hold(kind, why, items.collect());
         for i in affected {
@@ -223,12 +189,7 @@ impl<'a> Guard<'a> {
             let group = drafts[*i].before.as_ref()?;
             let name = group.name().to_string();
             let what = "would be removed".to_owned();
-            Some(HeldItem {
-                node: drafts[*i].node,
-                id: group.id().clone(),
-                name,
-                what,
-            })
+            Some(HeldItem { node: drafts[*i].node, id: group.id().clone(), name, what })
         });
         self.hold(kind, why, items.collect());
         for i in gone {
@@ -269,11 +230,8 @@ impl<'a> Guard<'a> {
             return;
         }
         let lost = edges.iter().filter(|edge| !edge.added).count() as u64;
-        let choice: Vec<Edge> = edges
-            .iter()
-            .filter(|edge| !edge.added && !edge.forced)
-            .copied()
-            .collect();
+        let choice: Vec<Edge> =
+            edges.iter().filter(|edge| !edge.added && !edge.forced).copied().collect();
         let limits = &self.basis.rules.limits;
         let size = self.size();
         let limit = Limit {
@@ -298,10 +256,7 @@ impl<'a> Guard<'a> {
             return;
         }
         let mut balance: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
-        for edge in edges
-            .iter()
-            .filter(|edge| matches!(edge.member, Node::User(_)))
-        {
+        for edge in edges.iter().filter(|edge| matches!(edge.member, Node::User(_))) {
             let (came, went) = balance.entry(edge.group.0).or_default();
             *came += usize::from(edge.added);
             *went += usize::from(!edge.added);
@@ -342,10 +297,8 @@ impl<'a> Guard<'a> {
         }
         let nodes = items.len();
         for (group, member) in mirror.unconfirmed_edges() {
-            let group = mirror
-                .group(group)
-                .map(|row| row.record.id.to_string())
-                .unwrap_or_default();
+            let group =
+                mirror.group(group).map(|row| row.record.id.to_string()).unwrap_or_default();
             let what = format!("is missing from the list of members of group {group}");
             items.extend(self.item(member, what));
         }
@@ -361,27 +314,17 @@ impl<'a> Guard<'a> {
 
     /// What waits, and in `pending` what must be looked at again.
     pub(super) fn finish(self, pending: &mut BTreeSet<Node>) -> Vec<Held> {
-        let held = self
-            .held
-            .into_iter()
-            .map(|(kind, (why, count, mut items))| {
-                items.sort();
-                pending.extend(items.iter().map(|item| item.node));
-                let mut hash = Sha256::new();
-                hash.update(kind.as_str());
-                for item in &items {
-                    hash.update(format!("\n{:?}\t{}\t{}", item.node, item.id, item.what));
-                }
-                let approvable = !matches!(kind, GuardKind::EmptyRead | GuardKind::Unconfirmed);
-                Held {
-                    kind,
-                    count,
-                    why,
-                    digest: short_digest(hash),
-                    approvable,
-                    items,
-                }
-            });
+        let held = self.held.into_iter().map(|(kind, (why, count, mut items))| {
+            items.sort();
+            pending.extend(items.iter().map(|item| item.node));
+            let mut hash = Sha256::new();
+            hash.update(kind.as_str());
+            for item in &items {
+                hash.update(format!("\n{:?}\t{}\t{}", item.node, item.id, item.what));
+            }
+            let approvable = !matches!(kind, GuardKind::EmptyRead | GuardKind::Unconfirmed);
+            Held { kind, count, why, digest: short_digest(hash), approvable, items }
+        });
         held.collect()
     }
 
@@ -399,9 +342,7 @@ impl<'a> Guard<'a> {
         let items = of_member.into_iter().filter_map(|(member, groups)| {
             let name = |no: &u32| {
                 let group = self.basis.served.group(crate::id::GroupNo(*no));
-                group
-                    .map(|group| group.name().to_string())
-                    .unwrap_or_default()
+                group.map(|group| group.name().to_string()).unwrap_or_default()
             };
             let groups: Vec<String> = groups.iter().map(name).collect();
             self.item(member, format!("would leave {}", groups.join(", ")))
@@ -413,61 +354,31 @@ impl<'a> Guard<'a> {
     fn item(&self, node: Node, what: String) -> Option<HeldItem> {
         let (id, name) = match node {
             Node::User(no) => {
-                let id = self
-                    .basis
-                    .mirror
-                    .person(no)
-                    .map(|row| row.record.id.clone())?;
-                let name = self
-                    .basis
-                    .served
-                    .user(no)
-                    .map(|user| user.name().to_owned());
+                let id = self.basis.mirror.person(no).map(|row| row.record.id.clone())?;
+                let name = self.basis.served.user(no).map(|user| user.name().to_owned());
                 (id, name)
             }
             Node::Group(no) => {
-                let id = self
-                    .basis
-                    .mirror
-                    .group(no)
-                    .map(|row| row.record.id.clone())?;
-                let name = self
-                    .basis
-                    .served
-                    .group(no)
-                    .map(|group| group.name().to_string());
+                let id = self.basis.mirror.group(no).map(|row| row.record.id.clone())?;
+                let name = self.basis.served.group(no).map(|group| group.name().to_string());
                 (id, name)
             }
         };
         let name = name.unwrap_or_else(|| id.to_string());
-        Some(HeldItem {
-            node,
-            id,
-            name,
-            what,
-        })
+        Some(HeldItem { node, id, name, what })
     }
 
     /// The size that shares are taken of.
     fn size(&self) -> Size {
         let (then, now) = (self.context.window.size, self.basis.served.size());
-        if then.users == 0 && then.groups == 0 {
-            now
-        } else {
-            then
-        }
+        if then.users == 0 && then.groups == 0 { now } else { then }
     }
 
     /// Whether nobody active would be left.
     fn empties(&self, affected: &[usize], drafts: &[Draft<User>]) -> bool {
         let active = |user: &Option<Arc<User>>| user.as_ref().is_some_and(|user| user.active());
-        let leaving = affected
-            .iter()
-            .filter(|i| active(&drafts[**i].before))
-            .count();
-        let comes = drafts
-            .iter()
-            .any(|draft| active(&draft.after) && !active(&draft.before));
+        let leaving = affected.iter().filter(|i| active(&drafts[**i].before)).count();
+        let comes = drafts.iter().any(|draft| active(&draft.after) && !active(&draft.before));
         leaving > 0 && !comes && leaving == self.basis.served.size().active_users
     }
 }

@@ -89,9 +89,7 @@ pub(super) fn assign(
                     if wanted_still {
                         refuse(claimant, NameTrouble::Taken { name, holder })
                     } else {
-                        let first = first_at_passing
-                            .entry(claim.folded())
-                            .or_insert(claimant.id);
+                        let first = first_at_passing.entry(claim.folded()).or_insert(claimant.id);
                         *first = (*first).min(claimant.id);
                         refuse(claimant, NameTrouble::Passes { name, holder })
                     }
@@ -99,13 +97,7 @@ pub(super) fn assign(
                 None => match first_at_free.get(claim.folded()) {
                     Some(first) if first.node != claimant.node => {
                         let name = claim.as_str().to_owned();
-                        refuse(
-                            claimant,
-                            NameTrouble::Taken {
-                                name,
-                                holder: first.id.clone(),
-                            },
-                        )
+                        refuse(claimant, NameTrouble::Taken { name, holder: first.id.clone() })
                     }
                     _ => grant(claim),
                 },
@@ -129,10 +121,7 @@ fn pass_names(
 ) {
     for claimant in claimants {
         let Ok(claim) = &claimant.claim else { continue };
-        let passes = matches!(
-            assigned[&claimant.node].trouble,
-            Some(NameTrouble::Passes { .. })
-        );
+        let passes = matches!(assigned[&claimant.node].trouble, Some(NameTrouble::Passes { .. }));
         if !passes || first.get(claim.folded()) != Some(&claimant.id) {
             continue;
         }
@@ -140,17 +129,8 @@ fn pass_names(
         let holder = served_holder(basis, claimant.node, claim.folded());
         if let Some(holder) = holder.filter(|holder| is_absent(basis, *holder)) {
             let name = claim.as_str().to_owned();
-            let trouble = Some(NameTrouble::Taken {
-                name,
-                holder: claimant.id.clone(),
-            });
-            assigned.insert(
-                holder,
-                Assigned {
-                    name: None,
-                    trouble,
-                },
-            );
+            let trouble = Some(NameTrouble::Taken { name, holder: claimant.id.clone() });
+            assigned.insert(holder, Assigned { name: None, trouble });
         }
     }
 }
@@ -169,60 +149,36 @@ struct Holder<'a> {
 fn holder_of<'a>(basis: &Basis<'a>, kind: Node, folded: &str) -> Option<Holder<'a>> {
     match kind {
         Node::User(_) => match basis.served.user_by_name(folded) {
-            Some((no, user)) => Some(Holder {
-                id: user.id(),
-                node: Some(Node::User(no)),
-            }),
+            Some((no, user)) => Some(Holder { id: user.id(), node: Some(Node::User(no)) }),
             None => basis
                 .decisions
                 .past_user_names
                 .get(folded)
-                .map(|id| Holder {
-                    id,
-                    node: basis.mirror.person_no(id).map(Node::User),
-                }),
+                .map(|id| Holder { id, node: basis.mirror.person_no(id).map(Node::User) }),
         },
         Node::Group(_) => match basis.served.group_by_name(folded) {
-            Some((no, group)) => Some(Holder {
-                id: group.id(),
-                node: Some(Node::Group(no)),
-            }),
+            Some((no, group)) => Some(Holder { id: group.id(), node: Some(Node::Group(no)) }),
             None => basis
                 .decisions
                 .past_group_names
                 .get(folded)
-                .map(|id| Holder {
-                    id,
-                    node: basis.mirror.group_no(id).map(Node::Group),
-                }),
+                .map(|id| Holder { id, node: basis.mirror.group_no(id).map(Node::Group) }),
         },
     }
 }
 
 pub(super) fn served_holder(basis: &Basis<'_>, kind: Node, folded: &str) -> Option<Node> {
     match kind {
-        Node::User(_) => basis
-            .served
-            .user_by_name(folded)
-            .map(|(no, _)| Node::User(no)),
-        Node::Group(_) => basis
-            .served
-            .group_by_name(folded)
-            .map(|(no, _)| Node::Group(no)),
+        Node::User(_) => basis.served.user_by_name(folded).map(|(no, _)| Node::User(no)),
+        Node::Group(_) => basis.served.group_by_name(folded).map(|(no, _)| Node::Group(no)),
     }
 }
 
 fn grant(name: &Name) -> Assigned {
-    Assigned {
-        name: Some(name.clone()),
-        trouble: None,
-    }
+    Assigned { name: Some(name.clone()), trouble: None }
 }
 
 /// Whoever is served already stays under the name that it has.
 fn refuse(claimant: &Claimant<'_>, trouble: NameTrouble) -> Assigned {
-    Assigned {
-        name: claimant.current.clone(),
-        trouble: Some(trouble),
-    }
+    Assigned { name: claimant.current.clone(), trouble: Some(trouble) }
 }

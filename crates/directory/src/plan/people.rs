@@ -29,15 +29,23 @@ pub(super) fn draft_users(
         let before = basis.served.user(no);
         let row = basis.mirror.person(no);
         match row.map(|row| (row, basis.person(row))) {
+            Some((_, PersonVerdict::Wanted { claim: Ok(name), active }))
+                if !passing && before.is_some_and(|user| user.folded_name() == name.folded()) =>
+            {
+                // Whoever has the name already keeps it, whoever else wants it.
+                let after = user(basis, no, (&name, active), now);
+                let id = before.map(|user| user.id().clone());
+                drafts.extend(id.map(|id| Draft {
+                    node: Node::User(no),
+                    id,
+                    before: before.cloned(),
+                    after,
+                }));
+            }
             Some((row, PersonVerdict::Wanted { claim, active })) => {
                 let current = before.and_then(|user| Name::parse(user.name()).ok());
                 let node = Node::User(no);
-                claimants.push(Claimant {
-                    node,
-                    id: &row.record.id,
-                    claim,
-                    current,
-                });
+                claimants.push(Claimant { node, id: &row.record.id, claim, current });
                 active_of.insert(node, active);
             }
             Some((_, PersonVerdict::Out(_))) | None => {
@@ -52,16 +60,9 @@ pub(super) fn draft_users(
         let trouble = assigned.trouble.clone();
         issues.extend(trouble.and_then(|trouble| issue(basis, node, Reason::Name(trouble))));
         let before = basis.served.user(no).cloned();
-        let after = assigned
-            .name
-            .as_ref()
-            .map(|name| user(basis, no, (name, active_of[&node]), now));
-        drafts.push(Draft {
-            node,
-            id: claimant.id.clone(),
-            before,
-            after: after.flatten(),
-        });
+        let after =
+            assigned.name.as_ref().map(|name| user(basis, no, (name, active_of[&node]), now));
+        drafts.push(Draft { node, id: claimant.id.clone(), before, after: after.flatten() });
     }
     drafts.sort_by_key(|draft| draft.node);
     drafts
@@ -80,23 +81,11 @@ pub(super) fn draft_groups(
         let before = basis.served.group(no);
         let row = basis.mirror.group(no);
         match row.map(|row| (row, basis.group(row))) {
-            Some((
-                row,
-                GroupVerdict::Wanted {
-                    claim,
-                    waiting_name,
-                },
-            )) => {
+            Some((row, GroupVerdict::Wanted { claim, waiting_name })) => {
                 let current = before.map(|group| group.name().clone());
-                claimants.push(Claimant {
-                    node,
-                    id: &row.record.id,
-                    claim,
-                    current,
-                });
-                let waits = waiting_name.map(|name| Reason::GroupRenameWaits {
-                    name: name.to_string(),
-                });
+                claimants.push(Claimant { node, id: &row.record.id, claim, current });
+                let waits =
+                    waiting_name.map(|name| Reason::GroupRenameWaits { name: name.to_string() });
                 issues.extend(waits.and_then(|reason| issue(basis, node, reason)));
             }
             Some((_, GroupVerdict::Out(_))) | None => drafts.extend(before.map(|group| Draft {
@@ -114,16 +103,8 @@ pub(super) fn draft_groups(
         let trouble = assigned.trouble.clone();
         issues.extend(trouble.and_then(|trouble| issue(basis, node, Reason::Name(trouble))));
         let before = basis.served.group(no).cloned();
-        let after = assigned
-            .name
-            .as_ref()
-            .and_then(|name| group(basis, no, name, now));
-        drafts.push(Draft {
-            node,
-            id: claimant.id.clone(),
-            before,
-            after,
-        });
+        let after = assigned.name.as_ref().and_then(|name| group(basis, no, name, now));
+        drafts.push(Draft { node, id: claimant.id.clone(), before, after });
     }
     drafts.sort_by_key(|draft| draft.node);
     drafts
@@ -148,11 +129,8 @@ fn settle_names<T>(
     let mut sent_back = Vec::new();
     // Taking one back may block the next in a chain, so go on until nothing moves.
     loop {
-        let at: BTreeMap<Node, usize> = drafts
-            .iter()
-            .enumerate()
-            .map(|(i, draft)| (draft.node, i))
-            .collect();
+        let at: BTreeMap<Node, usize> =
+            drafts.iter().enumerate().map(|(i, draft)| (draft.node, i)).collect();
         let blocked: Vec<usize> = drafts
             .iter()
             .enumerate()
@@ -178,12 +156,7 @@ fn settle_names<T>(
             return sent_back;
         }
         for i in blocked {
-            let Draft {
-                before,
-                after,
-                node,
-                ..
-            } = &mut drafts[i];
+            let Draft { before, after, node, .. } = &mut drafts[i];
             after.clone_from(before);
             sent_back.push(*node);
         }
@@ -252,10 +225,7 @@ fn user(
 
 fn group(basis: &Basis<'_>, no: GroupNo, name: &Name, now: Millis) -> Option<Arc<Group>> {
     let record = &basis.mirror.group(no)?.record;
-    let description = record
-        .attributes
-        .get(Attribute::Description)
-        .unwrap_or_default();
+    let description = record.attributes.get(Attribute::Description).unwrap_or_default();
     let before = basis.served.group(no);
     let created = before.map_or(now, |group| group.created());
     let wanted = Group::new(record.id.clone(), name.clone(), description, created, now);

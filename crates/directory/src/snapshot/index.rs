@@ -18,14 +18,8 @@ pub(crate) struct Index {
 impl Index {
     /// Builds the list from numbers that are already in order.
     pub(crate) fn from_sorted(numbers: &[u32]) -> Self {
-        let chunks = numbers
-            .chunks(CHUNK_MAX / 2)
-            .map(|c| Arc::new(c.to_vec()))
-            .collect();
-        Self {
-            chunks,
-            len: numbers.len(),
-        }
+        let chunks = numbers.chunks(CHUNK_MAX / 2).map(|c| Arc::new(c.to_vec())).collect();
+        Self { chunks, len: numbers.len() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -80,27 +74,19 @@ impl Index {
             skip -= chunk.len();
             first += 1;
         }
-        self.chunks[first..]
-            .iter()
-            .flat_map(|chunk| chunk.iter().copied())
-            .skip(skip)
+        self.chunks[first..].iter().flat_map(|chunk| chunk.iter().copied()).skip(skip)
     }
 
     fn position(
         &self,
         compare: impl Fn(u32) -> Ordering,
     ) -> Result<(usize, usize), (usize, usize)> {
-        let after = self
-            .chunks
-            .partition_point(|chunk| compare(chunk[0]) != Ordering::Greater);
+        let after = self.chunks.partition_point(|chunk| compare(chunk[0]) != Ordering::Greater);
         let chunk = after.saturating_sub(1);
         let Some(entries) = self.chunks.get(chunk) else {
             return Err((0, 0));
         };
-        entries
-            .binary_search_by(|no| compare(*no))
-            .map(|at| (chunk, at))
-            .map_err(|at| (chunk, at))
+        entries.binary_search_by(|no| compare(*no)).map(|at| (chunk, at)).map_err(|at| (chunk, at))
     }
 }
 

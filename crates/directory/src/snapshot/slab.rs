@@ -18,19 +18,13 @@ pub(crate) struct Slab<T: ?Sized> {
 
 impl<T: ?Sized> Clone for Slab<T> {
     fn clone(&self) -> Self {
-        Self {
-            chunks: self.chunks.clone(),
-            len: self.len,
-        }
+        Self { chunks: self.chunks.clone(), len: self.len }
     }
 }
 
 impl<T: ?Sized> Default for Slab<T> {
     fn default() -> Self {
-        Self {
-            chunks: Vec::new(),
-            len: 0,
-        }
+        Self { chunks: Vec::new(), len: 0 }
     }
 }
 

@@ -39,10 +39,7 @@ fn settled(count: u8, rules: Rules) -> (Bench, Tenant) {
     let tenant = tenant_of(count);
     let mut bench = Bench::new(rules);
     bench.run(&tenant.listing(false), &tenant, &[]);
-    bench.window = Window {
-        applied: Applied::default(),
-        size: bench.served.size(),
-    };
+    bench.window = Window { applied: Applied::default(), size: bench.served.size() };
     (bench, tenant)
 }
 
@@ -55,17 +52,11 @@ fn step_lifted(bench: &mut Bench, tenant: &mut Tenant, edits: &[Edit], lifted: &
     tenant.apply_all(edits);
     let delta = tenant.delta(&before);
     bench.run(&delta, tenant, lifted);
-    bench.window.applied = bench
-        .window
-        .applied
-        .plus(bench.last.applied.minus(bench.last.approved));
+    bench.window.applied = bench.window.applied.plus(bench.last.applied.minus(bench.last.approved));
 }
 
 fn active(bench: &Bench, name: &str) -> Option<bool> {
-    bench
-        .served
-        .user_by_name(name)
-        .map(|(_, user)| user.active())
+    bench.served.user_by_name(name).map(|(_, user)| user.active())
 }
 
 fn held(plan: &Plan) -> Vec<GuardKind> {
@@ -77,30 +68,19 @@ fn a_leaver_is_deactivated_and_keeps_memberships_until_grace_ends() {
     let (mut bench, mut tenant) = settled(20, Rules::default());
     step(&mut bench, &mut tenant, &[Edit::Delete(3)]);
     assert_eq!(active(&bench, "p3"), Some(false));
-    assert!(
-        shape(&bench.served)
-            .members
-            .contains(&("Everyone".to_owned(), "p3".to_owned()))
-    );
+    assert!(shape(&bench.served).members.contains(&("Everyone".to_owned(), "p3".to_owned())));
     bench.now = bench.now.plus(14 * DAY_MS);
     step(&mut bench, &mut tenant, &[]);
     assert_eq!(active(&bench, "p3"), None);
     assert_eq!(bench.served.size().memberships, 19);
-    assert!(
-        bench.decisions.past_user_names.contains_key("p3"),
-        "the name stays theirs"
-    );
+    assert!(bench.decisions.past_user_names.contains_key("p3"), "the name stays theirs");
 }
 
 #[test]
 fn a_leaver_who_comes_back_is_active_again_with_parked_memberships() {
     let (mut bench, mut tenant) = settled(20, Rules::default());
     step(&mut bench, &mut tenant, &[Edit::Delete(3)]);
-    step(
-        &mut bench,
-        &mut tenant,
-        &[Edit::Put(3, person("p3")), Edit::Join(0, 3)],
-    );
+    step(&mut bench, &mut tenant, &[Edit::Put(3, person("p3")), Edit::Join(0, 3)]);
     assert_eq!(active(&bench, "p3"), Some(true));
     assert_eq!(bench.served.size().memberships, 20);
 }
@@ -120,9 +100,7 @@ fn too_many_leavers_are_held_and_joiners_flow_on() {
     step(&mut bench, &mut tenant, &[]);
     assert_eq!(bench.last.held[0].digest, digest);
     // It releases itself when it no longer exceeds the limits.
-    let back: Vec<Edit> = (0..6)
-        .map(|no| Edit::Put(no, person(&format!("p{no}"))))
-        .collect();
+    let back: Vec<Edit> = (0..6).map(|no| Edit::Put(no, person(&format!("p{no}")))).collect();
     step(&mut bench, &mut tenant, &back);
     assert_eq!(held(&bench.last), []);
     assert_eq!(active(&bench, "p9"), Some(false));
@@ -138,11 +116,7 @@ fn an_approval_lets_exactly_the_kind_pass_and_does_not_count_afterwards() {
     assert_eq!(active(&bench, "p3"), Some(false));
     assert_eq!(bench.last.approved.users_deactivated, 30);
     step(&mut bench, &mut tenant, &[Edit::Delete(40)]);
-    assert_eq!(
-        active(&bench, "p40"),
-        Some(false),
-        "a later single leaver is not stopped by it"
-    );
+    assert_eq!(active(&bench, "p40"), Some(false), "a later single leaver is not stopped by it");
 }
 
 #[test]
@@ -152,11 +126,7 @@ fn nine_percent_every_five_minutes_is_stopped() {
         let edits: Vec<Edit> = (0..18).map(|i| Edit::Delete(round * 18 + i)).collect();
         step(&mut bench, &mut tenant, &edits);
     }
-    let inactive = bench
-        .served
-        .users_from(0)
-        .filter(|(_, user)| !user.active())
-        .count();
+    let inactive = bench.served.users_from(0).filter(|(_, user)| !user.active()).count();
     assert_eq!(inactive, 18, "the first 9 % went, the rest waits");
 }
 
@@ -183,10 +153,7 @@ fn what_only_a_listing_lacks_is_asked_for_and_kept_when_it_exists() {
 #[test]
 fn what_a_listing_lacks_and_nobody_answers_for_is_held_and_kept() {
     let (mut bench, tenant) = settled(50, Rules::default());
-    let empty = Observation {
-        people: Listing::Complete(Vec::new()),
-        ..Observation::default()
-    };
+    let empty = Observation { people: Listing::Complete(Vec::new()), ..Observation::default() };
     let merged = bench.mirror.merge(&empty, bench.now);
     assert_eq!(merged.dirty.nodes.len(), 50);
     let plan = bench.plan(&merged.dirty, &[]);
@@ -203,10 +170,7 @@ fn a_group_that_seems_to_lose_half_is_to_be_read_again() {
     let (mut bench, tenant) = settled(40, Rules::default());
     let mut partial = tenant.clone();
     (0..20).for_each(|no| partial.apply(&Edit::Leave(0, no)));
-    let listing = Observation {
-        members: partial.listing(false).members,
-        ..Observation::default()
-    };
+    let listing = Observation { members: partial.listing(false).members, ..Observation::default() };
     let merged = bench.mirror.merge(&listing, bench.now);
     assert_eq!(merged.reread.len(), 1);
     assert_eq!(bench.mirror.questions(500).len(), 20);
@@ -217,11 +181,7 @@ fn a_group_that_seems_to_lose_half_is_to_be_read_again() {
 fn a_newcomer_to_a_held_name_waits_and_gets_it_by_approval() {
     let (mut bench, mut tenant) = settled(20, Rules::default());
     // Deleted and made anew with the same login: another id.
-    step(
-        &mut bench,
-        &mut tenant,
-        &[Edit::Delete(3), Edit::Put(100, person("p3"))],
-    );
+    step(&mut bench, &mut tenant, &[Edit::Delete(3), Edit::Put(100, person("p3"))]);
     assert_eq!(held(&bench.last), [GuardKind::TakeOver]);
     let (_, user) = bench.served.user_by_name("p3").unwrap();
     assert_eq!((user.id(), user.active()), (&user_id(3), false));
@@ -238,11 +198,7 @@ fn a_newcomer_to_a_held_name_waits_and_gets_it_by_approval() {
 #[test]
 fn in_a_swap_both_keep_their_names_until_approved() {
     let (mut bench, mut tenant) = settled(20, Rules::default());
-    step(
-        &mut bench,
-        &mut tenant,
-        &[Edit::Put(1, person("p2")), Edit::Put(2, person("p1"))],
-    );
+    step(&mut bench, &mut tenant, &[Edit::Put(1, person("p2")), Edit::Put(2, person("p1"))]);
     assert_eq!(held(&bench.last), [GuardKind::TakeOver]);
     assert_eq!(bench.served.user_by_name("p1").unwrap().1.id(), &user_id(1));
     step_lifted(&mut bench, &mut tenant, &[], &[GuardKind::TakeOver]);
@@ -258,10 +214,7 @@ fn at_first_sight_the_lowest_id_gets_the_name() {
     tenant.apply(&Edit::Put(4, person("same")));
     let mut bench = Bench::new(Rules::default());
     bench.run(&tenant.listing(true), &tenant, &[]);
-    assert_eq!(
-        bench.served.user_by_name("same").unwrap().1.id(),
-        &user_id(4)
-    );
+    assert_eq!(bench.served.user_by_name("same").unwrap().1.id(), &user_id(4));
     assert_eq!(bench.last.issues.len(), 1);
     assert!(!bench.last.issues[0].served);
 }
@@ -275,10 +228,7 @@ fn a_group_renamed_at_the_provider_keeps_its_name_until_accepted() {
         matches!(&bench.last.issues[0].reason, Reason::GroupRenameWaits { name } if name == "All")
     );
     let no = bench.served.group_by_name("everyone").unwrap().0;
-    bench
-        .decisions
-        .accepted
-        .insert(no, directory::name::Name::parse("All").unwrap());
+    bench.decisions.accepted.insert(no, directory::name::Name::parse("All").unwrap());
     step(&mut bench, &mut tenant, &[]);
     assert!(bench.served.group_by_name("all").is_some());
     assert!(bench.decisions.accepted.is_empty());
@@ -287,9 +237,7 @@ fn a_group_renamed_at_the_provider_keeps_its_name_until_accepted() {
 #[test]
 fn many_renames_are_held_with_their_old_names() {
     let (mut bench, mut tenant) = settled(50, Rules::default());
-    let edits: Vec<Edit> = (0..12)
-        .map(|no| Edit::Put(no, person(&format!("new{no}"))))
-        .collect();
+    let edits: Vec<Edit> = (0..12).map(|no| Edit::Put(no, person(&format!("new{no}")))).collect();
     step(&mut bench, &mut tenant, &edits);
     assert_eq!(held(&bench.last), [GuardKind::Renames]);
     assert_eq!(active(&bench, "p3"), Some(true));
@@ -321,13 +269,7 @@ fn a_discarded_person_stays_until_the_provider_says_more() {
 #[test]
 fn guests_are_left_out_and_come_in_by_rule() {
     let mut tenant = tenant_of(3);
-    tenant.apply(&Edit::Put(
-        7,
-        Person {
-            guest: true,
-            ..person("visitor")
-        },
-    ));
+    tenant.apply(&Edit::Put(7, Person { guest: true, ..person("visitor") }));
     tenant.apply(&Edit::Join(0, 7));
     let mut bench = Bench::new(Rules::default());
     bench.run(&tenant.listing(false), &tenant, &[]);
@@ -342,13 +284,8 @@ fn guests_are_left_out_and_come_in_by_rule() {
 
 #[test]
 fn a_large_group_is_not_emptied_unseen() {
-    let (mut bench, mut tenant) = settled(
-        60,
-        Rules {
-            limits: limits_without_memberships(),
-            ..Rules::default()
-        },
-    );
+    let (mut bench, mut tenant) =
+        settled(60, Rules { limits: limits_without_memberships(), ..Rules::default() });
     let edits: Vec<Edit> = (0..60).map(|no| Edit::Leave(0, no)).collect();
     step(&mut bench, &mut tenant, &edits);
     assert_eq!(held(&bench.last), [GuardKind::GroupsEmptied]);
@@ -378,8 +315,5 @@ fn records_are_forgotten_thirty_days_after_removal() {
 }
 
 fn limits_without_memberships() -> directory::rules::Limits {
-    directory::rules::Limits {
-        memberships_share: 1_000_000,
-        ..directory::rules::Limits::default()
-    }
+    directory::rules::Limits { memberships_share: 1_000_000, ..directory::rules::Limits::default() }
 }

@@ -10,29 +10,15 @@ use crate::tenant::{Bench, Edit, Person, Tenant, plain_rules, shape};
 
 /// Edits in which every login is bound to its id, so that no name ever passes to another id.
 fn edit() -> impl Strategy<Value = Edit> {
-    let person = (
-        0..12_u8,
-        0..3_u8,
-        any::<bool>(),
-        any::<bool>(),
-        any::<bool>(),
-    )
-        .prop_map(|(no, variant, mail, enabled, guest)| {
-            let mail = if mail {
-                format!("{no}@example.org")
-            } else {
-                String::new()
-            };
+    let person = (0..12_u8, 0..3_u8, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(no, variant, mail, enabled, guest)| {
+            let mail = if mail { format!("{no}@example.org") } else { String::new() };
             Edit::Put(
                 no,
-                Person {
-                    login: format!("Person{no}-{variant}@Example.org"),
-                    mail,
-                    enabled,
-                    guest,
-                },
+                Person { login: format!("Person{no}-{variant}@Example.org"), mail, enabled, guest },
             )
-        });
+        },
+    );
     let team =
         (0..8_u8, 0..3_u8).prop_map(|(no, variant)| Edit::Team(no, format!("team {no}-{variant}")));
     prop_oneof![
@@ -50,20 +36,8 @@ fn edit() -> impl Strategy<Value = Edit> {
 /// Edits in which names are few, so that they collide, swap and pass on.
 fn colliding_edit() -> impl Strategy<Value = Edit> {
     let person = (0..6_u8, 0..5_u8, any::<bool>()).prop_map(|(no, name, enabled)| {
-        let login = if name == 4 {
-            String::new()
-        } else {
-            format!("Name{name}")
-        };
-        Edit::Put(
-            no,
-            Person {
-                login,
-                mail: String::new(),
-                enabled,
-                guest: false,
-            },
-        )
+        let login = if name == 4 { String::new() } else { format!("Name{name}") };
+        Edit::Put(no, Person { login, mail: String::new(), enabled, guest: false })
     });
     let team = (0..4_u8, 0..3_u8).prop_map(|(no, name)| Edit::Team(no, format!("Team {name}")));
     prop_oneof![
@@ -85,11 +59,7 @@ fn check_nothing_is_left(bench: &Bench) {
     let again = bench.plan(&Dirty::everything(), &[]);
     assert_eq!(again.changes, vec![], "planning twice gives nothing new");
     assert!(again.decisions.is_empty(), "{:?}", again.decisions);
-    assert_eq!(
-        bench.folded(),
-        bench.served,
-        "the change log amounts to the directory"
-    );
+    assert_eq!(bench.folded(), bench.served, "the change log amounts to the directory");
 }
 
 proptest! {

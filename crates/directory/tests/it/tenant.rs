@@ -104,16 +104,10 @@ impl Tenant {
 
     /// Everything, as a complete observation; `turned` reverses the order of all records.
     pub(crate) fn listing(&self, turned: bool) -> Observation {
-        let mut people: Vec<PersonRecord> = self
-            .people
-            .iter()
-            .map(|(no, p)| person_record(*no, p))
-            .collect();
-        let mut groups: Vec<GroupRecord> = self
-            .teams
-            .iter()
-            .map(|(no, t)| group_record(*no, t))
-            .collect();
+        let mut people: Vec<PersonRecord> =
+            self.people.iter().map(|(no, p)| person_record(*no, p)).collect();
+        let mut groups: Vec<GroupRecord> =
+            self.teams.iter().map(|(no, t)| group_record(*no, t)).collect();
         let mut members: Vec<GroupMembers> = self
             .teams
             .iter()
@@ -141,34 +135,20 @@ impl Tenant {
             put: changed(&self.people, &before.people)
                 .map(|(no, p)| person_record(no, p))
                 .collect(),
-            removed: gone(&self.people, &before.people)
-                .map(|no| removed(user_id(no)))
-                .collect(),
+            removed: gone(&self.people, &before.people).map(|no| removed(user_id(no))).collect(),
         };
         let groups = Listing::Delta {
-            put: changed(&self.teams, &before.teams)
-                .map(|(no, t)| group_record(no, t))
-                .collect(),
-            removed: gone(&self.teams, &before.teams)
-                .map(|no| removed(group_id(no)))
-                .collect(),
+            put: changed(&self.teams, &before.teams).map(|(no, t)| group_record(no, t)).collect(),
+            removed: gone(&self.teams, &before.teams).map(|no| removed(group_id(no))).collect(),
         };
         let nobody = Team::default();
         let members = self.teams.iter().map(|(no, team)| {
             let old = before.teams.get(no).unwrap_or(&nobody);
             let added = member_set(&(&team.users - &old.users), &(&team.teams - &old.teams));
             let removed = member_set(&(&old.users - &team.users), &(&old.teams - &team.teams));
-            GroupMembers {
-                group: group_id(*no),
-                listing: MembersListing::Delta { added, removed },
-            }
+            GroupMembers { group: group_id(*no), listing: MembersListing::Delta { added, removed } }
         });
-        Observation {
-            people,
-            groups,
-            members: members.collect(),
-            ..Observation::default()
-        }
+        Observation { people, groups, members: members.collect(), ..Observation::default() }
     }
 
     /// What the provider answers about an object by its id.
@@ -185,11 +165,7 @@ impl Tenant {
                     }
             }),
         };
-        if there {
-            Verdict::Exists
-        } else {
-            Verdict::Gone
-        }
+        if there { Verdict::Exists } else { Verdict::Gone }
     }
 
     /// The oracle, for rules without grace, with guests in and group renames followed, and names that
@@ -197,10 +173,7 @@ impl Tenant {
     pub(crate) fn expected(&self, flattened: bool) -> Shape {
         let mut shape = Shape::default();
         for person in self.people.values() {
-            shape.users.insert(
-                person.login.to_lowercase(),
-                (person.mail.clone(), person.enabled),
-            );
+            shape.users.insert(person.login.to_lowercase(), (person.mail.clone(), person.enabled));
         }
         for (no, team) in &self.teams {
             shape.groups.insert(team.name.clone());
@@ -221,9 +194,7 @@ impl Tenant {
             }
             if !flattened {
                 for inner in &team.teams {
-                    shape
-                        .nested
-                        .insert((team.name.clone(), self.teams[inner].name.clone()));
+                    shape.nested.insert((team.name.clone(), self.teams[inner].name.clone()));
                 }
             }
         }
@@ -243,10 +214,7 @@ pub(crate) struct Shape {
 pub(crate) fn shape(directory: &Directory) -> Shape {
     let mut shape = Shape::default();
     for (_, user) in directory.users_from(0) {
-        shape.users.insert(
-            user.name().to_owned(),
-            (user.email().to_owned(), user.active()),
-        );
+        shape.users.insert(user.name().to_owned(), (user.email().to_owned(), user.active()));
     }
     for (no, group) in directory.groups_from(0) {
         let name = group.name().to_string();
@@ -257,9 +225,7 @@ pub(crate) fn shape(directory: &Directory) -> Shape {
         }
         for child in directory.children_of(no) {
             let child = directory.group(directory::id::GroupNo(*child)).unwrap();
-            shape
-                .nested
-                .insert((name.clone(), child.name().to_string()));
+            shape.nested.insert((name.clone(), child.name().to_string()));
         }
     }
     shape
@@ -300,10 +266,8 @@ impl Bench {
         let mut merged = self.mirror.merge(observation, self.now);
         self.ask_about_returned(tenant, &mut merged);
         let questions = self.mirror.questions(500);
-        let answers: Vec<(Asked, Verdict)> = questions
-            .iter()
-            .map(|(asked, question)| (*asked, tenant.answer(question)))
-            .collect();
+        let answers: Vec<(Asked, Verdict)> =
+            questions.iter().map(|(asked, question)| (*asked, tenant.answer(question))).collect();
         self.mirror.settle(&answers, self.now, &mut merged);
         let mut dirty = merged.dirty;
         dirty.nodes.extend(self.pending.iter().copied());
@@ -312,15 +276,9 @@ impl Bench {
         dirty.nodes.extend(self.mirror.absent_until(grace_over));
         let incremental = self.plan(&dirty, lifted);
         let whole = self.plan(&Dirty::everything(), lifted);
-        assert_eq!(
-            incremental.changes, whole.changes,
-            "incremental and whole planning agree"
-        );
+        assert_eq!(incremental.changes, whole.changes, "incremental and whole planning agree");
         assert_eq!(incremental.held, whole.held, "and hold the same");
-        assert_eq!(
-            incremental.decisions, whole.decisions,
-            "and decide the same"
-        );
+        assert_eq!(incremental.decisions, whole.decisions, "and decide the same");
         self.commit(whole);
     }
 
@@ -331,9 +289,7 @@ impl Bench {
             .members
             .into_iter()
             .filter(|members| {
-                self.mirror
-                    .group_no(&members.group)
-                    .is_some_and(|no| merged.reread.contains(&no))
+                self.mirror.group_no(&members.group).is_some_and(|no| merged.reread.contains(&no))
             })
             .collect();
         self.mirror.merge_members(&again, self.now, merged);
@@ -357,32 +313,19 @@ impl Bench {
             observed: self.now,
         };
         let lifted = lifted.iter().copied().collect();
-        let context = Context {
-            now: self.now,
-            window: &self.window,
-            lifted: &lifted,
-            empty_read: false,
-        };
+        let context =
+            Context { now: self.now, window: &self.window, lifted: &lifted, empty_read: false };
         plan(&basis, dirty, &context)
     }
 
     pub(crate) fn commit(&mut self, plan: Plan) {
-        self.served = self
-            .served
-            .apply(&plan.changes)
-            .expect("the plan fits the directory");
+        self.served = self.served.apply(&plan.changes).expect("the plan fits the directory");
         self.decisions.apply(&plan.decisions);
         let run = RunId(self.now.0.unsigned_abs());
         for change in &plan.changes {
             let seq = ChangeSeq(self.log.len() as u64 + 1);
             let directory = DirectoryId(1);
-            self.log.push(LogEntry {
-                seq,
-                run,
-                at: self.now,
-                directory,
-                change: change.clone(),
-            });
+            self.log.push(LogEntry { seq, run, at: self.now, directory, change: change.clone() });
         }
         self.pending.clone_from(&plan.pending);
         self.last = plan;
@@ -434,11 +377,7 @@ pub(crate) fn group_id(no: u8) -> ProviderId {
 fn person_record(no: u8, person: &Person) -> PersonRecord {
     PersonRecord {
         id: user_id(no),
-        kind: if person.guest {
-            PersonKind::Guest
-        } else {
-            PersonKind::Member
-        },
+        kind: if person.guest { PersonKind::Guest } else { PersonKind::Member },
         enabled: Some(person.enabled),
         attributes: Attributes::pack([
             (Attribute::Login, person.login.as_str()),
@@ -464,19 +403,14 @@ fn member_set(users: &BTreeSet<u8>, teams: &BTreeSet<u8>) -> MemberSet {
 }
 
 fn removed(id: ProviderId) -> Removed {
-    Removed {
-        id,
-        restorable: true,
-    }
+    Removed { id, restorable: true }
 }
 
 fn changed<'a, T: PartialEq>(
     now: &'a BTreeMap<u8, T>,
     before: &'a BTreeMap<u8, T>,
 ) -> impl Iterator<Item = (u8, &'a T)> {
-    now.iter()
-        .filter(|(no, value)| before.get(no) != Some(value))
-        .map(|(no, value)| (*no, value))
+    now.iter().filter(|(no, value)| before.get(no) != Some(value)).map(|(no, value)| (*no, value))
 }
 
 fn gone<'a, T>(

@@ -43,19 +43,10 @@ pub(super) fn revert(kind: GuardKind, draft: &mut Draft<User>) {
         return;
     };
     let same_name = kind == GuardKind::Renames;
-    let name = if same_name {
-        before.name()
-    } else {
-        after.name()
-    };
+    let name = if same_name { before.name() } else { after.name() };
     let Ok(name) = Name::parse(name) else { return };
     let kept = |before: &'_ str, after: &'_ str| -> String {
-        if kind == GuardKind::Blanked && after.is_empty() {
-            before
-        } else {
-            after
-        }
-        .to_owned()
+        if kind == GuardKind::Blanked && after.is_empty() { before } else { after }.to_owned()
     };
     let active = match kind {
         GuardKind::PeopleLeaving | GuardKind::Reactivations => before.active(),
@@ -72,11 +63,7 @@ pub(super) fn revert(kind: GuardKind, draft: &mut Draft<User>) {
         created: after.created(),
         updated: after.updated(),
     });
-    draft.after = Some(if reverted.same_as(&before) {
-        before
-    } else {
-        Arc::new(reverted)
-    });
+    draft.after = Some(if reverted.same_as(&before) { before } else { Arc::new(reverted) });
 }
 
 /// Folded names that somebody would newly get.
@@ -91,10 +78,7 @@ pub(super) fn names_taken(drafts: &[Draft<User>]) -> BTreeSet<String> {
 
 /// Whether a person has to leave their name because an approved plan gives it to somebody else.
 pub(super) fn gives_up_name(draft: &Draft<User>, taken: &BTreeSet<String>) -> bool {
-    draft
-        .before
-        .as_deref()
-        .is_some_and(|before| taken.contains(before.folded_name()))
+    draft.before.as_deref().is_some_and(|before| taken.contains(before.folded_name()))
 }
 
 pub(super) fn words(kind: GuardKind) -> &'static str {

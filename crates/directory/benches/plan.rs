@@ -1,0 +1,159 @@
+//! How long planning and publishing take: 100,000 people, 10,000 groups, 1,000,000 memberships.
+//!
+//! The yardstick of the same run is `copy_of_the_records`: reading every record once and copying its texts.
+
+use std::{collections::BTreeSet, hint::black_box};
+
+use directory::{
+    decisions::Decisions,
+    derive::Basis,
+    id::{Millis, ProviderId},
+    mirror::{Dirty, Mirror},
+    observation::{
+        Attribute, Attributes, GroupKind, GroupMembers, GroupRecord, Listing, MemberSet,
+        MembersListing, Observation, PersonKind, PersonRecord, Removed,
+    },
+    plan::{Context, Plan, guard::Window, plan},
+    rules::Rules,
+    snapshot::Directory,
+};
+use divan::Bencher;
+
+const USERS: u32 = 100_000;
+const GROUPS: u32 = 10_000;
+const MEMBERS_EACH: u32 = 100;
+
+fn main() {
+    divan::main();
+}
+
+fn user_id(no: u32) -> ProviderId {
+    ProviderId::parse(&format!("{no:08x}-0000-4000-8000-000000000001")).expect("a GUID")
+}
+
+fn group_id(no: u32) -> ProviderId {
+    ProviderId::parse(&format!("{no:08x}-0000-4000-8000-000000000002")).expect("a GUID")
+}
+
+fn observation() -> Observation {
+    let people = (0..USERS).map(|no| PersonRecord {
+        id: user_id(no),
+        kind: PersonKind::Member,
+        enabled: Some(true),
+        attributes: Attributes::pack([
+            (Attribute::Login, format!("person{no}@example.org").as_str()),
+            (Attribute::Mail, format!("person{no}@example.org").as_str()),
+            (Attribute::DisplayName, format!("Person Number {no}").as_str()),
+            (Attribute::GivenName, "Person"),
+            (Attribute::Surname, "Number"),
+        ]),
+    });
+    let groups = (0..GROUPS).map(|no| GroupRecord {
+        id: group_id(no),
+        kind: GroupKind::Security,
+        hidden_members: false,
+        attributes: Attributes::pack([(Attribute::DisplayName, format!("group {no}").as_str())]),
+    });
+    let members = (0..GROUPS).map(|group| GroupMembers {
+        group: group_id(group),
+        listing: MembersListing::Complete(MemberSet {
+            users: (0..MEMBERS_EACH).map(|i| user_id((group * 37 + i * 997) % USERS)).collect(),
+            groups: Vec::new(),
+        }),
+    });
+    Observation {
+        people: Listing::Complete(people.collect()),
+        groups: Listing::Complete(groups.collect()),
+        members: members.collect(),
+        ..Observation::default()
+    }
+}
+
+fn planned(mirror: &Mirror, served: &Directory, dirty: &Dirty) -> Plan {
+    let rules = Rules::default();
+    let decisions = Decisions::default();
+    let basis = Basis { mirror, rules: &rules, decisions: &decisions, served, observed: Millis(2) };
+    let (window, lifted) = (Window::default(), BTreeSet::new());
+    plan(
+        &basis,
+        dirty,
+        &Context { now: Millis(2), window: &window, lifted: &lifted, empty_read: false },
+    )
+}
+
+#[divan::bench(sample_count = 5)]
+fn merge_all_new(bencher: Bencher<'_, '_>) {
+    bencher.with_inputs(|| (observation(), Mirror::default())).bench_values(
+        |(observation, mut mirror)| {
+            let merged = mirror.merge(&observation, Millis(1));
+            (merged, mirror)
+        },
+    );
+}
+
+#[divan::bench(sample_count = 5)]
+fn merge_nothing_new(bencher: Bencher<'_, '_>) {
+    let observation = observation();
+    let mut mirror = Mirror::default();
+    mirror.merge(&observation, Millis(1));
+    bencher.bench_local(|| mirror.merge(black_box(&observation), Millis(2)));
+}
+
+#[divan::bench(sample_count = 5)]
+fn plan_all_new(bencher: Bencher<'_, '_>) {
+    let mut mirror = Mirror::default();
+    mirror.merge(&observation(), Millis(1));
+    let served = Directory::default();
+    bencher.bench_local(|| planned(black_box(&mirror), &served, &Dirty::everything()));
+}
+
+#[divan::bench(sample_count = 5)]
+fn plan_whole_nothing_new(bencher: Bencher<'_, '_>) {
+    let mut mirror = Mirror::default();
+    mirror.merge(&observation(), Millis(1));
+    let first = planned(&mirror, &Directory::default(), &Dirty::everything());
+    let served = Directory::default().apply(&first.changes).expect("the plan fits");
+    bencher.bench_local(|| planned(black_box(&mirror), &served, &Dirty::everything()));
+}
+
+#[divan::bench(sample_count = 5)]
+fn publish_all_new(bencher: Bencher<'_, '_>) {
+    let mut mirror = Mirror::default();
+    mirror.merge(&observation(), Millis(1));
+    let first = planned(&mirror, &Directory::default(), &Dirty::everything());
+    bencher.bench_local(|| {
+        Directory::default().apply(black_box(&first.changes)).expect("the plan fits")
+    });
+}
+
+/// A delta of 100 people who left: merged, planned and published.
+#[divan::bench(sample_count = 20)]
+fn delta_of_100(bencher: Bencher<'_, '_>) {
+    let mut mirror = Mirror::default();
+    mirror.merge(&observation(), Millis(1));
+    let first = planned(&mirror, &Directory::default(), &Dirty::everything());
+    let served = Directory::default().apply(&first.changes).expect("the plan fits");
+    let removed = (0..100).map(|no| Removed { id: user_id(no * 7), restorable: true }).collect();
+    let delta = Observation {
+        people: Listing::Delta { put: Vec::new(), removed },
+        ..Observation::default()
+    };
+    bencher.with_inputs(|| mirror.clone()).bench_local_values(|mut mirror| {
+        let merged = mirror.merge(&delta, Millis(2));
+        let plan = planned(&mirror, &served, &merged.dirty);
+        (served.apply(&plan.changes).expect("the plan fits"), mirror)
+    });
+}
+
+/// The yardstick: every record read once, its texts copied.
+#[divan::bench(sample_count = 5)]
+fn copy_of_the_records(bencher: Bencher<'_, '_>) {
+    let mut mirror = Mirror::default();
+    mirror.merge(&observation(), Millis(1));
+    bencher.bench_local(|| {
+        let people = mirror.people().map(|row| {
+            row.record.attributes.iter().map(|(_, value)| value.to_owned()).collect::<Vec<String>>()
+        });
+        people.collect::<Vec<_>>()
+    });
+}
