@@ -1,0 +1,83 @@
+//! The admin REST API under `/api/v1`: what the command line uses, JSON, bearer token.
+//!
+//! Invariant: every answer that is not a success is `application/problem+json` with a `detail` that names
+//! the thing and the next step; internals never leave.
+
+pub mod application;
+pub mod change;
+pub mod directory;
+mod problem;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Request, State},
+    http::header,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{delete, get, post, put},
+};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+pub use self::problem::Problem;
+use crate::app::App;
+
+/// The largest request body: settings and secrets are small.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// The SHA-256 of the token that lets a caller in.
+#[derive(Clone, Debug)]
+pub struct TokenHash(Arc<[u8]>);
+
+impl TokenHash {
+    /// The hash of a token.
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).to_vec().into())
+    }
+
+    fn admits(&self, token: &str) -> bool {
+        bool::from(Sha256::digest(token.as_bytes()).ct_eq(&self.0))
+    }
+}
+
+/// All routes of the admin API.
+pub fn router(app: App, token: TokenHash) -> Router {
+    let routes = Router::new()
+        .route("/directories", get(directory::list).post(directory::add))
+        .route("/directories/{name}", get(directory::show).delete(directory::remove))
+        .route("/directories/{name}/status", get(directory::status))
+        .route("/directories/{name}/check", post(directory::check))
+        .route("/directories/{name}/sync", post(directory::sync))
+        .route("/directories/{name}/preview", get(directory::preview))
+        .route("/directories/{name}/approve", post(directory::approve))
+        .route("/directories/{name}/discard", post(directory::discard))
+        .route("/directories/{name}/explain", get(directory::explain))
+        .route("/directories/{name}/pause", post(directory::pause))
+        .route("/directories/{name}/resume", post(directory::resume))
+        .route("/directories/{name}/rules", put(directory::set_rules))
+        .route("/directories/{name}/schedule", put(directory::set_schedule))
+        .route("/applications", get(application::list).post(application::add))
+        .route("/applications/{name}", delete(application::remove))
+        .route("/applications/{name}/password", post(application::new_password))
+        .route("/changes", get(change::list))
+        .fallback(async || Problem::not_found("there is no such address in the admin API"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(token, authenticate))
+        .with_state(app);
+    Router::new().nest("/api/v1", routes)
+}
+
+async fn authenticate(State(token): State<TokenHash>, request: Request<Body>, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.split_once(' '));
+    match given {
+        Some((scheme, given)) if scheme.eq_ignore_ascii_case("bearer") && token.admits(given.trim()) => {
+            next.run(request).await
+        }
+        _ => Problem::unauthorized().into_response(),
+    }
+}

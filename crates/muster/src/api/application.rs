@@ -1,0 +1,198 @@
+//! Applications in the admin API: products that may read directories.
+
+use argon2::{Argon2, PasswordHasher};
+use axum::{
+    Json,
+    extract::{Path, State, rejection::JsonRejection},
+    http::StatusCode,
+};
+use directory::name::fold;
+use serde::{Deserialize, Serialize};
+use store::{ApplicationRow, NewApplication, Store, StoreError};
+
+use crate::{
+    api::Problem,
+    app::App,
+    crowd::{AddressRule, Application},
+    entropy,
+};
+
+/// An application in a list.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// Its name.
+    pub name: String,
+    /// Its directories, in the order in which it sees them.
+    pub directories: Vec<String>,
+    /// Whether memberships come from all directories.
+    pub aggregate: bool,
+    /// From where it may call; everywhere when empty.
+    pub addresses: Vec<String>,
+}
+
+/// An application to be let in.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Add {
+    /// Its name, unique in any case.
+    pub name: String,
+    /// Its directories, in the order in which it sees them.
+    pub directories: Vec<String>,
+    /// Whether memberships come from all directories.
+    #[serde(default)]
+    pub aggregate: bool,
+    /// From where it may call, as addresses or networks; everywhere when empty.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// Its password; one is made when there is none.
+    #[serde(default)]
+    pub password: Option<String>,
+}
+
+/// What to type into the product.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Credentials {
+    /// The application's name.
+    pub name: String,
+    /// Its password; shown once.
+    pub password: String,
+}
+
+pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, Problem> {
+    let directories = app.blocking(Store::connections).await?;
+    let rows = app.blocking(Store::applications).await?;
+    let name = |id| {
+        let row = directories.iter().find(|row| row.id == id);
+        row.map_or_else(|| format!("#{id}"), |row| row.name.clone())
+    };
+    let summaries = rows.into_iter().map(|row| Summary {
+        directories: row.directories.iter().map(|id| name(*id)).collect(),
+        name: row.name,
+        aggregate: row.aggregate,
+        addresses: row.addresses,
+    });
+    Ok(Json(summaries.collect()))
+}
+
+pub(super) async fn add(
+    State(app): State<App>,
+    body: Result<Json<Add>, JsonRejection>,
+) -> Result<(StatusCode, Json<Credentials>), Problem> {
+    let Json(add) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    Ok((StatusCode::CREATED, Json(admit(&app, add).await?)))
+}
+
+/// Lets an application in.
+///
+/// # Errors
+/// When name, directories or addresses cannot be used.
+pub async fn admit(app: &App, add: Add) -> Result<Credentials, Problem> {
+    let name = add.name.trim().to_owned();
+    if name.is_empty() || name.len() > 100 || name.contains(':') || name.chars().any(char::is_control) {
+        return Err(Problem::bad_request("an application's name has 1 to 100 characters and no colon"));
+    }
+    if add.directories.is_empty() {
+        return Err(Problem::bad_request("an application sees one directory at least; name it with --directory"));
+    }
+    let mut directories = Vec::new();
+    for directory in &add.directories {
+        let row = app.connection_named(directory).await?.ok_or_else(|| {
+            let detail = format!("there is no directory `{directory}`; `muster directory list` shows all");
+            Problem::not_found(detail)
+        })?;
+        if !directories.contains(&row.id) {
+            directories.push(row.id);
+        }
+    }
+    for address in &add.addresses {
+        address.parse::<AddressRule>().map_err(|error| Problem::bad_request(error.to_string()))?;
+    }
+    let existing = app.blocking(Store::applications).await?;
+    if existing.iter().any(|row| fold(&row.name) == fold(&name)) {
+        let detail = format!("there is an application `{name}` already; remove it or choose another name");
+        return Err(Problem::conflict(detail));
+    }
+    let password = add.password.unwrap_or_else(entropy::token);
+    if password.is_empty() {
+        return Err(Problem::bad_request("an application's password cannot be empty"));
+    }
+    let new = NewApplication {
+        name: name.clone(),
+        password_hash: hash(password.clone()).await?,
+        directories,
+        aggregate: add.aggregate,
+        addresses: add.addresses,
+    };
+    let now = app.clock.now();
+    app.blocking(move |store| store.add_application(&new, now)).await?;
+    refresh(app).await?;
+    Ok(Credentials { name, password })
+}
+
+pub(super) async fn remove(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let row = named(&app, &name).await?;
+    app.blocking(move |store| store.remove_application(row.id)).await?;
+    refresh(&app).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn new_password(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<Credentials>, Problem> {
+    let row = named(&app, &name).await?;
+    let password = entropy::token();
+    let hash = hash(password.clone()).await?;
+    app.blocking(move |store| store.set_application_password(row.id, &hash)).await?;
+    refresh(&app).await?;
+    Ok(Json(Credentials { name: row.name, password }))
+}
+
+/// The applications as the Crowd server knows them.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn registered(store: &Store) -> Result<Vec<Application>, StoreError> {
+    let rows = store.applications()?;
+    Ok(rows.into_iter().map(application).collect())
+}
+
+fn application(row: ApplicationRow) -> Application {
+    // Addresses were checked when they were written; one that cannot be read any more admits nobody.
+    let addresses = row.addresses.iter().filter_map(|text| text.parse::<AddressRule>().ok());
+    Application {
+        id: row.id,
+        addresses: addresses.collect(),
+        name: row.name,
+        password_hash: row.password_hash,
+        directories: row.directories,
+        aggregate: row.aggregate,
+    }
+}
+
+async fn refresh(app: &App) -> anyhow::Result<()> {
+    let applications = app.blocking(registered).await?;
+    app.applications.replace(applications);
+    Ok(())
+}
+
+async fn named(app: &App, name: &str) -> Result<ApplicationRow, Problem> {
+    let rows = app.blocking(Store::applications).await?;
+    let missing = || Problem::not_found(format!("there is no application `{name}`; `muster application list` shows all"));
+    rows.into_iter().find(|row| fold(&row.name) == fold(name)).ok_or_else(missing)
+}
+
+/// Hashes a password, slowly on purpose.
+///
+/// # Errors
+/// When there is no memory for it.
+pub async fn hash(password: String) -> anyhow::Result<String> {
+    let hashing = tokio::task::spawn_blocking(move || {
+        let hash = Argon2::default().hash_password(password.as_bytes());
+        hash.map(|hash| hash.to_string()).map_err(|error| anyhow::anyhow!("a password cannot be hashed: {error}"))
+    });
+    hashing.await?
+}

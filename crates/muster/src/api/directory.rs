@@ -1,0 +1,453 @@
+//! Directories in the admin API: connect, look, synchronise, decide.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::JsonRejection},
+    http::StatusCode,
+};
+use connect::ProbeReport;
+use directory::{
+    decisions::Digest,
+    explain::{self, Explanation},
+    id::{DirectoryId, Millis},
+    plan::{Issue, guard::Held},
+    report::{GuardKind, Outcome, RunReport},
+    rules::Rules,
+    snapshot::Size,
+};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use store::{ConnectionRow, NewConnection, Schedule};
+
+use crate::{
+    api::Problem,
+    app::App,
+    task::{
+        Status,
+        commit::{self, Choice, Decision, Step},
+        keeper::Keeper,
+    },
+};
+
+/// Issues listed with a directory.
+const ISSUES_MAX: usize = 100;
+/// Items listed of each kind in a preview.
+const ITEMS_MAX: usize = 1_000;
+
+/// A directory in a list.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// Its number, the first part of every Crowd `key`.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Its provider: `entra`.
+    pub provider: String,
+    /// Whether its schedule is stopped.
+    pub paused: bool,
+    /// Whether products may read it: it was read in full once.
+    pub served: bool,
+    /// What it holds.
+    pub size: Size,
+    /// How its last run ended.
+    pub last: Option<RunReport>,
+    /// When its next run is due.
+    pub next: Option<Millis>,
+}
+
+/// A directory with everything but its secret.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Detail {
+    /// What the list says.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// How the provider is reached.
+    pub settings: BTreeMap<String, String>,
+    /// Its rules.
+    pub rules: Rules,
+    /// Its schedule.
+    pub schedule: Schedule,
+    /// Its latest runs, newest first.
+    pub runs: Vec<RunReport>,
+    /// People and groups that cannot be served, or not under the name that the rules make; some of them.
+    pub issues: Vec<serde_json::Value>,
+    /// How many those are in all.
+    pub issues_total: usize,
+}
+
+/// A directory to be connected.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Add {
+    /// Its name, unique in any case.
+    pub name: String,
+    /// Its provider.
+    pub provider: String,
+    /// How the provider is reached.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// The provider's credential.
+    pub secret: String,
+    /// Its rules; the defaults otherwise.
+    pub rules: Option<Rules>,
+    /// Its schedule; the default otherwise.
+    pub schedule: Option<Schedule>,
+}
+
+/// Asks for a run.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sync {
+    /// Read everything, not only what changed.
+    pub full: bool,
+}
+
+/// A run that was asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Queued {
+    /// The number to wait for in `completed` of the status.
+    pub ticket: u64,
+}
+
+/// What waits for a person.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Preview {
+    /// What an approval of all of it names; none when nothing waits.
+    pub digest: Option<Digest>,
+    /// The kinds, each with its objects.
+    pub held: Vec<PreviewKind>,
+    /// How many changes would flow at the next run without anybody's approval.
+    pub flowing: usize,
+}
+
+/// One kind of change that waits.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PreviewKind {
+    /// The kind.
+    pub kind: GuardKind,
+    /// How many objects or memberships wait.
+    pub count: u64,
+    /// Why.
+    pub why: String,
+    /// What an approval of this kind names.
+    pub digest: Digest,
+    /// Whether it can be approved.
+    pub approvable: bool,
+    /// Some of the objects.
+    pub items: Vec<PreviewItem>,
+}
+
+/// One object that waits.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PreviewItem {
+    /// The provider's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What would happen to it.
+    pub what: String,
+}
+
+/// An approval or a discard.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decide {
+    /// The digest that the preview showed; a discard may go without.
+    pub digest: Option<Digest>,
+    /// One kind only.
+    #[serde(default)]
+    pub kind: Option<GuardKind>,
+    /// Why, for the record.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Whom to explain.
+#[derive(Debug, Deserialize)]
+pub struct Whom {
+    user: String,
+}
+
+pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, Problem> {
+    let rows = app.blocking(store::Store::connections).await?;
+    Ok(Json(rows.iter().map(|row| summary(&app, row)).collect()))
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<Detail>, Problem> {
+    let row = named(&app, &name).await?;
+    let id = row.id;
+    let runs = app.blocking(move |store| store.latest_runs(id, 10)).await?;
+    let issues = app.keeper(id).map(|keeper| keeper.issues()).unwrap_or_default();
+    let shown: Result<Vec<_>, _> = issues.iter().take(ISSUES_MAX).map(serde_json::to_value::<&Issue>).collect();
+    Ok(Json(Detail {
+        summary: summary(&app, &row),
+        settings: row.settings,
+        rules: row.rules,
+        schedule: row.schedule,
+        runs,
+        issues: shown.map_err(anyhow::Error::from)?,
+        issues_total: issues.len(),
+    }))
+}
+
+pub(super) async fn add(
+    State(app): State<App>,
+    body: Result<Json<Add>, JsonRejection>,
+) -> Result<(StatusCode, Json<Summary>), Problem> {
+    let Json(add) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let row = connect_directory(&app, add).await?;
+    Ok((StatusCode::CREATED, Json(summary(&app, &row))))
+}
+
+/// Connects a directory and asks for its first run; what the wizard and the demo do too.
+///
+/// # Errors
+/// When name, provider, settings or rules cannot be used.
+pub async fn connect_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem> {
+    let name = add.name.trim().to_owned();
+    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
+        return Err(Problem::bad_request("a directory's name has 1 to 100 characters"));
+    }
+    if app.connection_named(&name).await?.is_some() {
+        let detail = format!("there is a directory `{name}` already; choose another name or remove it first");
+        return Err(Problem::conflict(detail));
+    }
+    let new = NewConnection {
+        name,
+        provider: add.provider,
+        settings: add.settings,
+        secret: SecretString::from(add.secret),
+        rules: add.rules.unwrap_or_default(),
+        schedule: add.schedule.unwrap_or_default(),
+    };
+    app.check_settings(&new).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let now = app.clock.now();
+    let row = app.blocking(move |store| store.add_connection(&new, now)).await?;
+    app.published_up_to_date().await;
+    app.keep(row.id).await.request(true);
+    Ok(row)
+}
+
+pub(super) async fn remove(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let row = named(&app, &name).await?;
+    let readers = app.blocking(store::Store::applications).await?;
+    let readers: Vec<&str> =
+        readers.iter().filter(|a| a.directories.contains(&row.id)).map(|a| a.name.as_str()).collect();
+    if !readers.is_empty() {
+        let detail = format!(
+            "applications read this directory: {}; its people would vanish from them, so remove those first",
+            readers.join(", ")
+        );
+        return Err(Problem::conflict(detail));
+    }
+    app.let_go(row.id);
+    let id = row.id;
+    app.blocking(move |store| store.remove_connection(id)).await?;
+    app.published_up_to_date().await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn status(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<Status>, Problem> {
+    let row = named(&app, &name).await?;
+    Ok(Json(keeper(&app, row.id)?.status()))
+}
+
+pub(super) async fn check(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<ProbeReport>, Problem> {
+    let row = named(&app, &name).await?;
+    let connector = app.connector(&row).map_err(|error| Problem::bad_request(error.to_string()))?;
+    Ok(Json(connector.probe(|_| {}).await))
+}
+
+pub(super) async fn sync(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Result<Json<Sync>, JsonRejection>,
+) -> Result<(StatusCode, Json<Queued>), Problem> {
+    let Json(sync) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let row = named(&app, &name).await?;
+    if row.paused {
+        let detail = format!("`{name}` is paused; `muster directory resume {name}` first");
+        return Err(Problem::conflict(detail));
+    }
+    let ticket = keeper(&app, row.id)?.request(sync.full);
+    Ok((StatusCode::ACCEPTED, Json(Queued { ticket })))
+}
+
+pub(super) async fn preview(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<Preview>, Problem> {
+    let row = named(&app, &name).await?;
+    let plan = commit::preview(&app, &*keeper(&app, row.id)?).await?;
+    let digest = plan.digest();
+    let flowing = plan.changes.len();
+    let held = plan.held.into_iter().map(|held| preview_kind(&held)).collect();
+    Ok(Json(Preview { digest, held, flowing }))
+}
+
+pub(super) async fn approve(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Result<Json<Decide>, JsonRejection>,
+) -> Result<Json<RunReport>, Problem> {
+    let decision = |choice| Decision { approve: Some(choice), discard: None };
+    decide(&app, &name, body, decision).await
+}
+
+pub(super) async fn discard(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Result<Json<Decide>, JsonRejection>,
+) -> Result<Json<RunReport>, Problem> {
+    let decision = |choice| Decision { approve: None, discard: Some(choice) };
+    decide(&app, &name, body, decision).await
+}
+
+pub(super) async fn explain(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Query(Whom { user }): Query<Whom>,
+) -> Result<Json<Explanation>, Problem> {
+    let row = named(&app, &name).await?;
+    let keeper = keeper(&app, row.id)?;
+    let issues = keeper.issues();
+    let found =
+        commit::with_basis(&app, &keeper, |basis| explain::explain(basis, &issues, user.trim())).await?;
+    let missing = format!(
+        "nobody in `{name}` has the name, mail address or provider id `{user}`, and the provider's list has \
+         none either; check the spelling, or synchronise first"
+    );
+    found.map(Json).ok_or_else(|| Problem::not_found(missing))
+}
+
+pub(super) async fn pause(State(app): State<App>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    set_paused(&app, &name, true).await
+}
+
+pub(super) async fn resume(State(app): State<App>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    set_paused(&app, &name, false).await
+}
+
+pub(super) async fn set_rules(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Result<Json<Rules>, JsonRejection>,
+) -> Result<Json<RunReport>, Problem> {
+    let Json(rules) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    if rules.grace_ms < 0 {
+        return Err(Problem::bad_request("grace_ms is a length of time in milliseconds, 0 or more"));
+    }
+    let row = named(&app, &name).await?;
+    let id = row.id;
+    app.blocking(move |store| store.set_rules(id, &rules)).await?;
+    let step = Step::Decision(Decision::default());
+    Ok(Json(commit::commit(&app, &*keeper(&app, id)?, step).await?))
+}
+
+pub(super) async fn set_schedule(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Result<Json<Schedule>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Json(schedule) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    if schedule.pull_every_s < 10 || schedule.full_every_s < schedule.pull_every_s {
+        let detail = "pull_every_s is 10 seconds or more, and full_every_s is not less than that";
+        return Err(Problem::bad_request(detail));
+    }
+    let row = named(&app, &name).await?;
+    let id = row.id;
+    app.blocking(move |store| store.set_schedule(id, &schedule)).await?;
+    keeper(&app, id)?.settings_changed().await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn decide(
+    app: &App,
+    name: &str,
+    body: Result<Json<Decide>, JsonRejection>,
+    decision: impl FnOnce(Choice) -> Decision,
+) -> Result<Json<RunReport>, Problem> {
+    let Json(decide) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let row = named(app, name).await?;
+    let keeper = keeper(app, row.id)?;
+    let digest = match decide.digest {
+        Some(digest) => digest,
+        None => {
+            let plan = commit::preview(app, &keeper).await?;
+            plan.digest().ok_or_else(|| Problem::conflict(format!("nothing is held in `{name}`")))?
+        }
+    };
+    if let Some(reason) = &decide.reason {
+        tracing::info!(directory = name, digest = digest.0, reason, "a held plan was decided");
+    }
+    let choice = Choice { digest, kind: decide.kind };
+    let report = commit::commit(app, &keeper, Step::Decision(decision(choice))).await?;
+    Ok(Json(report))
+}
+
+async fn set_paused(app: &App, name: &str, paused: bool) -> Result<StatusCode, Problem> {
+    let row = named(app, name).await?;
+    let id = row.id;
+    app.blocking(move |store| store.set_paused(id, paused)).await?;
+    keeper(app, id)?.settings_changed().await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn named(app: &App, name: &str) -> Result<ConnectionRow, Problem> {
+    let missing = || Problem::not_found(format!("there is no directory `{name}`; `muster directory list` shows all"));
+    app.connection_named(name).await?.ok_or_else(missing)
+}
+
+fn keeper(app: &App, id: DirectoryId) -> Result<Arc<Keeper>, Problem> {
+    app.keeper(id).ok_or_else(|| Problem::conflict("this directory is being removed"))
+}
+
+fn summary(app: &App, row: &ConnectionRow) -> Summary {
+    let status = app.keeper(row.id).map(|keeper| keeper.status()).unwrap_or_default();
+    let last = status.last.or_else(|| app.store.latest_runs(row.id, 1).ok().and_then(|mut runs| runs.pop()));
+    Summary {
+        id: row.id.0,
+        name: row.name.clone(),
+        provider: row.provider.clone(),
+        paused: row.paused,
+        served: row.served_once,
+        size: app.served(row.id).map(|directory| directory.size()).unwrap_or_default(),
+        last,
+        next: status.next,
+    }
+}
+
+fn preview_kind(held: &Held) -> PreviewKind {
+    let items = held.items.iter().take(ITEMS_MAX).map(|item| PreviewItem {
+        id: item.id.to_string(),
+        name: item.name.clone(),
+        what: item.what.clone(),
+    });
+    PreviewKind {
+        kind: held.kind,
+        count: held.count,
+        why: held.why.clone(),
+        digest: held.digest.clone(),
+        approvable: held.approvable,
+        items: items.collect(),
+    }
+}
+
+/// Whether a run left something waiting.
+pub fn is_held(report: &RunReport) -> bool {
+    report.outcome == Outcome::Held
+}

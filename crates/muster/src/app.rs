@@ -1,0 +1,218 @@
+//! The running service: every collaborator, made once, handed to whoever needs it.
+//!
+//! Invariant: cloning shares; nothing here decides anything about people or groups.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::Deref,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use connect::{ConnectError, Connector};
+use directory::{
+    id::DirectoryId,
+    name::fold,
+    snapshot::Directory,
+    view::Published,
+};
+use store::{ConnectionRow, Store, StoreError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    crowd::ApplicationRegistry,
+    task::{Driver, follow, keeper::Keeper, pull},
+};
+
+/// How long somebody waits for what they wrote to be served.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The running service.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What the service is made of.
+pub struct Parts {
+    /// The store.
+    pub store: Store,
+    /// The clock.
+    pub clock: Clock,
+    /// What is served now.
+    pub published: Arc<ArcSwap<Published>>,
+    /// The applications that may read.
+    pub applications: Arc<ApplicationRegistry>,
+    /// Tells everything to end.
+    pub stop: CancellationToken,
+    /// Owns the tasks.
+    pub driver: Driver,
+    /// Counts requests to look at the change log now.
+    pub(crate) follow_asked: watch::Sender<u64>,
+    /// The latest such request that was answered.
+    pub(crate) followed: watch::Sender<u64>,
+    keepers: Mutex<BTreeMap<DirectoryId, Arc<Keeper>>>,
+}
+
+impl App {
+    /// Opens the data directory and loads what is served; starts nothing.
+    ///
+    /// # Errors
+    /// When the data directory cannot be used; says why and what to do.
+    pub async fn open(data: PathBuf, clock: Clock) -> anyhow::Result<Self> {
+        let now = clock.now();
+        let opening = tokio::task::spawn_blocking(move || {
+            let store = Store::open(&data, now)?;
+            let published = follow::load(&store)?;
+            let applications = ApplicationRegistry::default();
+            applications.replace(crate::api::application::registered(&store)?);
+            Ok::<_, StoreError>((store, published, applications))
+        });
+        let (store, published, applications) = opening.await.context("opening the data directory panicked")??;
+        let parts = Parts {
+            store,
+            clock,
+            published: Arc::new(ArcSwap::from_pointee(published)),
+            applications: Arc::new(applications),
+            stop: CancellationToken::new(),
+            driver: Driver::default(),
+            follow_asked: watch::Sender::new(0),
+            followed: watch::Sender::new(0),
+            keepers: Mutex::new(BTreeMap::new()),
+        };
+        Ok(Self(Arc::new(parts)))
+    }
+
+    /// Starts the tasks: one follower, and one pull for each directory.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn start(&self) -> anyhow::Result<()> {
+        self.driver.start("follow", follow::run(self.clone())).await;
+        for row in self.blocking(Store::connections).await? {
+            self.keep(row.id).await;
+        }
+        Ok(())
+    }
+
+    /// Ends everything and waits for it.
+    pub async fn shut_down(&self) {
+        self.stop.cancel();
+        self.driver.join().await;
+    }
+
+    /// Starts to keep a directory in step.
+    pub async fn keep(&self, id: DirectoryId) -> Arc<Keeper> {
+        let keeper = Arc::new(Keeper::new(id));
+        self.lock_keepers().insert(id, Arc::clone(&keeper));
+        self.driver.start("pull", pull::run(self.clone(), Arc::clone(&keeper))).await;
+        keeper
+    }
+
+    /// Ceases to keep a directory in step.
+    pub fn let_go(&self, id: DirectoryId) {
+        if let Some(keeper) = self.lock_keepers().remove(&id) {
+            keeper.end();
+        }
+    }
+
+    /// The writer of a directory.
+    pub fn keeper(&self, id: DirectoryId) -> Option<Arc<Keeper>> {
+        self.lock_keepers().get(&id).cloned()
+    }
+
+    /// A directory as served now.
+    pub fn served(&self, id: DirectoryId) -> Option<Arc<Directory>> {
+        self.published.load().directories.get(&id).map(|served| Arc::clone(&served.directory))
+    }
+
+    /// A directory's settings.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the directory is not there any more.
+    pub async fn connection(&self, id: DirectoryId) -> anyhow::Result<ConnectionRow> {
+        self.blocking(move |store| store.connection(id)).await?.context("the directory was removed")
+    }
+
+    /// A directory's settings by its name, in any case.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn connection_named(&self, name: &str) -> anyhow::Result<Option<ConnectionRow>> {
+        let wanted = fold(name).into_owned();
+        let rows = self.blocking(Store::connections).await?;
+        Ok(rows.into_iter().find(|row| fold(&row.name) == wanted))
+    }
+
+    /// The connection to a directory's provider.
+    ///
+    /// # Errors
+    /// When the settings cannot be used; the message names the setting.
+    pub fn connector(&self, row: &ConnectionRow) -> Result<Connector, ConnectError> {
+        let clock = self.clock.clone();
+        let surroundings = connect::Surroundings::new(
+            move || clock.now(),
+            u64::from_le_bytes(crate::entropy::bytes()),
+        );
+        Connector::new(&row.provider, &row.settings, row.secret.clone(), surroundings)
+    }
+
+    /// Reads or writes the store off the async threads.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let store = self.store.clone();
+        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        Ok(done.context("working with the store panicked")??)
+    }
+
+    /// Waits until what was committed before this call is served.
+    pub async fn published_up_to_date(&self) {
+        let mut followed = self.followed.subscribe();
+        let mut ticket = 0;
+        self.follow_asked.send_modify(|asked| {
+            *asked += 1;
+            ticket = *asked;
+        });
+        let up_to_date = followed.wait_for(|followed| *followed >= ticket);
+        let waited = tokio::select! {
+            waited = tokio::time::timeout(PUBLISH_TIMEOUT, up_to_date) => waited.is_ok(),
+            () = self.stop.cancelled() => true,
+        };
+        if !waited {
+            tracing::error!("what was committed is not served after {PUBLISH_TIMEOUT:?}");
+        }
+    }
+
+    fn lock_keepers(&self) -> std::sync::MutexGuard<'_, BTreeMap<DirectoryId, Arc<Keeper>>> {
+        self.keepers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}

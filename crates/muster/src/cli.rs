@@ -1,0 +1,97 @@
+//! The command line (DESIGN.md section 8: scripts rely on it to the letter).
+//!
+//! Invariant: commands other than `serve`, `demo` and `simulate` talk to the running server's admin API and
+//! nothing else. Exit codes: 0 done, 1 failed, 2 usage, 3 something is held.
+
+pub mod application;
+pub mod changes;
+pub mod client;
+pub mod demo;
+pub mod directory;
+pub mod serve;
+pub mod simulate;
+pub mod table;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Cloud user provisioning for Atlassian products.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    /// Run the server with simulated tenants, ready to be added to Jira.
+    Demo(demo::Demo),
+    /// Run simulated tenants only; prints how to reach them as one line of JSON.
+    Simulate(simulate::Simulate),
+    /// Connect, look at and synchronise directories.
+    #[command(subcommand)]
+    Directory(directory::DirectoryCommand),
+    /// Let products read directories.
+    #[command(subcommand)]
+    Application(application::ApplicationCommand),
+    /// Show what changed in the directories.
+    Changes(changes::Changes),
+}
+
+/// Options of every command that talks to a running server.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Remote {
+    /// Data directory of the server; its admin.json tells address and token.
+    #[arg(long, value_name = "DIR", env = "MUSTER_DATA", default_value = "muster-data")]
+    pub data: PathBuf,
+    /// Print JSON instead of text for people.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a command came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// All done.
+    Ok,
+    /// Done as far as it goes; something is held.
+    Held,
+}
+
+impl From<Done> for ExitCode {
+    fn from(done: Done) -> Self {
+        match done {
+            Done::Ok => Self::SUCCESS,
+            Done::Held => Self::from(3),
+        }
+    }
+}
+
+/// The address that `serve` and `demo` listen on unless told otherwise.
+pub const LISTEN: &str = "127.0.0.1:8095";
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever went wrong, in words for an administrator.
+pub async fn run(cli: Cli) -> anyhow::Result<Done> {
+    match cli.command {
+        Command::Serve(command) => command.run().await,
+        Command::Demo(command) => command.run().await,
+        Command::Simulate(command) => command.run().await,
+        Command::Directory(command) => command.run().await,
+        Command::Application(command) => command.run().await,
+        Command::Changes(command) => command.run().await,
+    }
+}
+
+/// Reads a listening address.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is no address and port, such as {LISTEN}"))
+}

@@ -1,0 +1,120 @@
+//! The admin API's client: address and token from `admin.json` or the environment.
+//!
+//! Invariant: the token never appears in a message.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, bail};
+use reqwest::{Method, RequestBuilder};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{api::Problem, cli::Remote, config};
+
+/// The file that tells commands how to reach the server.
+pub const ADMIN_FILE: &str = "admin.json";
+
+/// What `admin.json` holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AdminFile {
+    /// The server's address.
+    pub url: String,
+    /// The admin API's token.
+    pub token: String,
+}
+
+impl AdminFile {
+    /// Reads it from a data directory.
+    ///
+    /// # Errors
+    /// Says what to do when it is not there.
+    pub fn read(data: &Path) -> anyhow::Result<Self> {
+        let path = data.join(ADMIN_FILE);
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!(
+                "{} cannot be read; name the server's data directory with --data, or set MUSTER_URL and \
+                 MUSTER_TOKEN",
+                path.display()
+            )
+        })?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is damaged; start the server again to renew it", path.display()))
+    }
+}
+
+/// Speaks to a running server.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+impl Client {
+    /// A client for the server that the options or the environment name.
+    ///
+    /// # Errors
+    /// When neither names one.
+    pub fn new(remote: &Remote) -> anyhow::Result<Self> {
+        let (url, token) = match config::remote_from_environment() {
+            Some(pair) => pair,
+            None => {
+                let file = AdminFile::read(&remote.data)?;
+                (file.url, file.token)
+            }
+        };
+        let http = connect::http::local_client().context("no HTTP client could be made")?;
+        Ok(Self { http, base: url.trim_end_matches('/').to_owned(), token })
+    }
+
+    /// `GET`, and the answer's body.
+    ///
+    /// # Errors
+    /// What the server says, or that it cannot be reached.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// `POST` with a body, and the answer's body.
+    ///
+    /// # Errors
+    /// What the server says, or that it cannot be reached.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// A request whose answer has no body.
+    ///
+    /// # Errors
+    /// What the server says, or that it cannot be reached.
+    pub async fn order(&self, method: Method, path: &str) -> anyhow::Result<()> {
+        self.answer(self.request(method, path)).await.map(|_| ())
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}/api/v1{path}", self.base)).bearer_auth(&self.token)
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
+        let response = self.answer(request).await?;
+        response.json().await.context("the server's answer cannot be read; are both of one version?")
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> anyhow::Result<reqwest::Response> {
+        let response = request.send().await.map_err(|_| {
+            anyhow::anyhow!("no server answers at {}; is `muster serve` running?", self.base)
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        match response.json::<Problem>().await {
+            Ok(problem) => bail!("{}", problem.detail),
+            Err(_) => bail!("the server at {} answered {status}; is it a Muster server?", self.base),
+        }
+    }
+}
+
+/// A name as a part of an address.
+pub fn path_part(name: &str) -> String {
+    url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}

@@ -1,0 +1,244 @@
+//! `muster demo`: simulated tenants, the server, a directory for each tenant and applications to read them.
+//!
+//! Invariant: the directories are connected by the code that connects real tenants; `demo.json` is written
+//! last, when everything is ready.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use directory::report::{Outcome, RunReport};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
+use simulator::{Description, Running};
+
+use crate::{
+    api,
+    cli::{
+        Done, LISTEN, listen_address,
+        serve::{self, Server},
+        simulate::{self, TenantSize},
+        table,
+    },
+    config::File,
+    entropy,
+    task::keeper::Keeper,
+};
+
+/// The file that tells scripts everything about a running demo.
+const DEMO_FILE: &str = "demo.json";
+/// Marks a data directory as one that a demo made and may clear.
+const MARKER: &str = ".muster-demo";
+/// How often the first read is looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Run the server with simulated tenants.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Data directory; a demo's directory is cleared at each start.
+    #[arg(long, value_name = "DIR", default_value = "muster-demo")]
+    data: PathBuf,
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, default_value = LISTEN, value_parser = listen_address)]
+    listen: SocketAddr,
+    /// Address and port of the simulated tenants; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8096", value_parser = listen_address)]
+    sim_listen: SocketAddr,
+    /// How large the tenants are.
+    #[command(flatten)]
+    size: TenantSize,
+    /// Which providers' tenants to simulate.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Provider::Entra])]
+    providers: Vec<Provider>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Provider {
+    Entra,
+    Google,
+    Okta,
+}
+
+#[derive(Serialize)]
+struct DemoFile<'a> {
+    console: serde_json::Value,
+    crowd: serde_json::Value,
+    applications: Vec<serde_json::Value>,
+    api: serde_json::Value,
+    simulator: &'a Description,
+}
+
+impl Demo {
+    pub(super) async fn run(self) -> anyhow::Result<Done> {
+        serve::log_to_stderr("warn");
+        for provider in &self.providers {
+            if *provider != Provider::Entra {
+                eprintln!("note: {provider:?} is not in this version; its tenant is left out");
+            }
+        }
+        if !self.providers.contains(&Provider::Entra) {
+            bail!("none of the providers asked for is in this version; use --providers entra");
+        }
+        clear(&self.data)?;
+        let options = simulate::options(self.sim_listen, &self.size, 0, simulator::Quotas::Off);
+        let tenants = simulator::start(options).await.context("the simulated tenants did not start")?;
+        let server = Server::start(&self.data, self.listen, &File::default()).await?;
+        let done = self.set_up(&tenants, &server).await;
+        match done {
+            Ok(()) => serve::until_stopped().await,
+            Err(error) => {
+                server.stop().await;
+                tenants.shutdown().await;
+                return Err(error);
+            }
+        }
+        println!("stopping");
+        let _ = fs::remove_file(self.data.join(DEMO_FILE));
+        server.stop().await;
+        tenants.shutdown().await;
+        Ok(Done::Ok)
+    }
+
+    async fn set_up(&self, tenants: &Running, server: &Server) -> anyhow::Result<()> {
+        let description = tenants.description();
+        let entra = description.entra.as_ref().context("the simulator runs no Entra tenant")?;
+        let settings = [
+            ("authority", &entra.authority),
+            ("graph", &entra.graph),
+            ("tenant", &entra.tenant),
+            ("client_id", &entra.client_id),
+        ];
+        let add = api::directory::Add {
+            name: "entra".to_owned(),
+            provider: "entra".to_owned(),
+            settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect(),
+            secret: entra.client_secret.clone(),
+            rules: None,
+            schedule: None,
+        };
+        let row = api::directory::connect_directory(&server.app, add).await.map_err(said)?;
+        let keeper = server.app.keeper(row.id).context("the directory is not kept")?;
+        let report = first_read(&keeper).await?;
+        let demo = admit(server, "demo").await?;
+        let demo_entra = admit(server, "demo-entra").await?;
+        self.write(server, &description, [&demo, &demo_entra])?;
+        instructions(server, &self.data, &demo, &report);
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        server: &Server,
+        description: &Description,
+        [demo, demo_entra]: [&api::application::Credentials; 2],
+    ) -> anyhow::Result<()> {
+        let application = |credentials: &api::application::Credentials| {
+            json!({"name": credentials.name, "password": credentials.password, "directories": ["entra"]})
+        };
+        let password = entropy::token();
+        let file = DemoFile {
+            console: json!({"url": format!("{}/", server.url), "username": "admin", "password": password}),
+            crowd: json!({
+                "url": format!("{}/crowd", server.url),
+                "application": demo.name,
+                "password": demo.password,
+            }),
+            applications: vec![application(demo), application(demo_entra)],
+            api: json!({"url": format!("{}/api/v1", server.url), "token": server.token}),
+            simulator: description,
+        };
+        serve::write_private(&self.data.join(DEMO_FILE), &serde_json::to_string_pretty(&file)?)
+    }
+}
+
+/// Makes room for a new demo; never clears a directory that a demo did not make.
+fn clear(data: &Path) -> anyhow::Result<()> {
+    let marker = data.join(MARKER);
+    let used = fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some());
+    if used && !marker.exists() {
+        bail!(
+            "{} holds files that no demo made; name another directory with --data, or use `muster serve`",
+            data.display()
+        );
+    }
+    if used {
+        // Everything but the marker, so that an interrupted clearing can be repeated.
+        let entries = fs::read_dir(data).with_context(|| format!("{} cannot be read", data.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path != marker && path.is_file() {
+                fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+            }
+        }
+    }
+    fs::create_dir_all(data)
+        .and_then(|()| fs::write(&marker, "made by `muster demo`, which clears this directory at each start\n"))
+        .with_context(|| format!("{} cannot be written; name another directory with --data", data.display()))
+}
+
+/// Waits for the first read with a progress bar.
+async fn first_read(keeper: &Keeper) -> anyhow::Result<RunReport> {
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}")?);
+    loop {
+        let status = keeper.status();
+        let read = status.progress;
+        bar.set_message(format!(
+            "reading the tenant: {} people, {} groups, {} memberships",
+            read.users, read.groups, read.memberships
+        ));
+        bar.tick();
+        if status.completed >= status.requested
+            && let Some(report) = status.last
+        {
+            bar.finish_and_clear();
+            return match &report.outcome {
+                Outcome::Failed { error, .. } => bail!("the first read failed: {error}"),
+                Outcome::Done | Outcome::Held => Ok(report),
+            };
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+async fn admit(server: &Server, name: &str) -> anyhow::Result<api::application::Credentials> {
+    let add = api::application::Add {
+        name: name.to_owned(),
+        directories: vec!["entra".to_owned()],
+        aggregate: false,
+        addresses: Vec::new(),
+        password: None,
+    };
+    api::application::admit(&server.app, add).await.map_err(said)
+}
+
+fn said(problem: api::Problem) -> anyhow::Error {
+    anyhow::anyhow!(problem.detail)
+}
+
+fn instructions(server: &Server, data: &Path, demo: &api::application::Credentials, report: &RunReport) {
+    println!("The demo is ready. The tenant's first read:");
+    println!("{}", table::report(report));
+    println!();
+    println!("Add the directory in Jira: Administration > User management > User directories >");
+    println!("Add Directory > Atlassian Crowd, and type:");
+    println!("  Server URL            {}/crowd", server.url);
+    println!("  Application name      {}", demo.name);
+    println!("  Application password  {}", demo.password);
+    println!("  Permissions           Read Only");
+    println!("  Enable Nested Groups  ticked (the tenant has groups in groups)");
+    println!("then press Test Settings, Save and Test, and Synchronise. Confluence, Bitbucket and Bamboo ask");
+    println!("for the same.");
+    println!();
+    println!("Look at it, and play with it:");
+    println!("  muster directory show entra --data {}", data.display());
+    println!("  muster directory sync entra --wait --data {}", data.display());
+    println!("  muster changes --data {}", data.display());
+    println!("Everything for scripts is in {}. Ctrl-C ends the demo.", data.join(DEMO_FILE).display());
+}

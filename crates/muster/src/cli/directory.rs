@@ -1,0 +1,471 @@
+//! `muster directory …`.
+
+use std::{collections::BTreeMap, fs, io::Read, path::PathBuf, time::Duration};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use connect::ProbeReport;
+use directory::{
+    decisions::Digest,
+    explain::Explanation,
+    report::{GuardKind, Outcome, RunReport},
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::{
+    api::directory::{Add as AddBody, Decide as DecideBody, Detail, Preview, Queued, Summary, Sync as SyncBody},
+    cli::{
+        Done, Remote,
+        client::{Client, path_part},
+        table,
+    },
+    task::{Phase, Status},
+};
+
+/// How often a waiting command asks how the run stands.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Connect, look at and synchronise directories.
+#[derive(Debug, Subcommand)]
+pub enum DirectoryCommand {
+    /// Show all directories.
+    List(Plain),
+    /// Show one directory: settings, rules, latest runs, who is set aside.
+    Show(Named),
+    /// Connect a tenant.
+    Add(Add),
+    /// Try the connection step by step.
+    Check(Named),
+    /// Read the provider now.
+    Sync(Sync),
+    /// Show what waits for an approval.
+    Preview(Named),
+    /// Let what waits pass.
+    Approve(Approve),
+    /// Keep what waits as it is served, until the provider says something new.
+    Discard(Discard),
+    /// Tell why somebody is or is not there.
+    Explain(Explain),
+    /// Stop the schedule.
+    Pause(Named),
+    /// Start the schedule again.
+    Resume(Named),
+    /// Forget a directory and all its people.
+    Remove(Named),
+}
+
+/// Options without a name.
+#[derive(Debug, Args)]
+pub struct Plain {
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// A directory by name.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// The directory's name.
+    name: String,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Connect a tenant.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// A name for the directory.
+    name: String,
+    /// The kind of provider: entra.
+    #[arg(long)]
+    provider: String,
+    /// How the provider is reached; for Entra ID: tenant, client_id, and cloud (global, usgov, usgov-dod,
+    /// china) or authority and graph.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+    /// File that holds the client secret; `-` reads standard input.
+    #[arg(long, value_name = "FILE")]
+    secret_file: PathBuf,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Read the provider now.
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// The directory's name.
+    name: String,
+    /// Read everything, not only what changed.
+    #[arg(long)]
+    full: bool,
+    /// Wait for the end and show the report.
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Let what waits pass.
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// The directory's name.
+    name: String,
+    /// The digest that the preview showed, of all or of one kind.
+    #[arg(long)]
+    digest: String,
+    /// One kind only, such as people_leaving.
+    #[arg(long, value_parser = guard_kind)]
+    kind: Option<GuardKind>,
+    /// Why, for the record.
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Keep what waits as it is served.
+#[derive(Debug, Args)]
+pub struct Discard {
+    /// The directory's name.
+    name: String,
+    /// The digest that the preview showed; without it, whatever waits now.
+    #[arg(long)]
+    digest: Option<String>,
+    /// One kind only, such as people_leaving.
+    #[arg(long, value_parser = guard_kind)]
+    kind: Option<GuardKind>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Tell why somebody is or is not there.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The directory's name.
+    name: String,
+    /// User name, sign-in name, mail address or the provider's id.
+    user: String,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl DirectoryCommand {
+    pub(super) async fn run(self) -> anyhow::Result<Done> {
+        match self {
+            Self::List(Plain { remote }) => list(&remote).await,
+            Self::Show(Named { name, remote }) => show(&name, &remote).await,
+            Self::Add(add) => add.run().await,
+            Self::Check(Named { name, remote }) => check(&name, &remote).await,
+            Self::Sync(sync) => sync.run().await,
+            Self::Preview(Named { name, remote }) => preview(&name, &remote).await,
+            Self::Approve(approve) => approve.run().await,
+            Self::Discard(discard) => discard.run().await,
+            Self::Explain(explain) => explain.run().await,
+            Self::Pause(named) => named.order(Method::POST, "/pause", "is paused").await,
+            Self::Resume(named) => named.order(Method::POST, "/resume", "is on its schedule again").await,
+            Self::Remove(named) => named.order(Method::DELETE, "", "was removed").await,
+        }
+    }
+}
+
+impl Named {
+    async fn order(self, method: Method, action: &str, done: &str) -> anyhow::Result<Done> {
+        let client = Client::new(&self.remote)?;
+        client.order(method, &format!("/directories/{}{action}", path_part(&self.name))).await?;
+        if self.remote.json {
+            println!("{}", json!({"name": self.name, "done": done}));
+        } else {
+            println!("{} {done}", self.name);
+        }
+        Ok(Done::Ok)
+    }
+}
+
+impl Add {
+    async fn run(self) -> anyhow::Result<Done> {
+        let mut secret = String::new();
+        if self.secret_file.as_os_str() == "-" {
+            std::io::stdin().read_to_string(&mut secret).context("standard input cannot be read")?;
+        } else {
+            secret = fs::read_to_string(&self.secret_file)
+                .with_context(|| format!("the secret file {} cannot be read", self.secret_file.display()))?;
+        }
+        let secret = secret.trim_end_matches(['\r', '\n']).to_owned();
+        if secret.is_empty() {
+            bail!("the secret file {} is empty", self.secret_file.display());
+        }
+        let mut settings = BTreeMap::new();
+        for (key, value) in self.settings {
+            if settings.insert(key.clone(), value).is_some() {
+                bail!("--set {key}=… is given twice");
+            }
+        }
+        let client = Client::new(&self.remote)?;
+        let name = self.name.clone();
+        let body =
+            AddBody { name: self.name, provider: self.provider, settings, secret, rules: None, schedule: None };
+        let added: Summary = client.post("/directories", &body).await?;
+        if self.remote.json {
+            println!("{}", serde_json::to_string(&added)?);
+        } else {
+            println!("{} is connected and reads its tenant for the first time", added.name);
+            println!("check the connection: muster directory check {name}");
+            println!("wait for the read:    muster directory sync {name} --wait");
+            println!("let a product read:   muster application add jira --directory {name}");
+        }
+        Ok(Done::Ok)
+    }
+}
+
+impl Sync {
+    async fn run(self) -> anyhow::Result<Done> {
+        let client = Client::new(&self.remote)?;
+        let part = path_part(&self.name);
+        let queued: Queued =
+            client.post(&format!("/directories/{part}/sync"), &SyncBody { full: self.full }).await?;
+        if !self.wait {
+            if self.remote.json {
+                println!("{}", serde_json::to_string(&queued)?);
+            } else {
+                println!("{} will be read; `--wait` would wait for it", self.name);
+            }
+            return Ok(Done::Ok);
+        }
+        let report = wait_for(&client, &part, queued.ticket, !self.remote.json).await?;
+        show_report(&report, self.remote.json)?;
+        finish(&report)
+    }
+}
+
+impl Approve {
+    async fn run(self) -> anyhow::Result<Done> {
+        let body = DecideBody { digest: Some(Digest(self.digest)), kind: self.kind, reason: self.reason };
+        decide(&self.remote, &self.name, "approve", &body).await
+    }
+}
+
+impl Discard {
+    async fn run(self) -> anyhow::Result<Done> {
+        let body = DecideBody { digest: self.digest.map(Digest), kind: self.kind, reason: None };
+        decide(&self.remote, &self.name, "discard", &body).await
+    }
+}
+
+impl Explain {
+    async fn run(self) -> anyhow::Result<Done> {
+        let client = Client::new(&self.remote)?;
+        let path = format!("/directories/{}/explain?user={}", path_part(&self.name), path_part(&self.user));
+        let explanation: Explanation = client.get(&path).await?;
+        if self.remote.json {
+            println!("{}", serde_json::to_string(&explanation)?);
+            return Ok(Done::Ok);
+        }
+        match (&explanation.name, explanation.active) {
+            (Some(name), true) => println!("{name} is served and active"),
+            (Some(name), false) => println!("{name} is served and inactive"),
+            (None, _) => println!("{} is not served", self.user),
+        }
+        for sentence in &explanation.because {
+            println!("  because: {sentence}");
+        }
+        println!("  provider id: {}", explanation.id);
+        for (attribute, value) in &explanation.attributes {
+            println!("  {attribute}: {}", value.replace('\n', ", "));
+        }
+        if explanation.groups.is_empty() {
+            println!("  in no group");
+        } else {
+            println!("  in {} groups: {}", explanation.groups.len(), explanation.groups.join(", "));
+        }
+        Ok(Done::Ok)
+    }
+}
+
+async fn list(remote: &Remote) -> anyhow::Result<Done> {
+    let rows: Vec<Summary> = Client::new(remote)?.get("/directories").await?;
+    if remote.json {
+        println!("{}", serde_json::to_string(&rows)?);
+        return Ok(Done::Ok);
+    }
+    if rows.is_empty() {
+        println!("no directory yet; `muster directory add` connects one");
+        return Ok(Done::Ok);
+    }
+    let mut table = table::plain(&["name", "provider", "people", "groups", "memberships", "last run", "state"]);
+    for row in rows {
+        let last = row.last.as_ref().map_or_else(|| "never".to_owned(), |run| table::time(run.finished));
+        table.add_row([
+            row.name.clone(),
+            row.provider.clone(),
+            row.size.users.to_string(),
+            row.size.groups.to_string(),
+            row.size.memberships.to_string(),
+            last,
+            state(&row),
+        ]);
+    }
+    println!("{table}");
+    Ok(Done::Ok)
+}
+
+async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
+    let detail: Detail = Client::new(remote)?.get(&format!("/directories/{}", path_part(name))).await?;
+    if remote.json {
+        println!("{}", serde_json::to_string(&detail)?);
+        return Ok(Done::Ok);
+    }
+    let summary = &detail.summary;
+    println!("{} ({}, number {}): {}", summary.name, summary.provider, summary.id, state(summary));
+    for (key, value) in &detail.settings {
+        println!("  {key} = {value}");
+    }
+    println!("rules: {}", serde_json::to_string(&detail.rules)?);
+    println!(
+        "schedule: every {}, everything every {}",
+        table::duration(detail.schedule.pull_every_s.cast_signed() * 1_000),
+        table::duration(detail.schedule.full_every_s.cast_signed() * 1_000)
+    );
+    if let Some(next) = summary.next {
+        println!("next run: {}", table::time(next));
+    }
+    if let Some(run) = detail.runs.first() {
+        println!("last run, {}:", table::time(run.started));
+        println!("{}", table::report(run));
+    }
+    if detail.issues_total > 0 {
+        println!("{} people and groups are set aside or have another name than the rules make:", detail.issues_total);
+        for issue in detail.issues.iter().take(20) {
+            println!("  {issue}");
+        }
+    }
+    Ok(Done::Ok)
+}
+
+async fn check(name: &str, remote: &Remote) -> anyhow::Result<Done> {
+    let client = Client::new(remote)?;
+    let report: ProbeReport = client.post(&format!("/directories/{}/check", path_part(name)), &json!({})).await?;
+    if remote.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print!("{report}");
+    }
+    if report.succeeded() { Ok(Done::Ok) } else { bail!("the connection of `{name}` does not work yet") }
+}
+
+async fn preview(name: &str, remote: &Remote) -> anyhow::Result<Done> {
+    let preview: Preview = Client::new(remote)?.get(&format!("/directories/{}/preview", path_part(name))).await?;
+    let held = !preview.held.is_empty();
+    if remote.json {
+        println!("{}", serde_json::to_string(&preview)?);
+    } else if let Some(digest) = &preview.digest {
+        for kind in &preview.held {
+            println!("{} ({}): {}", kind.kind.as_str(), kind.digest.0, kind.why);
+            for item in kind.items.iter().take(50) {
+                println!("  {} {} ({})", item.name, item.what, item.id);
+            }
+            let more = kind.items.len().saturating_sub(50);
+            if more > 0 {
+                println!("  … and {more} more; --json shows them");
+            }
+        }
+        println!("let all of it pass:  muster directory approve {name} --digest {}", digest.0);
+        println!("keep it as it is:    muster directory discard {name} --digest {}", digest.0);
+    } else {
+        println!("nothing waits; {} changes would be made at the next run", preview.flowing);
+    }
+    Ok(if held { Done::Held } else { Done::Ok })
+}
+
+async fn decide(remote: &Remote, name: &str, verb: &str, body: &DecideBody) -> anyhow::Result<Done> {
+    let client = Client::new(remote)?;
+    let report: RunReport = client.post(&format!("/directories/{}/{verb}", path_part(name)), body).await?;
+    show_report(&report, remote.json)?;
+    finish(&report)
+}
+
+fn show_report(report: &RunReport, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+    } else {
+        println!("{}", table::report(report));
+    }
+    Ok(())
+}
+
+fn finish(report: &RunReport) -> anyhow::Result<Done> {
+    match &report.outcome {
+        Outcome::Done => Ok(Done::Ok),
+        Outcome::Held => Ok(Done::Held),
+        Outcome::Failed { error, .. } => bail!("the run failed and nothing was changed: {error}"),
+    }
+}
+
+/// Waits for a run, with a progress bar, and gives its report.
+///
+/// # Errors
+/// When the server goes away.
+pub async fn wait_for(client: &Client, part: &str, ticket: u64, show: bool) -> anyhow::Result<RunReport> {
+    let bar = if show { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}")?);
+    bar.enable_steady_tick(POLL);
+    let mut pace = Pace::default();
+    loop {
+        let status: Status = client.get(&format!("/directories/{part}/status")).await?;
+        if status.completed >= ticket
+            && let Some(report) = status.last
+        {
+            bar.finish_and_clear();
+            return Ok(report);
+        }
+        bar.set_message(pace.message(&status));
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Rates over the time that the bar has been watching.
+#[derive(Default)]
+struct Pace {
+    polls: u32,
+}
+
+impl Pace {
+    fn message(&mut self, status: &Status) -> String {
+        self.polls += 1;
+        let seconds = f64::from(self.polls) * POLL.as_secs_f64();
+        let read = status.progress;
+        let rate = (read.users + read.groups + read.memberships) as f64 / seconds;
+        let counts = format!(
+            "{} people, {} groups, {} memberships ({rate:.0}/s, {} requests)",
+            read.users, read.groups, read.memberships, read.requests
+        );
+        match status.phase {
+            Phase::Idle => "waiting for its turn".to_owned(),
+            Phase::Reading => format!("reading: {counts}"),
+            Phase::Confirming => format!("asking about what the list lacks: {counts}"),
+            Phase::Committing => format!("planning and writing: {counts}"),
+            Phase::Publishing => "publishing".to_owned(),
+        }
+    }
+}
+
+fn state(row: &Summary) -> String {
+    match &row.last {
+        _ if row.paused => "paused".to_owned(),
+        None => "not read yet".to_owned(),
+        Some(run) => match &run.outcome {
+            Outcome::Done => "in step".to_owned(),
+            Outcome::Held => "something is held".to_owned(),
+            Outcome::Failed { error, .. } => format!("failing: {error}"),
+        },
+    }
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form KEY=VALUE"))?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn guard_kind(text: &str) -> Result<GuardKind, String> {
+    serde_json::from_value(json!(text)).map_err(|_| format!("`{text}` is no kind; the preview shows the kinds"))
+}

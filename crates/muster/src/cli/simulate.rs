@@ -1,0 +1,81 @@
+//! `muster simulate`: simulated tenants alone.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+
+use crate::cli::{Done, listen_address, serve};
+
+/// Run simulated tenants only.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8096", value_parser = listen_address)]
+    listen: SocketAddr,
+    /// How large the tenants are.
+    #[command(flatten)]
+    size: TenantSize,
+    /// How long each answer takes, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency_ms: u64,
+    /// Whether the vendor's quotas are enforced.
+    #[arg(long, value_enum, default_value_t = Quotas::Off)]
+    quotas: Quotas,
+}
+
+/// How large simulated tenants are, and by what seed they are made.
+#[derive(Debug, Clone, Args)]
+pub struct TenantSize {
+    /// People in each tenant.
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    pub users: u32,
+    /// Groups in each tenant.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub groups: u32,
+    /// Memberships in each tenant.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub memberships: u32,
+    /// The same seed makes the same tenants.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Quotas {
+    Off,
+    Vendor,
+}
+
+impl Simulate {
+    pub(super) async fn run(self) -> anyhow::Result<Done> {
+        let quotas = match self.quotas {
+            Quotas::Off => simulator::Quotas::Off,
+            Quotas::Vendor => simulator::Quotas::Vendor,
+        };
+        let options = options(self.listen, &self.size, self.latency_ms, quotas);
+        let running = simulator::start(options).await.context("the simulated tenants did not start")?;
+        println!("{}", serde_json::to_string(&running.description())?);
+        serve::until_stopped().await;
+        running.shutdown().await;
+        Ok(Done::Ok)
+    }
+}
+
+/// The simulator's options.
+pub(super) fn options(
+    listen: SocketAddr,
+    size: &TenantSize,
+    latency_ms: u64,
+    quotas: simulator::Quotas,
+) -> simulator::Options {
+    simulator::Options {
+        users: size.users,
+        groups: size.groups,
+        memberships: size.memberships,
+        seed: size.seed,
+        latency_ms,
+        quotas,
+        ..simulator::Options::new(listen)
+    }
+}

@@ -1,0 +1,115 @@
+//! Tables, times and progress for people at a terminal.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use directory::{
+    id::Millis,
+    report::{Outcome, RunKind, RunReport},
+};
+
+/// A plain table without lines, as wide as the terminal.
+pub fn plain(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header.to_vec());
+    table
+}
+
+/// A time as people write it, in UTC.
+pub fn time(at: Millis) -> String {
+    match jiff::Timestamp::from_millisecond(at.0) {
+        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Err(_) => at.0.to_string(),
+    }
+}
+
+/// A length of time, in the largest units that say enough.
+pub fn duration(ms: i64) -> String {
+    match ms {
+        ..1_000 => format!("{ms} ms"),
+        ..60_000 => format!("{:.1} s", ms as f64 / 1_000.0),
+        ..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+        ..172_800_000 => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
+        _ => format!("{} days", ms / 86_400_000),
+    }
+}
+
+/// The report of one run, as a table and sentences.
+pub fn report(report: &RunReport) -> String {
+    let mut lines = Vec::new();
+    let kind = match report.kind {
+        RunKind::Full => "everything was read",
+        RunKind::Delta => "changes were read",
+        RunKind::Decision => "nothing was read",
+    };
+    let took = duration(report.finished.since(report.started));
+    if let Outcome::Failed { error, code } = &report.outcome {
+        let code = code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+        lines.push(format!("failed after {took}: {error}{code}"));
+        lines.push("nothing was changed".to_owned());
+        lines.extend(report.notes.iter().map(|note| format!("  note: {note}")));
+        return lines.join("\n");
+    }
+    let usage = report.usage;
+    lines.push(format!("{kind} in {took}, {} requests, {} kB", usage.requests, usage.bytes / 1_000));
+    let applied = &report.applied;
+    let mut table = plain(&["", "read", "added", "changed", "deactivated", "removed", "set aside"]);
+    table.add_row(row("people", &[
+        report.read.users,
+        applied.users_added,
+        applied.users_changed.saturating_sub(applied.users_deactivated),
+        applied.users_deactivated,
+        applied.users_removed,
+        report.set_aside,
+    ]));
+    let groups = [report.read.groups, applied.groups_added, applied.groups_changed];
+    table.add_row(row("groups", &groups).into_iter().chain(rest(Some(applied.groups_removed))));
+    let memberships = [report.read.memberships, applied.memberships_added];
+    let mut cells = row("memberships", &memberships);
+    cells.push(String::new());
+    table.add_row(cells.into_iter().chain(rest(Some(applied.memberships_removed))));
+    lines.push(table.to_string());
+    let size = report.size_after;
+    lines.push(format!(
+        "now served: {} people ({} active), {} groups, {} memberships",
+        size.users,
+        size.active_users,
+        size.groups,
+        size.memberships + size.nestings
+    ));
+    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
+    for held in &report.held {
+        lines.push(format!("held: {}", held.why));
+        if !held.sample.is_empty() {
+            lines.push(format!("      for instance {}", held.sample.join(", ")));
+        }
+    }
+    if report.held.iter().any(|held| held.approvable) {
+        lines.push("look at it with `muster directory preview NAME`, then approve or discard".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn row(name: &str, counts: &[u64]) -> Vec<String> {
+    std::iter::once(name.to_owned()).chain(counts.iter().map(u64::to_string)).collect()
+}
+
+/// The columns "deactivated", "removed" and "set aside" of things that cannot be deactivated.
+fn rest(removed: Option<u64>) -> [String; 3] {
+    [String::new(), removed.map(|n| n.to_string()).unwrap_or_default(), String::new()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_read_well() {
+        let texts = [0, 999, 1_500, 61_000, 3_700_000, 14 * 86_400_000].map(duration);
+        assert_eq!(texts, ["0 ms", "999 ms", "1.5 s", "1 min 1 s", "1 h 1 min", "14 days"]);
+    }
+
+    #[test]
+    fn a_time_is_shown_in_utc() {
+        assert_eq!(time(Millis(0)), "1970-01-01 00:00:00 UTC");
+    }
+}

@@ -1,0 +1,87 @@
+//! Whether the server lives and is ready, and its figures for Prometheus.
+//!
+//! Invariant: no authentication, so nothing here names a person, a group or a secret.
+
+use std::fmt::Write;
+
+use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
+use directory::report::Outcome;
+
+use crate::app::App;
+
+/// `/health/live`, `/health/ready` and `/metrics`.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/health/live", get(async || "alive\n"))
+        // The router is served only after everything is loaded.
+        .route("/health/ready", get(async || "ready\n"))
+        .route("/metrics", get(metrics))
+        .with_state(app)
+}
+
+async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (kind, exposition(&app))
+}
+
+/// One gauge of one directory.
+struct Gauge {
+    name: &'static str,
+    help: &'static str,
+    value: fn(&Figures) -> f64,
+}
+
+struct Figures {
+    users: usize,
+    active: usize,
+    groups: usize,
+    memberships: usize,
+    last_s: f64,
+    took_s: f64,
+    failed: bool,
+    held: bool,
+}
+
+const GAUGES: [Gauge; 8] = [
+    Gauge { name: "muster_directory_users", help: "People served.", value: |f| f.users as f64 },
+    Gauge { name: "muster_directory_active_users", help: "People who may log in.", value: |f| f.active as f64 },
+    Gauge { name: "muster_directory_groups", help: "Groups served.", value: |f| f.groups as f64 },
+    Gauge { name: "muster_directory_memberships", help: "Memberships served.", value: |f| f.memberships as f64 },
+    Gauge { name: "muster_pull_last_seconds", help: "When the last pull ended.", value: |f| f.last_s },
+    Gauge { name: "muster_pull_duration_seconds", help: "How long the last pull took.", value: |f| f.took_s },
+    Gauge { name: "muster_pull_failed", help: "Whether the last pull failed.", value: |f| f64::from(u8::from(f.failed)) },
+    Gauge { name: "muster_plan_held", help: "Whether changes wait for approval.", value: |f| f64::from(u8::from(f.held)) },
+];
+
+fn exposition(app: &App) -> String {
+    let published = app.published.load();
+    let figures: Vec<(String, Figures)> = published
+        .directories
+        .iter()
+        .map(|(id, served)| {
+            let size = served.directory.size();
+            let last = app.keeper(*id).and_then(|keeper| keeper.status().last).unwrap_or_default();
+            let figures = Figures {
+                users: size.users,
+                active: size.active_users,
+                groups: size.groups,
+                memberships: size.memberships + size.nestings,
+                last_s: last.finished.0 as f64 / 1_000.0,
+                took_s: last.finished.since(last.started) as f64 / 1_000.0,
+                failed: matches!(last.outcome, Outcome::Failed { .. }),
+                held: last.outcome == Outcome::Held,
+            };
+            (served.name.replace(['\\', '"', '\n'], "_"), figures)
+        })
+        .collect();
+    let mut text = String::new();
+    for gauge in &GAUGES {
+        let _ = writeln!(text, "# HELP {} {}\n# TYPE {} gauge", gauge.name, gauge.help, gauge.name);
+        for (name, figures) in &figures {
+            let _ = writeln!(text, "{}{{directory=\"{name}\"}} {}", gauge.name, (gauge.value)(figures));
+        }
+    }
+    let _ = writeln!(text, "# HELP muster_change_seq Position of the change log that is served.");
+    let _ = writeln!(text, "# TYPE muster_change_seq gauge\nmuster_change_seq {}", published.head.0);
+    text
+}

@@ -1,0 +1,105 @@
+//! Background tasks: each takes no input, is idempotent, never retries inside, and tells how it stands.
+//!
+//! Invariant: [`commit`] is the only door through which a directory changes (DESIGN.md 10.11); whoever
+//! wants something signals a task and reads its [`Status`].
+
+pub mod commit;
+pub mod follow;
+pub mod keeper;
+pub mod pull;
+
+use directory::{id::Millis, plan::Issue, report::RunReport};
+use serde::{Deserialize, Serialize};
+use tokio::{sync::Mutex, task::JoinSet};
+
+/// Owns the background tasks, so that none outlives the server or fails unseen.
+#[derive(Debug, Default)]
+pub struct Driver {
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Driver {
+    /// Starts a task. It must end by itself when the server stops.
+    pub async fn start(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().await;
+        while let Some(ended) = tasks.try_join_next() {
+            log_panic(ended);
+        }
+        tasks.spawn(async move {
+            task.await;
+            tracing::debug!(task = name, "task ended");
+        });
+    }
+
+    /// Waits for all tasks to end.
+    pub async fn join(&self) {
+        let mut tasks = self.tasks.lock().await;
+        while let Some(ended) = tasks.join_next().await {
+            log_panic(ended);
+        }
+    }
+}
+
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a background task panicked; restart the server and report this");
+    }
+}
+
+/// How the pull of one directory stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// What it does now.
+    pub phase: Phase,
+    /// What the current or last run has read so far.
+    pub progress: Progress,
+    /// The number of the latest request for a run.
+    pub requested: u64,
+    /// The number of the latest request that a finished run answered.
+    pub completed: u64,
+    /// When the current run began.
+    pub started: Option<Millis>,
+    /// When the next run is due; `None` while paused.
+    pub next: Option<Millis>,
+    /// How the last run ended.
+    pub last: Option<RunReport>,
+}
+
+/// What a pull does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Nothing; it waits for its time or for a signal.
+    #[default]
+    Idle,
+    /// Reading from the provider.
+    Reading,
+    /// Asking the provider about what its listing lacks.
+    Confirming,
+    /// Planning and writing.
+    Committing,
+    /// Waiting until the new directory is served.
+    Publishing,
+}
+
+/// What a run has read so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// People.
+    pub users: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Memberships.
+    pub memberships: u64,
+    /// Groups whose members were read.
+    pub groups_with_members: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Body bytes received.
+    pub bytes: u64,
+}
+
+/// People and groups that cannot be served, or not under the name that the rules make.
+pub type Issues = Vec<Issue>;

@@ -1,0 +1,128 @@
+//! Follows the change log and publishes what is served, the same on the replica that wrote and on others.
+//!
+//! Invariant: what is published is the directory at one position of the log; a restart is load and follow.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use directory::{
+    change::{Change, LogEntry},
+    id::{ChangeSeq, DirectoryId},
+    recent::Recent,
+    snapshot::Directory,
+    view::{Published, Served},
+};
+use store::{Store, StoreError};
+
+use crate::app::App;
+
+/// How often the log is looked at without a signal.
+const POLL: Duration = Duration::from_secs(5);
+/// Log entries read at a time.
+const BATCH: usize = 100_000;
+/// Log entries that are read at the start, to answer "what changed since?" after a restart.
+const RECENT_ENTRIES: u64 = 50_000;
+
+/// Loads everything that is served.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn load(store: &Store) -> Result<Published, StoreError> {
+    let head = store.head()?;
+    let mut directories = BTreeMap::new();
+    for row in store.connections()? {
+        let directory = Arc::new(store.load_directory(row.id)?);
+        directories.insert(row.id, served(&row, directory));
+    }
+    let floor = ChangeSeq(head.0.saturating_sub(RECENT_ENTRIES));
+    let mut recent = Recent::from(floor);
+    recent.extend(&store.read_after(floor, usize::MAX)?);
+    Ok(Published { instance: store.instance().into(), epoch: store.epoch()?, head, directories, recent })
+}
+
+/// Follows until the server stops.
+pub async fn run(app: App) {
+    let mut asked = app.follow_asked.subscribe();
+    loop {
+        let answering = *asked.borrow_and_update();
+        let following = app.clone();
+        match tokio::task::spawn_blocking(move || catch_up(&following)).await {
+            Ok(Ok(())) => {
+                app.followed.send_replace(answering);
+            }
+            Ok(Err(error)) => tracing::error!(%error, "the change log could not be followed; trying again"),
+            Err(error) => tracing::error!(%error, "following the change log panicked; trying again"),
+        }
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            () = tokio::time::sleep(POLL) => {}
+            changed = asked.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Applies what the log has since the published position, and takes in new and changed directories.
+fn catch_up(app: &App) -> Result<(), StoreError> {
+    let before = app.published.load_full();
+    let rows = app.store.connections()?;
+    let mut recent = before.recent.clone();
+    let mut directories: BTreeMap<DirectoryId, Arc<Directory>> = BTreeMap::new();
+    for row in &rows {
+        let known = before.directories.get(&row.id).map(|served| Arc::clone(&served.directory));
+        directories.insert(row.id, known.unwrap_or_default());
+    }
+    let mut head = before.head;
+    loop {
+        let entries = app.store.read_after(head, BATCH)?;
+        let Some(last) = entries.last() else { break };
+        head = last.seq;
+        for run in entries.chunk_by(|a, b| a.run == b.run && a.directory == b.directory) {
+            apply(app, &mut directories, run)?;
+        }
+        recent.extend(&entries);
+    }
+    let directories: BTreeMap<DirectoryId, Served> = rows
+        .iter()
+        .map(|row| (row.id, served(row, directories.remove(&row.id).unwrap_or_default())))
+        .collect();
+    if head != before.head || !same_directories(&directories, &before.directories) {
+        let (instance, epoch) = (before.instance.clone(), before.epoch);
+        app.published.store(Arc::new(Published { instance, epoch, head, directories, recent }));
+    }
+    Ok(())
+}
+
+/// Whether both name the same snapshots in the same state.
+fn same_directories(a: &BTreeMap<DirectoryId, Served>, b: &BTreeMap<DirectoryId, Served>) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b).all(|((a_id, a), (b_id, b))| {
+            a_id == b_id
+                && Arc::ptr_eq(&a.directory, &b.directory)
+                && (&a.name, a.served_once, a.removing) == (&b.name, b.served_once, b.removing)
+        })
+}
+
+fn apply(
+    app: &App,
+    directories: &mut BTreeMap<DirectoryId, Arc<Directory>>,
+    run: &[LogEntry],
+) -> Result<(), StoreError> {
+    let Some(directory) = directories.get_mut(&run[0].directory) else { return Ok(()) };
+    let changes: Vec<&Change> = run.iter().map(|entry| &entry.change).collect();
+    *directory = match directory.apply(changes) {
+        Ok(next) => Arc::new(next),
+        Err(error) => {
+            tracing::error!(directory = run[0].directory.0, %error, "loading the directory again");
+            Arc::new(app.store.load_directory(run[0].directory)?)
+        }
+    };
+    Ok(())
+}
+
+fn served(row: &store::ConnectionRow, directory: Arc<Directory>) -> Served {
+    Served {
+        name: row.name.as_str().into(),
+        directory,
+        served_once: row.served_once,
+        removing: row.removing,
+    }
+}

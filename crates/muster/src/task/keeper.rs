@@ -1,0 +1,127 @@
+//! What the writer keeps in memory of one directory, and how it is told to run.
+//!
+//! Invariant: the memory equals the store, or is dropped: whoever takes it out and fails does not put it
+//! back, and the next run loads it again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use connect::Connector;
+use directory::{
+    decisions::{Decisions, Node},
+    id::{DirectoryId, Millis},
+    mirror::Mirror,
+    plan::Issue,
+};
+use tokio::sync::{Mutex, watch};
+
+use crate::task::Status;
+
+/// One directory's writer.
+pub struct Keeper {
+    /// The directory.
+    pub id: DirectoryId,
+    /// Its memory; locked for the length of a run.
+    pub(super) memory: Mutex<Option<Memory>>,
+    /// The connection to the provider, with its token; made anew when the settings change.
+    pub(super) connector: Mutex<Option<Arc<Connector>>>,
+    /// What is asked of the task.
+    pub(super) orders: watch::Sender<Orders>,
+    /// How the task stands.
+    pub(super) status: watch::Sender<Status>,
+    /// Issues of the last run, for whoever looks.
+    pub(super) issues: watch::Sender<Arc<Vec<Issue>>>,
+    /// What the current run has read, counted by the connector.
+    pub(super) progress: Arc<connect::Progress>,
+}
+
+/// What is asked of a pull task; the latest value counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Orders {
+    /// The number of the latest request.
+    pub(super) ticket: u64,
+    /// The number of the latest request for a full read.
+    pub(super) full_ticket: u64,
+    /// Counts changes of settings, schedule or pause that the task has to look at.
+    pub(super) settings: u64,
+    /// The directory is being removed: end.
+    pub(super) end: bool,
+}
+
+/// What the writer knows beside what is served.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    pub(super) mirror: Mirror,
+    pub(super) decisions: Decisions,
+    /// What must be looked at again at the next plan.
+    pub(super) pending: BTreeSet<Node>,
+    /// What is the matter with whom.
+    pub(super) issues: BTreeMap<Node, Vec<Issue>>,
+    /// Whether everything was looked at since the memory was loaded or the rules changed.
+    pub(super) settled: bool,
+    /// When the provider was last read with success.
+    pub(super) observed: Millis,
+    /// A listing proved wrong: everything is read again, at most hourly.
+    pub(super) full_read_wanted: bool,
+}
+
+impl Keeper {
+    /// A writer that has not loaded anything.
+    pub fn new(id: DirectoryId) -> Self {
+        Self {
+            id,
+            memory: Mutex::new(None),
+            connector: Mutex::new(None),
+            orders: watch::Sender::new(Orders::default()),
+            status: watch::Sender::new(Status::default()),
+            issues: watch::Sender::new(Arc::new(Vec::new())),
+            progress: Arc::new(connect::Progress::default()),
+        }
+    }
+
+    /// Asks for a run; gives the number to wait for in [`Status::completed`].
+    pub fn request(&self, full: bool) -> u64 {
+        let mut ticket = 0;
+        self.orders.send_modify(|orders| {
+            orders.ticket += 1;
+            ticket = orders.ticket;
+            if full {
+                orders.full_ticket = ticket;
+            }
+        });
+        self.status.send_modify(|status| status.requested = ticket);
+        ticket
+    }
+
+    /// Tells the task that settings, schedule or pause changed.
+    pub async fn settings_changed(&self) {
+        *self.connector.lock().await = None;
+        self.orders.send_modify(|orders| orders.settings += 1);
+    }
+
+    /// Ends the task.
+    pub fn end(&self) {
+        self.orders.send_modify(|orders| orders.end = true);
+    }
+
+    /// How the task stands.
+    pub fn status(&self) -> Status {
+        let mut status = self.status.borrow().clone();
+        status.progress = super::pull::counted(&self.progress);
+        status
+    }
+
+    /// Who cannot be served, or not under the name that the rules make.
+    pub fn issues(&self) -> Arc<Vec<Issue>> {
+        Arc::clone(&self.issues.borrow())
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("id", &self.id).finish_non_exhaustive()
+    }
+}

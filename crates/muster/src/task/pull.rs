@@ -1,0 +1,180 @@
+//! Pulls one directory: on its schedule, on signal, and never twice at once.
+//!
+//! Invariant: a pull that does not complete changes nothing; it is not retried inside, the next period is
+//! the retry. Everything is read when nothing is known, when it was asked for, when the verification
+//! period is over, and (at most hourly) after a listing proved wrong; otherwise what changed.
+
+use std::{sync::Arc, time::Duration};
+
+use connect::{ConnectError, Connector};
+use directory::{
+    id::{HOUR_MS, Millis},
+    report::{Outcome, RunKind, RunReport},
+};
+use store::ConnectionRow;
+
+use crate::{
+    app::App,
+    task::{
+        Phase, Progress,
+        commit::{self, Observed, Step},
+        keeper::{Keeper, Orders},
+    },
+};
+
+/// Pulls until the directory is removed or the server stops.
+pub async fn run(app: App, keeper: Arc<Keeper>) {
+    let mut orders = keeper.orders.subscribe();
+    loop {
+        let now = *orders.borrow_and_update();
+        if now.end {
+            return;
+        }
+        let due = next_due(&app, &keeper);
+        keeper.status.send_modify(|status| status.next = due);
+        let completed = keeper.status.borrow().completed;
+        let asked_for = now.ticket > completed;
+        let wait = if asked_for { Some(0) } else { due.map(|due| due.since(app.clock.now()).max(0)) };
+        let sleep = async {
+            match wait {
+                Some(ms) => tokio::time::sleep(Duration::from_millis(ms.unsigned_abs())).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = app.stop.cancelled() => return,
+            () = sleep => {}
+            changed = orders.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                continue;
+            }
+        }
+        let report = tokio::select! {
+            report = pull(&app, &keeper, now) => report,
+            () = app.stop.cancelled() => return,
+        };
+        keeper.status.send_modify(|status| {
+            status.phase = Phase::Idle;
+            status.started = None;
+            status.completed = status.completed.max(now.ticket);
+            status.last = Some(report);
+        });
+    }
+}
+
+/// What the connector has counted.
+pub(super) fn counted(progress: &connect::Progress) -> Progress {
+    let counts = progress.counts();
+    Progress {
+        users: counts.users,
+        groups: counts.groups,
+        memberships: counts.memberships,
+        groups_with_members: counts.groups_with_members,
+        requests: counts.requests,
+        bytes: counts.bytes,
+    }
+}
+
+/// When the next pull is due; `None` while paused, or when the store cannot say.
+fn next_due(app: &App, keeper: &Keeper) -> Option<Millis> {
+    let row = app.store.connection(keeper.id).ok().flatten()?;
+    if row.paused {
+        return None;
+    }
+    let period_ms = i64::try_from(row.schedule.pull_every_s).ok()?.saturating_mul(1_000);
+    let last = keeper.status.borrow().last.as_ref().map(|report| report.finished);
+    Some(last.map_or_else(|| app.clock.now(), |last| last.plus(period_ms)))
+}
+
+/// One pull: read, then commit. The report is written whatever comes.
+async fn pull(app: &App, keeper: &Keeper, orders: Orders) -> RunReport {
+    let started = app.clock.now();
+    keeper.progress.reset();
+    keeper.status.send_modify(|status| {
+        status.phase = Phase::Reading;
+        status.started = Some(started);
+    });
+    let error = match read(app, keeper, orders, started).await {
+        Ok(observed) => match commit::commit(app, keeper, Step::Observed(Box::new(observed))).await {
+            Ok(report) => return report,
+            Err(error) => Failure { text: format!("{error:#}"), code: None },
+        },
+        Err(failure) => failure,
+    };
+    tracing::warn!(directory = keeper.id.0, error = %error.text, "a pull failed; nothing was changed");
+    let kind = if orders.full_ticket > keeper.status.borrow().completed { RunKind::Full } else { RunKind::Delta };
+    let size = app.served(keeper.id).map(|directory| directory.size()).unwrap_or_default();
+    let report = RunReport {
+        kind,
+        started,
+        finished: app.clock.now(),
+        outcome: Outcome::Failed { error: error.text, code: error.code },
+        size_before: size,
+        size_after: size,
+        ..RunReport::default()
+    };
+    let (store, id, written) = (app.store.clone(), keeper.id, report.clone());
+    let recorded = tokio::task::spawn_blocking(move || store.record_failed_run(id, &written)).await;
+    if !matches!(recorded, Ok(Ok(_))) {
+        tracing::error!(directory = keeper.id.0, "the report of a failed pull could not be written");
+    }
+    report
+}
+
+struct Failure {
+    text: String,
+    code: Option<String>,
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        Self { code: error.code().map(str::to_owned), text: error.to_string() }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { text: format!("{error:#}"), code: None }
+    }
+}
+
+async fn read(app: &App, keeper: &Keeper, orders: Orders, started: Millis) -> Result<Observed, Failure> {
+    let row = app.connection(keeper.id).await?;
+    let connector = connector(app, keeper, &row).await?;
+    let full_asked = orders.full_ticket > keeper.status.borrow().completed;
+    let wanted_again = {
+        let memory = keeper.memory.lock().await;
+        memory.as_ref().is_some_and(|memory| memory.full_read_wanted)
+    };
+    let since_full = row.last_full_read.map(|last| started.since(last));
+    let verification_ms = i64::try_from(row.schedule.full_every_s).unwrap_or(i64::MAX / 1_000) * 1_000;
+    let full = full_asked
+        || !row.served_once
+        || since_full.is_none_or(|since| since >= verification_ms || (wanted_again && since >= HOUR_MS));
+    let cursor = row.cursor.as_ref().filter(|_| !full);
+    let observation = connector.pull(cursor, &keeper.progress).await?;
+    let complete = matches!(observation.people, directory::observation::Listing::Complete(_));
+    if complete && let Some(memory) = keeper.memory.lock().await.as_mut() {
+        memory.full_read_wanted = false;
+    }
+    let kind = if complete { RunKind::Full } else { RunKind::Delta };
+    Ok(Observed { observation, kind, started, connector })
+}
+
+/// The connection to the provider, made once and kept with its token.
+///
+/// # Errors
+/// When the settings cannot be used; the message names the setting.
+pub async fn connector(app: &App, keeper: &Keeper, row: &ConnectionRow) -> Result<Arc<Connector>, ConnectError> {
+    let mut slot = keeper.connector.lock().await;
+    if let Some(connector) = slot.as_ref() {
+        return Ok(Arc::clone(connector));
+    }
+    let connector = Arc::new(app.connector(row)?);
+    *slot = Some(Arc::clone(&connector));
+    Ok(connector)
+}
+
