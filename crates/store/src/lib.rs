@@ -1,1 +1,349 @@
-//! See the workspace's ARCHITECTURE.md.
+//! The store: the only place with SQL. It knows neither HTTP nor providers.
+//!
+//! Invariants: the cursor moves in the same transaction as the data it covers; positions of the change log
+//! come from one head row under the writer's lock; secrets are sealed. All calls block.
+#![warn(missing_docs)]
+
+mod applications;
+mod change_log;
+mod connections;
+mod db;
+mod decisions;
+mod encoding;
+mod error;
+mod floors;
+mod members;
+mod migrate;
+mod mirror;
+mod pack;
+mod runs;
+mod sealed;
+mod served;
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    sync::Arc,
+};
+
+use directory::{
+    change::LogEntry,
+    decisions::Decisions,
+    id::{ChangeSeq, DirectoryId, Millis},
+    mirror::Mirror,
+    report::RunReport,
+    rules::Rules,
+    snapshot::Directory,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+pub use self::{
+    applications::{ApplicationRow, NewApplication},
+    change_log::{LogFilter, LogOrder},
+    connections::{ConnectionRow, NewConnection, Schedule},
+    error::StoreError,
+    runs::{RunCommit, RunWindow},
+};
+use self::{db::Db, sealed::Key};
+
+/// The main database within the data directory.
+const MAIN_FILE: &str = "muster.db";
+/// Short-lived state within the data directory.
+const STATE_FILE: &str = "state.db";
+/// The key under which secrets are sealed.
+const KEY_FILE: &str = "secret.key";
+/// Locked while a server runs.
+const LOCK_FILE: &str = "muster.lock";
+/// What the key check opens to.
+const KEY_CHECK: &str = "muster";
+
+/// Everything that is kept. Cloning shares.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    main: Db,
+    state: Db,
+    key: Key,
+    instance: String,
+    epoch: u64,
+    /// Held for as long as the store is open.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens a data directory, making it if need be.
+    ///
+    /// # Errors
+    /// When it cannot be used: not writable, in use, written by a newer version, or its key is missing.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data)
+            .map_err(|source| unusable(data, source, "make it, or choose another with --data"))?;
+        let lock = lock(data)?;
+        let main = Db::open(&data.join(MAIN_FILE), migrate::main)
+            .map_err(|error| not_a_database(data, error))?;
+        let state = Db::open(&data.join(STATE_FILE), migrate::state)?;
+        let check = meta(&main, "key_check")?;
+        let key = Key::open(&data.join(KEY_FILE), check.is_none())?;
+        check_key(&main, &key, check.as_deref())?;
+        let instance = meta_or_new(&main, "instance", sealed::random_name)?;
+        let epoch = meta_or_new(&main, "epoch", || "1".to_owned())?;
+        let epoch =
+            epoch.parse().map_err(|_| StoreError::Damaged(format!("meta.epoch is `{epoch}`")))?;
+        Ok(Self(Arc::new(Parts { main, state, key, instance, epoch, _lock: lock })))
+    }
+
+    /// The name of this database, made once.
+    pub fn instance(&self) -> &str {
+        &self.0.instance
+    }
+
+    /// Counts restores; a token of another epoch is worth nothing.
+    pub fn epoch(&self) -> u64 {
+        self.0.epoch
+    }
+
+    /// Whether a newer version wrote this database, so that this one serves and does not write.
+    pub fn read_only(&self) -> bool {
+        self.0.main.read_only()
+    }
+
+    /// The end of the change log.
+    pub fn head(&self) -> Result<ChangeSeq, StoreError> {
+        self.0.main.read(|transaction| {
+            let seq: i64 = transaction.query_row("SELECT seq FROM head", (), |row| row.get(0))?;
+            db::unsigned(seq).map(ChangeSeq)
+        })
+    }
+
+    /// All directories, by number.
+    pub fn connections(&self) -> Result<Vec<ConnectionRow>, StoreError> {
+        connections::list(&self.0.main, &self.0.key)
+    }
+
+    /// One directory.
+    pub fn connection(&self, id: DirectoryId) -> Result<Option<ConnectionRow>, StoreError> {
+        connections::get(&self.0.main, &self.0.key, id)
+    }
+
+    /// Adds a directory.
+    pub fn add_connection(
+        &self,
+        new: &NewConnection,
+        now: Millis,
+    ) -> Result<ConnectionRow, StoreError> {
+        self.0.main.write(|transaction| connections::add(transaction, &self.0.key, new, now))
+    }
+
+    /// Removes a directory and everything in it; its number is never given again.
+    pub fn remove_connection(&self, id: DirectoryId) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| connections::remove(transaction, id))
+    }
+
+    /// Replaces a directory's rules.
+    pub fn set_rules(&self, id: DirectoryId, rules: &Rules) -> Result<(), StoreError> {
+        let json = serde_json::to_string(rules).map_err(StoreError::damaged("rules"))?;
+        self.0.main.write(|transaction| connections::set(transaction, id, "rules", json))
+    }
+
+    /// Replaces a directory's schedule.
+    pub fn set_schedule(&self, id: DirectoryId, schedule: &Schedule) -> Result<(), StoreError> {
+        let json = serde_json::to_string(schedule).map_err(StoreError::damaged("schedule"))?;
+        self.0.main.write(|transaction| connections::set(transaction, id, "schedule", json))
+    }
+
+    /// Stops or starts a directory's schedule.
+    pub fn set_paused(&self, id: DirectoryId, paused: bool) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| connections::set(transaction, id, "paused", paused))
+    }
+
+    /// The mirror of a directory.
+    pub fn load_mirror(&self, id: DirectoryId) -> Result<Mirror, StoreError> {
+        self.0.main.read(|transaction| mirror::load(transaction, id))
+    }
+
+    /// The decisions of a directory.
+    pub fn load_decisions(&self, id: DirectoryId) -> Result<Decisions, StoreError> {
+        self.0.main.read(|transaction| decisions::load(transaction, id))
+    }
+
+    /// All directories with what they serve, at one position of the log.
+    pub fn load_served(&self) -> Result<(ChangeSeq, Vec<(ConnectionRow, Directory)>), StoreError> {
+        // One transaction for all, so that position and contents agree.
+        let rows = self.connections()?;
+        self.0.main.read(|transaction| {
+            let seq: i64 = transaction.query_row("SELECT seq FROM head", (), |row| row.get(0))?;
+            let loaded: Result<Vec<_>, StoreError> = rows
+                .into_iter()
+                .map(|row| served::load(transaction, row.id).map(|directory| (row, directory)))
+                .collect();
+            Ok((ChangeSeq(db::unsigned(seq)?), loaded?))
+        })
+    }
+
+    /// A directory as served at the end of the log, and that position.
+    pub fn load_directory(&self, id: DirectoryId) -> Result<(ChangeSeq, Directory), StoreError> {
+        self.0.main.read(|transaction| {
+            let seq: i64 = transaction.query_row("SELECT seq FROM head", (), |row| row.get(0))?;
+            Ok((ChangeSeq(db::unsigned(seq)?), served::load(transaction, id)?))
+        })
+    }
+
+    /// Commits what a run found, all or nothing; gives the new end of the log.
+    pub fn commit_run(&self, run: &RunCommit<'_>) -> Result<ChangeSeq, StoreError> {
+        self.0.main.write(|transaction| runs::commit(transaction, run))
+    }
+
+    /// Writes the report of a run that changed nothing because it failed.
+    pub fn record_failed_run(&self, id: DirectoryId, report: &RunReport) -> Result<(), StoreError> {
+        self.0
+            .main
+            .write(|transaction| runs::record(transaction, id, report.finished, report).map(drop))
+    }
+
+    /// The latest reports of a directory, newest first.
+    pub fn latest_runs(&self, id: DirectoryId, count: usize) -> Result<Vec<RunReport>, StoreError> {
+        self.0.main.read(|transaction| runs::latest(transaction, id, count))
+    }
+
+    /// What was applied to a directory since a time.
+    pub fn run_window(&self, id: DirectoryId, since: Millis) -> Result<RunWindow, StoreError> {
+        self.0.main.read(|transaction| runs::window(transaction, id, since))
+    }
+
+    /// Whole runs after a position: `limit` entries, or so many more as the last run needs.
+    pub fn read_after(&self, seq: ChangeSeq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        self.0.main.read(|transaction| change_log::read_after(transaction, seq, limit))
+    }
+
+    /// Entries of the log that a filter lets through.
+    pub fn log_of(&self, filter: &LogFilter) -> Result<Vec<LogEntry>, StoreError> {
+        self.0.main.read(|transaction| change_log::log_of(transaction, filter))
+    }
+
+    /// All applications.
+    pub fn applications(&self) -> Result<Vec<ApplicationRow>, StoreError> {
+        self.0.main.read(applications::list)
+    }
+
+    /// Adds an application.
+    pub fn add_application(&self, new: &NewApplication, now: Millis) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| applications::add(transaction, new, now))
+    }
+
+    /// Removes an application.
+    pub fn remove_application(&self, id: u32) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| applications::remove(transaction, id))
+    }
+
+    /// Replaces the hash of an application's password.
+    pub fn set_application_password(&self, id: u32, hash: &str) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| applications::set_password(transaction, id, hash))
+    }
+
+    /// Remembers that an application at an address was served a whole user list of a position.
+    pub fn record_floor(
+        &self,
+        application: u32,
+        client: &str,
+        at: Millis,
+        seq: ChangeSeq,
+    ) -> Result<(), StoreError> {
+        self.0.state.write(|transaction| floors::record(transaction, application, client, at, seq))
+    }
+
+    /// The position from which an application at an address has to be told of changes, if one is known.
+    pub fn floor(
+        &self,
+        application: u32,
+        client: &str,
+        now: Millis,
+    ) -> Result<Option<ChangeSeq>, StoreError> {
+        self.0.state.read(|transaction| floors::floor(transaction, application, client, now))
+    }
+}
+
+fn unusable(path: &Path, source: io::Error, advice: &'static str) -> StoreError {
+    StoreError::DataDirectory { path: path.to_owned(), source, advice }
+}
+
+/// Takes the data directory for this process.
+fn lock(data: &Path) -> Result<File, StoreError> {
+    let path = data.join(LOCK_FILE);
+    let advice =
+        "give the user that runs Muster the right to write there, or choose another with --data";
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|source| unusable(data, source, advice))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(data.to_owned())),
+        Err(TryLockError::Error(source)) => {
+            Err(unusable(data, source, "its file system must allow locks; a local disk does"))
+        }
+    }
+}
+
+/// Says in words that a file of that name is no database of ours.
+fn not_a_database(data: &Path, error: StoreError) -> StoreError {
+    use rusqlite::ErrorCode::{NotADatabase, ReadOnly};
+    match &error {
+        StoreError::Engine(rusqlite::Error::SqliteFailure(failure, _))
+            if failure.code == NotADatabase =>
+        {
+            StoreError::Damaged(format!("{} is not a database", data.join(MAIN_FILE).display()))
+        }
+        StoreError::Engine(rusqlite::Error::SqliteFailure(failure, _))
+            if failure.code == ReadOnly =>
+        {
+            unusable(
+                &data.join(MAIN_FILE),
+                io::ErrorKind::PermissionDenied.into(),
+                "give the user that runs Muster the right to write it",
+            )
+        }
+        _ => error,
+    }
+}
+
+fn meta(db: &Db, name: &str) -> Result<Option<String>, StoreError> {
+    use rusqlite::OptionalExtension;
+    db.read(|transaction| {
+        let select = "SELECT value FROM meta WHERE name = ?1";
+        Ok(transaction.query_row(select, [name], |row| row.get(0)).optional()?)
+    })
+}
+
+fn meta_or_new(db: &Db, name: &str, make: impl FnOnce() -> String) -> Result<String, StoreError> {
+    if let Some(value) = meta(db, name)? {
+        return Ok(value);
+    }
+    let value = make();
+    db.write(|transaction| {
+        transaction.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", (name, &value))?;
+        Ok(())
+    })?;
+    Ok(value)
+}
+
+/// Refuses a key that did not seal this database's secrets.
+fn check_key(db: &Db, key: &Key, check: Option<&str>) -> Result<(), StoreError> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    const PURPOSE: &str = "database";
+    let Some(check) = check else {
+        let sealed = key.seal(PURPOSE, &SecretString::from(KEY_CHECK));
+        return meta_or_new(db, "key_check", || STANDARD.encode(sealed)).map(drop);
+    };
+    let sealed = STANDARD.decode(check).unwrap_or_default();
+    let open = key.unseal(PURPOSE, &sealed)?;
+    if open.expose_secret() == KEY_CHECK {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged("the key check is not what was sealed".to_owned()))
+    }
+}

@@ -65,7 +65,10 @@ fn files_stay_readable_in_one_sitting() {
 
 /// (module, what it must not name)
 const ARROWS: &[(&str, &[&str])] = &[
-    ("crowd", &["store::", "connect::", "crate::task", "crate::console", "crate::api", "crate::cli"]),
+    (
+        "crowd",
+        &["store::", "connect::", "crate::task", "crate::console", "crate::api", "crate::cli"],
+    ),
     ("api", &["crate::crowd::xml", "crate::crowd::json", "crate::cli"]),
     ("task", &["crate::api", "crate::cli", "axum::"]),
     ("http", &["crate::", "store::", "connect::", "directory::"]),
@@ -98,14 +101,21 @@ fn modules_use_only_what_the_architecture_lets_them() {
 
 #[test]
 fn libraries_depend_on_nothing_of_ours_that_they_must_not() {
-    let allowed: &[(&str, &[&str])] =
-        &[("directory", &[]), ("connect", &["directory"]), ("store", &["directory"]), ("simulator", &[])];
+    let allowed: &[(&str, &[&str])] = &[
+        ("directory", &[]),
+        ("connect", &["directory"]),
+        ("store", &["directory"]),
+        ("simulator", &[]),
+    ];
     let ours = ["directory", "connect", "store", "simulator", "muster"];
     for (member, may) in allowed {
-        let manifest = fs::read_to_string(root().join("crates").join(member).join("Cargo.toml")).unwrap();
+        let manifest =
+            fs::read_to_string(root().join("crates").join(member).join("Cargo.toml")).unwrap();
         let section = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
         for name in ours {
-            let uses = section.lines().any(|line| line.starts_with(&format!("{name}.")) || line.starts_with(&format!("{name} ")));
+            let uses = section.lines().any(|line| {
+                line.starts_with(&format!("{name}.")) || line.starts_with(&format!("{name} "))
+            });
             assert!(!uses || may.contains(&name), "{member} must not depend on {name}");
         }
     }
@@ -127,9 +137,12 @@ fn paths_in_documents_exist() {
         let text = fs::read_to_string(&path).unwrap();
         for word in text.split(['`', '(', ')', ' ', '\n']) {
             let word = word.trim_end_matches(['.', ',', ';', ':']);
-            let is_path = ["crates/", "docs/", "scripts/", "tests/"].iter().any(|start| word.starts_with(start));
+            let is_path = ["crates/", "docs/", "scripts/", "tests/"]
+                .iter()
+                .any(|start| word.starts_with(start));
             if is_path && !word.contains(['*', '<', '{']) {
-                let there = root().join(word).exists() || path.parent().unwrap().join(word).exists();
+                let there =
+                    root().join(word).exists() || path.parent().unwrap().join(word).exists();
                 assert!(there, "{} names {word}, which does not exist", path.display());
             }
         }
@@ -139,8 +152,14 @@ fn paths_in_documents_exist() {
 #[test]
 fn no_registry_host_and_no_path_of_a_machine() {
     // Spelt in parts, so that this file does not name them either.
-    let banned = [["crates", "io"].join("."), ["registry", "npmjs"].join("."), ["pypi", "org"].join("."), ["/", "work/"].concat()];
-    let endings = [".rs", ".md", ".toml", ".json", ".sh", ".py", ".mjs", ".lock", ".txt", "run", "test"];
+    let banned = [
+        ["crates", "io"].join("."),
+        ["registry", "npmjs"].join("."),
+        ["pypi", "org"].join("."),
+        ["/", "work/"].concat(),
+    ];
+    let endings =
+        [".rs", ".md", ".toml", ".json", ".sh", ".py", ".mjs", ".lock", ".txt", "run", "test"];
     for path in files(&root(), &endings) {
         let text = fs::read_to_string(&path).unwrap_or_default();
         let lock = path.file_name().unwrap() == "Cargo.lock";

@@ -1,0 +1,234 @@
+//! Directories as an administrator set them up: provider, settings, secret, rules, schedule.
+
+use std::collections::BTreeMap;
+
+use directory::{
+    id::{DirectoryId, Millis},
+    name::fold,
+    observation::Cursor,
+    rules::Rules,
+};
+use rusqlite::{OptionalExtension, Row, Transaction};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    StoreError,
+    db::{Db, small},
+    sealed::Key,
+};
+
+/// When a directory is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schedule {
+    /// What changed is read every so many seconds.
+    pub pull_every_s: u64,
+    /// Everything is read every so many seconds.
+    pub full_every_s: u64,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { pull_every_s: 300, full_every_s: 7 * 24 * 3_600 }
+    }
+}
+
+/// A directory to be connected.
+#[derive(Debug)]
+pub struct NewConnection {
+    /// Its name, unique in any case.
+    pub name: String,
+    /// Its provider: `entra`.
+    pub provider: String,
+    /// How the provider is reached.
+    pub settings: BTreeMap<String, String>,
+    /// The provider's credential.
+    pub secret: SecretString,
+    /// Its rules.
+    pub rules: Rules,
+    /// When it is read.
+    pub schedule: Schedule,
+}
+
+/// A directory's settings and position.
+#[derive(Debug, Clone)]
+pub struct ConnectionRow {
+    /// Its number.
+    pub id: DirectoryId,
+    /// Its name.
+    pub name: String,
+    /// Its provider.
+    pub provider: String,
+    /// How the provider is reached.
+    pub settings: BTreeMap<String, String>,
+    /// The provider's credential.
+    pub secret: SecretString,
+    /// Its rules.
+    pub rules: Rules,
+    /// When it is read.
+    pub schedule: Schedule,
+    /// Whether the schedule is stopped.
+    pub paused: bool,
+    /// Whether it is on its way out.
+    pub removing: bool,
+    /// Whether products may read it.
+    pub served_once: bool,
+    /// Where the next pull goes on.
+    pub cursor: Option<Cursor>,
+    /// When everything was last read.
+    pub last_full_read: Option<Millis>,
+    /// When the provider was last read with success.
+    pub last_read: Option<Millis>,
+}
+
+const COLUMNS: &str = "id, name, provider, settings, secret, rules, schedule, paused, removing, served_once, \
+                       cursor, last_full_read, last_read";
+
+/// Everything that belongs to a directory beside its row.
+const TABLES: [&str; 12] = [
+    "mirror_person",
+    "mirror_group",
+    "mirror_members",
+    "mirror_unconfirmed",
+    "served_user",
+    "served_group",
+    "served_members",
+    "past_name",
+    "accepted_name",
+    "discard",
+    "change_log",
+    "run",
+];
+
+pub(crate) fn list(db: &Db, key: &Key) -> Result<Vec<ConnectionRow>, StoreError> {
+    db.read(|transaction| {
+        let mut select =
+            transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM connection ORDER BY id"))?;
+        let mut rows = select.query(())?;
+        let mut connections = Vec::new();
+        while let Some(row) = rows.next()? {
+            connections.push(connection(row, key)?);
+        }
+        Ok(connections)
+    })
+}
+
+pub(crate) fn get(
+    db: &Db,
+    key: &Key,
+    id: DirectoryId,
+) -> Result<Option<ConnectionRow>, StoreError> {
+    db.read(|transaction| {
+        let mut select = transaction
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM connection WHERE id = ?1"))?;
+        let mut rows = select.query([id.0])?;
+        rows.next()?.map(|row| connection(row, key)).transpose()
+    })
+}
+
+pub(crate) fn add(
+    transaction: &Transaction<'_>,
+    key: &Key,
+    new: &NewConnection,
+    now: Millis,
+) -> Result<ConnectionRow, StoreError> {
+    let folded = fold(&new.name);
+    refuse_taken(transaction, "connection", &new.name)?;
+    transaction.execute("UPDATE head SET directory = directory + 1", ())?;
+    let id =
+        DirectoryId(small(
+            transaction.query_row("SELECT directory FROM head", (), |row| row.get(0))?,
+        )?);
+    let json = |text: Result<String, _>| text.map_err(StoreError::damaged("settings"));
+    transaction.execute(
+        "INSERT INTO connection (id, name, folded_name, provider, settings, secret, rules, schedule, paused,
+                                 removing, served_once, next_user, next_group, created)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, FALSE, FALSE, FALSE, 0, 0, ?9)",
+        (
+            id.0,
+            &new.name,
+            folded,
+            &new.provider,
+            json(serde_json::to_string(&new.settings))?,
+            key.seal(&purpose(id), &new.secret),
+            json(serde_json::to_string(&new.rules))?,
+            json(serde_json::to_string(&new.schedule))?,
+            now.0,
+        ),
+    )?;
+    Ok(ConnectionRow {
+        id,
+        name: new.name.clone(),
+        provider: new.provider.clone(),
+        settings: new.settings.clone(),
+        secret: new.secret.clone(),
+        rules: new.rules.clone(),
+        schedule: new.schedule,
+        paused: false,
+        removing: false,
+        served_once: false,
+        cursor: None,
+        last_full_read: None,
+        last_read: None,
+    })
+}
+
+/// Refuses a name that another row of the table has in any case.
+pub(crate) fn refuse_taken(
+    transaction: &Transaction<'_>,
+    table: &str,
+    name: &str,
+) -> Result<(), StoreError> {
+    let taken: Option<i64> = transaction
+        .query_row(&format!("SELECT id FROM {table} WHERE folded_name = ?1"), [fold(name)], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    taken.map_or(Ok(()), |_| Err(StoreError::NameTaken(name.to_owned())))
+}
+
+pub(crate) fn remove(transaction: &Transaction<'_>, id: DirectoryId) -> Result<(), StoreError> {
+    for table in TABLES {
+        transaction.execute(&format!("DELETE FROM {table} WHERE directory = ?1"), [id.0])?;
+    }
+    transaction.execute("DELETE FROM connection WHERE id = ?1", [id.0])?;
+    Ok(())
+}
+
+/// Sets one column of a directory's row.
+pub(crate) fn set(
+    transaction: &Transaction<'_>,
+    id: DirectoryId,
+    column: &'static str,
+    value: impl rusqlite::ToSql,
+) -> Result<(), StoreError> {
+    let changed = transaction
+        .execute(&format!("UPDATE connection SET {column} = ?2 WHERE id = ?1"), (id.0, value))?;
+    if changed == 1 { Ok(()) } else { Err(StoreError::Removed) }
+}
+
+fn connection(row: &Row<'_>, key: &Key) -> Result<ConnectionRow, StoreError> {
+    let id = DirectoryId(small(row.get(0)?)?);
+    let text = |index| row.get::<_, String>(index);
+    let sealed: Vec<u8> = row.get(4)?;
+    Ok(ConnectionRow {
+        id,
+        name: text(1)?,
+        provider: text(2)?,
+        settings: serde_json::from_str(&text(3)?).map_err(StoreError::damaged("settings"))?,
+        secret: key.unseal(&purpose(id), &sealed)?,
+        rules: serde_json::from_str(&text(5)?).map_err(StoreError::damaged("rules"))?,
+        schedule: serde_json::from_str(&text(6)?).map_err(StoreError::damaged("schedule"))?,
+        paused: row.get(7)?,
+        removing: row.get(8)?,
+        served_once: row.get(9)?,
+        cursor: row.get::<_, Option<String>>(10)?.map(Cursor),
+        last_full_read: row.get::<_, Option<i64>>(11)?.map(Millis),
+        last_read: row.get::<_, Option<i64>>(12)?.map(Millis),
+    })
+}
+
+fn purpose(id: DirectoryId) -> String {
+    format!("secret of directory {id}")
+}

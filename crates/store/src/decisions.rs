@@ -1,0 +1,104 @@
+//! Decisions: past names, accepted group names, discards.
+
+use directory::{
+    decisions::{Decisions, DecisionsChange, Digest, Node},
+    id::{DirectoryId, GroupNo, ProviderId},
+    name::Name,
+};
+use rusqlite::Transaction;
+
+use crate::{StoreError, db::small, members::node};
+
+pub(crate) fn load(
+    transaction: &Transaction<'_>,
+    id: DirectoryId,
+) -> Result<Decisions, StoreError> {
+    let mut decisions = Decisions::default();
+    let mut select = transaction
+        .prepare_cached("SELECT kind, folded, holder FROM past_name WHERE directory = ?1")?;
+    let mut rows = select.query([id.0])?;
+    while let Some(row) = rows.next()? {
+        let (kind, folded, holder): (u8, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let holder =
+            ProviderId::parse(&holder).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let names = if kind == 0 {
+            &mut decisions.past_user_names
+        } else {
+            &mut decisions.past_group_names
+        };
+        names.insert(folded.into_boxed_str(), holder);
+    }
+    let mut select =
+        transaction.prepare_cached("SELECT grp, name FROM accepted_name WHERE directory = ?1")?;
+    let mut rows = select.query([id.0])?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(1)?;
+        let name = Name::parse(&name).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        decisions.accepted.insert(GroupNo(small(row.get(0)?)?), name);
+    }
+    let mut select =
+        transaction.prepare_cached("SELECT kind, no, digest FROM discard WHERE directory = ?1")?;
+    let mut rows = select.query([id.0])?;
+    while let Some(row) = rows.next()? {
+        decisions.discards.insert(node(row.get(0)?, small(row.get(1)?)?), Digest(row.get(2)?));
+    }
+    Ok(decisions)
+}
+
+pub(crate) fn write(
+    transaction: &Transaction<'_>,
+    id: DirectoryId,
+    change: &DecisionsChange,
+) -> Result<(), StoreError> {
+    if change.is_empty() {
+        return Ok(());
+    }
+    let mut free = transaction.prepare_cached(
+        "DELETE FROM past_name WHERE directory = ?1 AND kind = ?2 AND folded = ?3",
+    )?;
+    let mut keep = transaction.prepare_cached(
+        "INSERT INTO past_name (directory, kind, folded, holder) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (directory, kind, folded) DO UPDATE SET holder = excluded.holder",
+    )?;
+    let freed = [(0, &change.user_names_freed), (1, &change.group_names_freed)];
+    for (kind, folded) in
+        freed.iter().flat_map(|(kind, names)| names.iter().map(move |name| (kind, name)))
+    {
+        free.execute((id.0, kind, folded))?;
+    }
+    let past = [(0, &change.user_names_past), (1, &change.group_names_past)];
+    for (kind, (folded, holder)) in
+        past.iter().flat_map(|(kind, names)| names.iter().map(move |name| (kind, name)))
+    {
+        keep.execute((id.0, kind, folded, holder.to_string()))?;
+    }
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO accepted_name (directory, grp, name) VALUES (?1, ?2, ?3)
+         ON CONFLICT (directory, grp) DO UPDATE SET name = excluded.name",
+    )?;
+    let mut delete = transaction
+        .prepare_cached("DELETE FROM accepted_name WHERE directory = ?1 AND grp = ?2")?;
+    for (no, name) in &change.accepted {
+        match name {
+            Some(name) => put.execute((id.0, no.0, name.as_str()))?,
+            None => delete.execute((id.0, no.0))?,
+        };
+    }
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO discard (directory, kind, no, digest) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (directory, kind, no) DO UPDATE SET digest = excluded.digest",
+    )?;
+    let mut delete = transaction
+        .prepare_cached("DELETE FROM discard WHERE directory = ?1 AND kind = ?2 AND no = ?3")?;
+    for (object, digest) in &change.discards {
+        let (kind, no) = match object {
+            Node::User(no) => (0, no.0),
+            Node::Group(no) => (1, no.0),
+        };
+        match digest {
+            Some(digest) => put.execute((id.0, kind, no, &digest.0))?,
+            None => delete.execute((id.0, kind, no))?,
+        };
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What can go wrong with the store, said so that an operator knows what to do.
+
+use std::{io, path::PathBuf};
+
+/// A store that cannot be used, read or written. Nothing is half written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The data directory cannot be made, read or written.
+    #[error("the data directory {path} cannot be used: {source}; {advice}")]
+    DataDirectory {
+        /// The directory or the file in it.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// Another server has the data directory.
+    #[error(
+        "another Muster server uses the data directory {0}; stop it, or choose another with --data"
+    )]
+    InUse(PathBuf),
+    /// The database was written by a later version, which this one must not read.
+    #[error(
+        "the database was written by a newer Muster (schema {found}, readable from schema {min_reader} on; this \
+         one knows schema {known}); start that version, or restore the backup made before the upgrade"
+    )]
+    Newer {
+        /// The schema of the database.
+        found: u32,
+        /// The oldest schema whose program may read it.
+        min_reader: u32,
+        /// The schema of this program.
+        known: u32,
+    },
+    /// The database was written by a later version, which this one may read and must not write.
+    #[error(
+        "the database was written by a newer Muster; this one serves what is there and changes nothing; \
+         start the newer version"
+    )]
+    ReadOnly,
+    /// The migrations do not fit the database.
+    #[error(
+        "the database cannot be brought to this version: {0}; restore the backup made before the upgrade"
+    )]
+    Migration(#[source] Box<refinery::Error>),
+    /// The key file is missing, open to others, or not the one that sealed the secrets.
+    #[error("{0}")]
+    Key(String),
+    /// What is stored cannot be read.
+    #[error("the database is damaged: {0}; restore a backup")]
+    Damaged(String),
+    /// A directory or application has this name already.
+    #[error("the name `{0}` is taken")]
+    NameTaken(String),
+    /// The directory or application is not there any more.
+    #[error("it was removed meanwhile")]
+    Removed,
+    /// The database engine says so.
+    #[error("the database failed: {0}")]
+    Engine(#[from] rusqlite::Error),
+}
+
+impl StoreError {
+    pub(crate) fn damaged(what: &'static str) -> impl Fn(serde_json::Error) -> Self {
+        move |error| Self::Damaged(format!("{what}: {error}"))
+    }
+}

@@ -1,0 +1,67 @@
+//! Schema versions: numbered, checksummed, forward only.
+//!
+//! Invariants: a database that a newer program wrote is refused, or served read-only when that program
+//! said that this one may read it (`min_reader`); it is never changed.
+
+use refinery::{Migration, Runner};
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::StoreError;
+
+/// The schema that this program writes.
+pub(crate) const SCHEMA: u32 = 1;
+/// The oldest schema whose programs may still read what this one writes.
+const MIN_READER: u32 = 1;
+
+/// Brings the main database to [`SCHEMA`]; says whether it may be written.
+pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
+    let found = meta(connection, "schema")?;
+    let min_reader = meta(connection, "min_reader")?;
+    if found > SCHEMA {
+        if min_reader > SCHEMA {
+            return Err(StoreError::Newer { found, min_reader, known: SCHEMA });
+        }
+        return Ok(false);
+    }
+    run(connection, &[("V1__initial", include_str!("../migrations/main/V1__initial.sql"))])?;
+    for (name, value) in [("schema", SCHEMA), ("min_reader", MIN_READER)] {
+        connection.execute(
+            "INSERT INTO meta (name, value) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
+            (name, value.to_string()),
+        )?;
+    }
+    Ok(true)
+}
+
+/// Brings the database of short-lived state to its schema.
+pub(crate) fn state(connection: &mut Connection) -> Result<bool, StoreError> {
+    run(connection, &[("V1__floors", include_str!("../migrations/state/V1__floors.sql"))])?;
+    Ok(true)
+}
+
+fn run(connection: &mut Connection, migrations: &[(&str, &str)]) -> Result<(), StoreError> {
+    let failed = |error| StoreError::Migration(Box::new(error));
+    let migrations: Result<Vec<_>, _> =
+        migrations.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
+    Runner::new(&migrations.map_err(failed)?).set_grouped(true).run(connection).map_err(failed)?;
+    Ok(())
+}
+
+/// A number of the `meta` table; 0 in a new database.
+fn meta(connection: &Connection, name: &str) -> Result<u32, StoreError> {
+    let there: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta')",
+        (),
+        |row| row.get(0),
+    )?;
+    if !there {
+        return Ok(0);
+    }
+    let value: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+        .optional()?;
+    value.map_or(Ok(0), |value| {
+        value.parse().map_err(|_| StoreError::Damaged(format!("meta.{name} is `{value}`")))
+    })
+}

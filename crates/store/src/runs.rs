@@ -1,0 +1,163 @@
+//! Runs: their reports, and the one transaction that commits what a run found.
+//!
+//! Invariants: mirror, directory, change log, decisions, cursor and report move together or not at all; a
+//! run that found nothing writes its report and cursor only.
+
+use directory::{
+    change::Change,
+    decisions::DecisionsChange,
+    id::{ChangeSeq, DAY_MS, DirectoryId, Millis, RunId},
+    mirror::{Mirror, MirrorChange},
+    observation::Cursor,
+    report::{Applied, Outcome, RunReport},
+    snapshot::Size,
+};
+use rusqlite::{OptionalExtension, Transaction};
+
+use crate::{
+    StoreError, change_log, connections,
+    db::{signed, unsigned},
+    decisions, mirror, served,
+};
+
+/// How long the report of a run that did nothing is kept.
+const QUIET_KEPT_MS: i64 = 30 * DAY_MS;
+
+/// What a run commits.
+#[derive(Debug)]
+pub struct RunCommit<'a> {
+    /// The directory.
+    pub directory: DirectoryId,
+    /// When.
+    pub at: Millis,
+    /// The mirror after the merge.
+    pub mirror: &'a Mirror,
+    /// What of it was touched.
+    pub mirror_change: &'a MirrorChange,
+    /// The directory's changes.
+    pub changes: &'a [Change],
+    /// What was decided with them.
+    pub decisions: &'a DecisionsChange,
+    /// Where the next pull goes on; `None` leaves the stored cursor.
+    pub cursor: Option<&'a Cursor>,
+    /// Whether everything was read.
+    pub full_read: bool,
+    /// Whether the provider was read at all.
+    pub read: bool,
+    /// Whether products may read the directory from now on.
+    pub served_once: bool,
+    /// The report.
+    pub report: &'a RunReport,
+}
+
+/// What was applied within a window of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunWindow {
+    /// The sum of what was applied, without what a person approved.
+    pub applied: Applied,
+    /// The directory's size when the window began; empty when it was not there yet.
+    pub size_then: Size,
+    /// The size after the directory's first run, if that lies within the window.
+    pub first_size: Option<Size>,
+}
+
+pub(crate) fn commit(
+    transaction: &Transaction<'_>,
+    run: &RunCommit<'_>,
+) -> Result<ChangeSeq, StoreError> {
+    let id = run.directory;
+    let run_id = record(transaction, id, run.at, run.report)?;
+    mirror::write(transaction, id, run.mirror, run.mirror_change)?;
+    served::write(transaction, id, run.changes)?;
+    decisions::write(transaction, id, run.decisions)?;
+    let seq = change_log::append(transaction, id, run_id, run.at, run.changes)?;
+    if let Some(Cursor(cursor)) = run.cursor {
+        connections::set(transaction, id, "cursor", cursor)?;
+    }
+    if run.read {
+        connections::set(transaction, id, "last_read", run.at.0)?;
+    }
+    if run.full_read {
+        connections::set(transaction, id, "last_full_read", run.at.0)?;
+    }
+    if run.served_once {
+        connections::set(transaction, id, "served_once", true)?;
+    }
+    Ok(seq)
+}
+
+/// Writes a report; gives the run's number.
+pub(crate) fn record(
+    transaction: &Transaction<'_>,
+    directory: DirectoryId,
+    at: Millis,
+    report: &RunReport,
+) -> Result<RunId, StoreError> {
+    let there: Option<i64> = transaction
+        .query_row("SELECT id FROM connection WHERE id = ?1", [directory.0], |row| row.get(0))
+        .optional()?;
+    if there.is_none() {
+        return Err(StoreError::Removed);
+    }
+    transaction.execute("UPDATE head SET run = run + 1", ())?;
+    let run = unsigned(transaction.query_row("SELECT run FROM head", (), |row| row.get(0))?)?;
+    let quiet = report.outcome == Outcome::Done && report.applied == Applied::default();
+    let report = serde_json::to_string(report).map_err(StoreError::damaged("a report"))?;
+    transaction
+        .prepare_cached(
+            "INSERT INTO run (id, directory, at, quiet, report) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute((signed(run), directory.0, at.0, quiet, report))?;
+    transaction
+        .prepare_cached("DELETE FROM run WHERE directory = ?1 AND at < ?2 AND quiet")?
+        .execute((directory.0, at.plus(-QUIET_KEPT_MS).0))?;
+    Ok(RunId(run))
+}
+
+/// The latest reports, newest first.
+pub(crate) fn latest(
+    transaction: &Transaction<'_>,
+    directory: DirectoryId,
+    count: usize,
+) -> Result<Vec<RunReport>, StoreError> {
+    let mut select = transaction
+        .prepare_cached("SELECT report FROM run WHERE directory = ?1 ORDER BY id DESC LIMIT ?2")?;
+    let rows =
+        select.query_map((directory.0, signed(count as u64)), |row| row.get::<_, String>(0))?;
+    rows.map(|row| report(&row?)).collect()
+}
+
+/// What was applied since a time.
+pub(crate) fn window(
+    transaction: &Transaction<'_>,
+    directory: DirectoryId,
+    since: Millis,
+) -> Result<RunWindow, StoreError> {
+    let before: Option<String> = transaction
+        .prepare_cached(
+            "SELECT report FROM run WHERE directory = ?1 AND at < ?2 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row((directory.0, since.0), |row| row.get(0))
+        .optional()?;
+    let size_then = before.as_deref().map(report).transpose()?.map(|report| report.size_after);
+    let mut select = transaction.prepare_cached(
+        "SELECT report FROM run WHERE directory = ?1 AND at >= ?2 AND NOT quiet ORDER BY id",
+    )?;
+    let rows = select.query_map((directory.0, since.0), |row| row.get::<_, String>(0))?;
+    let mut window = RunWindow { size_then: size_then.unwrap_or_default(), ..RunWindow::default() };
+    for row in rows {
+        let report = report(&row?)?;
+        window.applied = window.applied.plus(report.applied.minus(report.approved));
+        let first = size_then.is_none()
+            && window.first_size.is_none()
+            && report.size_after != Size::default();
+        if first {
+            window.first_size = Some(report.size_after);
+        }
+    }
+    Ok(window)
+}
+
+fn report(json: &str) -> Result<RunReport, StoreError> {
+    serde_json::from_str(json).map_err(StoreError::damaged("a report"))
+}

@@ -1,0 +1,289 @@
+//! Runs, the log, decisions, applications and floors.
+
+use directory::{
+    change::{Change, LogEntry},
+    derive::Basis,
+    id::{ChangeSeq, DAY_MS, DirectoryId, HOUR_MS, Millis, UserNo},
+    mirror::{Asked, Dirty, EdgeRow, GroupRow, Mirror, PersonRow},
+    observation::{Cursor, Verdict},
+    plan::{Context, guard::Window, plan},
+    report::{Applied, Outcome, RunReport},
+    rules::NestedGroups,
+    snapshot::{Directory, Size},
+};
+use proptest::prelude::*;
+use store::{LogFilter, LogOrder, NewApplication, RunCommit, Store, StoreError};
+
+use crate::{
+    NOW, connection, open,
+    tenant::{Edit, Person, Tenant, plain_rules},
+};
+
+/// Reads the tenant in full and commits, as `task::commit` does.
+fn run(
+    store: &Store,
+    id: DirectoryId,
+    served: &Directory,
+    tenant: &Tenant,
+    now: Millis,
+) -> Directory {
+    let mut mirror = store.load_mirror(id).unwrap();
+    let decisions = store.load_decisions(id).unwrap();
+    let mut merged = mirror.merge(&tenant.listing(false), now);
+    // Every other question stays open, so that unconfirmed records and memberships are kept too.
+    let answers: Vec<(Asked, Verdict)> = mirror
+        .questions(500)
+        .iter()
+        .enumerate()
+        .map(|(i, (asked, question))| {
+            (*asked, if i % 2 == 0 { tenant.answer(question) } else { Verdict::Unknown })
+        })
+        .collect();
+    mirror.settle(&answers, now, &mut merged);
+    let rules = plain_rules(NestedGroups::Kept);
+    let basis =
+        Basis { mirror: &mirror, rules: &rules, decisions: &decisions, served, observed: now };
+    let lifted = std::collections::BTreeSet::new();
+    let context = Context { now, window: &Window::default(), lifted: &lifted, empty_read: false };
+    let plan = plan(&basis, &Dirty::everything(), &context);
+    let after = served.apply(&plan.changes).unwrap();
+    let report =
+        RunReport { applied: plan.applied, size_after: after.size(), ..RunReport::default() };
+    store
+        .commit_run(&RunCommit {
+            directory: id,
+            at: now,
+            mirror: &mirror,
+            mirror_change: &merged.change,
+            changes: &plan.changes,
+            decisions: &plan.decisions,
+            cursor: Some(&Cursor(format!("cursor {}", now.0))),
+            full_read: true,
+            read: true,
+            served_once: true,
+            report: &report,
+        })
+        .unwrap();
+    let mut wanted = decisions;
+    wanted.apply(&plan.decisions);
+    assert_eq!(store.load_decisions(id).unwrap(), wanted);
+    assert_eq!(rows(&store.load_mirror(id).unwrap()), rows(&mirror));
+    after
+}
+
+fn rows(mirror: &Mirror) -> (Vec<PersonRow>, Vec<GroupRow>, Vec<EdgeRow>) {
+    use directory::{decisions::Node, id::GroupNo};
+    let edges = mirror.groups().flat_map(|group| {
+        let users = mirror.users_of(group.no).iter().map(|no| Node::User(UserNo(*no)));
+        let groups = mirror.children_of(group.no).iter().map(|no| Node::Group(GroupNo(*no)));
+        users.chain(groups).filter_map(|member| mirror.edge(group.no, member))
+    });
+    (mirror.people().cloned().collect(), mirror.groups().cloned().collect(), edges.collect())
+}
+
+fn folded(entries: &[LogEntry]) -> Directory {
+    entries.chunk_by(|a, b| a.run == b.run).fold(Directory::default(), |directory, run| {
+        let changes: Vec<&Change> = run.iter().map(|entry| &entry.change).collect();
+        directory.apply(changes).unwrap()
+    })
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let no = || 0_u8..12;
+    let person =
+        (0_u8..30, any::<bool>(), any::<bool>()).prop_map(|(name, enabled, guest)| Person {
+            login: format!("Ann{name}@example.org"),
+            mail: format!("ä{name}@example.org"),
+            enabled,
+            guest,
+        });
+    prop_oneof![
+        4 => (no(), person).prop_map(|(no, person)| Edit::Put(no, person)),
+        1 => no().prop_map(Edit::Delete),
+        2 => (no(), "[A-C]{1,2}").prop_map(|(no, name)| Edit::Team(no, name)),
+        1 => no().prop_map(Edit::DeleteTeam),
+        4 => (no(), no()).prop_map(|(team, no)| Edit::Join(team, no)),
+        1 => (no(), no()).prop_map(|(team, no)| Edit::Leave(team, no)),
+        1 => (no(), no()).prop_map(|(team, inner)| Edit::Nest(team, inner)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_loaded_is_what_was_served_and_what_the_log_folds_to(
+        steps in prop::collection::vec(prop::collection::vec(edit(), 1..25), 1..6)
+    ) {
+        let data = tempfile::tempdir().unwrap();
+        let mut store = open(data.path());
+        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        let mut served = Directory::default();
+        let mut tenant = Tenant::default();
+        for (step, edits) in steps.iter().enumerate() {
+            tenant.apply_all(edits);
+            served = run(&store, id, &served, &tenant, NOW.plus(step as i64 * 1_000));
+            let (head, loaded) = store.load_directory(id).unwrap();
+            prop_assert_eq!(&loaded, &served);
+            prop_assert_eq!(head, store.head().unwrap());
+            let log = store.read_after(ChangeSeq(0), usize::MAX).unwrap();
+            prop_assert_eq!(log.last().map_or(ChangeSeq(0), |entry| entry.seq), head);
+            prop_assert_eq!(folded(&log), served.clone());
+            // A restart loses nothing.
+            drop(store);
+            store = open(data.path());
+        }
+        let row = store.connection(id).unwrap().unwrap();
+        prop_assert_eq!(row.cursor, Some(Cursor(format!("cursor {}", NOW.0 + (steps.len() as i64 - 1) * 1_000))));
+        prop_assert!(row.served_once && row.last_read.is_some() && row.last_full_read.is_some());
+    }
+}
+
+fn some_people(count: u8) -> Tenant {
+    let mut tenant = Tenant::default();
+    for no in 0..count {
+        let login = format!("p{no}@example.org");
+        tenant.apply(&Edit::Put(
+            no,
+            Person { mail: login.clone(), login, enabled: true, guest: false },
+        ));
+    }
+    tenant.apply(&Edit::Team(0, "Team".to_owned()));
+    tenant
+}
+
+#[test]
+fn readers_of_the_log_get_whole_runs_and_a_persons_entries_include_memberships() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let mut tenant = some_people(5);
+    let served = run(&store, id, &Directory::default(), &tenant, NOW);
+    assert_eq!(
+        store.read_after(ChangeSeq(0), 1).unwrap().len(),
+        6,
+        "five people and a group in one run"
+    );
+    tenant.apply(&Edit::Join(0, 3));
+    run(&store, id, &served, &tenant, NOW.plus(1));
+    let (no, _) = served.user_by_name("p3@example.org").unwrap();
+    let filter = LogFilter {
+        directory: Some(id),
+        node: Some(directory::decisions::Node::User(no)),
+        order: LogOrder::NewestFirst,
+        limit: 10,
+        ..LogFilter::default()
+    };
+    let entries = store.log_of(&filter).unwrap();
+    assert!(matches!(entries[0].change, Change::Members(_)), "{entries:?}");
+    assert!(matches!(entries[1].change, Change::User { .. }), "{entries:?}");
+    assert_eq!(entries.len(), 2);
+    let later =
+        store.log_of(&LogFilter { since: Some(NOW.plus(1)), limit: 10, ..LogFilter::default() });
+    assert_eq!(later.unwrap().len(), 1);
+}
+
+#[test]
+fn a_run_that_found_nothing_writes_its_report_only() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let tenant = some_people(3);
+    let served = run(&store, id, &Directory::default(), &tenant, NOW);
+    let head = store.head().unwrap();
+    run(&store, id, &served, &tenant, NOW.plus(1));
+    assert_eq!(store.head().unwrap(), head);
+    assert_eq!(store.latest_runs(id, 10).unwrap().len(), 2);
+    assert_eq!(store.latest_runs(id, 1).unwrap()[0].applied, Applied::default());
+}
+
+#[test]
+fn the_window_sums_what_was_applied_and_not_approved() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let served = run(&store, id, &Directory::default(), &some_people(5), NOW);
+    let window = store.run_window(id, NOW.plus(-DAY_MS)).unwrap();
+    assert_eq!(window.first_size.map(|size| size.users), Some(5));
+    assert_eq!(window.applied.users_added, 5);
+    run(&store, id, &served, &some_people(4), NOW.plus(DAY_MS));
+    let window = store.run_window(id, NOW.plus(1)).unwrap();
+    assert_eq!((window.size_then.users, window.first_size), (5, None));
+    let applied = Applied { users_removed: 3, ..Applied::default() };
+    let report = RunReport {
+        applied,
+        approved: Applied { users_removed: 2, ..Applied::default() },
+        outcome: Outcome::Failed { error: "no".to_owned(), code: None },
+        finished: NOW.plus(DAY_MS),
+        size_after: Size::default(),
+        ..RunReport::default()
+    };
+    let before = window.applied.users_removed;
+    store.record_failed_run(id, &report).unwrap();
+    assert_eq!(store.run_window(id, NOW.plus(1)).unwrap().applied.users_removed, before + 1);
+}
+
+#[test]
+fn numbers_are_never_given_again_and_a_removed_directory_leaves_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let first = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let taken = store.add_connection(&connection("ENTRA"), NOW);
+    assert!(matches!(taken, Err(StoreError::NameTaken(_))), "{taken:?}");
+    run(&store, first, &Directory::default(), &some_people(3), NOW);
+    store.remove_connection(first).unwrap();
+    assert_eq!(store.read_after(ChangeSeq(0), 10).unwrap(), []);
+    assert_eq!(store.latest_runs(first, 10).unwrap(), []);
+    let second = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    assert_ne!(first, second);
+    assert_eq!(store.load_directory(second).unwrap().1, Directory::default());
+    let gone = store.set_paused(first, true);
+    assert!(matches!(gone, Err(StoreError::Removed)), "{gone:?}");
+    let late = store.record_failed_run(first, &RunReport::default());
+    assert!(matches!(late, Err(StoreError::Removed)), "{late:?}");
+}
+
+#[test]
+fn applications_come_back_as_they_were_added() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let new = NewApplication {
+        name: "Jira".to_owned(),
+        password_hash: "$argon2id$1".to_owned(),
+        directories: vec![DirectoryId(2), DirectoryId(1)],
+        aggregate: true,
+        addresses: vec!["10.0.0.0/8".to_owned()],
+    };
+    store.add_application(&new, NOW).unwrap();
+    assert!(matches!(
+        store.add_application(&NewApplication { name: "jira".to_owned(), ..new.clone() }, NOW),
+        Err(StoreError::NameTaken(_))
+    ));
+    store.set_application_password(1, "$argon2id$2").unwrap();
+    let rows = store.applications().unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].name.as_str(), rows[0].password_hash.as_str()), ("Jira", "$argon2id$2"));
+    assert_eq!(
+        (&rows[0].directories, rows[0].aggregate, &rows[0].addresses),
+        (&new.directories, true, &new.addresses)
+    );
+    store.remove_application(rows[0].id).unwrap();
+    assert_eq!(store.applications().unwrap(), []);
+}
+
+#[test]
+fn a_floor_is_the_clients_own_or_the_oldest_of_two_hours() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    assert_eq!(store.floor(1, "10.0.0.1", NOW).unwrap(), None);
+    store.record_floor(1, "10.0.0.1", NOW, ChangeSeq(5)).unwrap();
+    store.record_floor(2, "10.0.0.1", NOW, ChangeSeq(1)).unwrap();
+    assert_eq!(store.floor(1, "10.0.0.1", NOW).unwrap(), Some(ChangeSeq(5)));
+    // Another address of the same application counts for two hours.
+    assert_eq!(store.floor(1, "10.0.0.2", NOW.plus(HOUR_MS)).unwrap(), Some(ChangeSeq(5)));
+    assert_eq!(store.floor(1, "10.0.0.2", NOW.plus(3 * HOUR_MS)).unwrap(), None);
+    assert_eq!(store.floor(1, "10.0.0.1", NOW.plus(3 * HOUR_MS)).unwrap(), Some(ChangeSeq(5)));
+    store.record_floor(1, "10.0.0.1", NOW.plus(HOUR_MS), ChangeSeq(9)).unwrap();
+    assert_eq!(store.floor(1, "10.0.0.1", NOW.plus(3 * HOUR_MS + 1)).unwrap(), Some(ChangeSeq(9)));
+    assert_eq!(store.floor(1, "10.0.0.1", NOW.plus(26 * HOUR_MS)).unwrap(), None);
+}

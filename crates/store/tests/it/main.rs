@@ -1,0 +1,30 @@
+//! The store over real files: what is written is what is read, and bad data directories are named.
+
+mod keeping;
+mod opening;
+#[path = "../../../directory/tests/it/tenant.rs"]
+#[expect(dead_code, reason = "shared with the tests of `directory`, which use more of it")]
+mod tenant;
+
+use std::path::Path;
+
+use directory::{id::Millis, rules::Rules};
+use secrecy::SecretString;
+use store::{NewConnection, Schedule, Store};
+
+const NOW: Millis = Millis(1_000_000);
+
+fn open(data: &Path) -> Store {
+    Store::open(data).expect("a fresh data directory opens")
+}
+
+fn connection(name: &str) -> NewConnection {
+    NewConnection {
+        name: name.to_owned(),
+        provider: "entra".to_owned(),
+        settings: [("tenant".to_owned(), "t".to_owned())].into(),
+        secret: SecretString::from("the-credential-itself"),
+        rules: Rules::default(),
+        schedule: Schedule::default(),
+    }
+}

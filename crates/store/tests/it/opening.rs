@@ -1,0 +1,104 @@
+//! Data directories that can and cannot be used, and secrets at rest.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use secrecy::ExposeSecret;
+use store::{Store, StoreError};
+
+use crate::{NOW, connection, open};
+
+#[test]
+fn a_secret_comes_back_and_lies_nowhere_in_the_clear() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    drop(store);
+    for file in fs::read_dir(data.path()).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        let found = bytes.windows(21).any(|window| window == b"the-credential-itself");
+        assert!(!found, "{} holds the secret", path.display());
+    }
+    let row = open(data.path()).connection(id).unwrap().unwrap();
+    assert_eq!(row.secret.expose_secret(), "the-credential-itself");
+    assert!(!format!("{row:?}").contains("the-credential-itself"));
+    let mode = fs::metadata(data.path().join("secret.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_lost_or_foreign_or_open_key_file_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    drop(open(data.path()));
+    let path = data.path().join("secret.key");
+    let key = fs::read(&path).unwrap();
+
+    fs::remove_file(&path).unwrap();
+    let missing = Store::open(data.path()).unwrap_err().to_string();
+    assert!(missing.contains("secret.key is missing"), "{missing}");
+
+    let other = tempfile::tempdir().unwrap();
+    drop(open(other.path()));
+    fs::copy(other.path().join("secret.key"), &path).unwrap();
+    let foreign = Store::open(data.path()).unwrap_err().to_string();
+    assert!(foreign.contains("put back the key file"), "{foreign}");
+
+    fs::write(&path, "not a key").unwrap();
+    let garbled = Store::open(data.path()).unwrap_err().to_string();
+    assert!(garbled.contains("is not a key"), "{garbled}");
+
+    fs::write(&path, key).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let open_to_all = Store::open(data.path()).unwrap_err().to_string();
+    assert!(open_to_all.contains("chmod 600"), "{open_to_all}");
+}
+
+#[test]
+fn a_second_server_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let _first = open(data.path());
+    assert!(matches!(Store::open(data.path()), Err(StoreError::InUse(_))));
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Store::open(&file.join("data")).unwrap_err().to_string();
+    assert!(error.contains("file/data cannot be used") && error.contains("--data"), "{error}");
+}
+
+#[test]
+fn a_newer_database_is_refused_or_served_read_only_and_never_changed() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    drop(store);
+    let set = |name: &str, value: &str| {
+        let database = rusqlite::Connection::open(data.path().join("muster.db")).unwrap();
+        database.execute("UPDATE meta SET value = ?2 WHERE name = ?1", (name, value)).unwrap();
+    };
+    set("schema", "7");
+    let store = open(data.path());
+    assert!(store.read_only());
+    assert_eq!(store.connections().unwrap().len(), 1);
+    assert!(matches!(store.set_paused(id, true), Err(StoreError::ReadOnly)));
+    drop(store);
+    set("min_reader", "6");
+    let error = Store::open(data.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 7, min_reader: 6, known: 1 }), "{error}");
+    assert!(error.to_string().contains("newer Muster"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    fs::write(
+        data.path().join("muster.db"),
+        "this is not a database, it is a sentence".repeat(100),
+    )
+    .unwrap();
+    let error = Store::open(data.path()).unwrap_err().to_string();
+    assert!(error.contains("muster.db is not a database"), "{error}");
+}
