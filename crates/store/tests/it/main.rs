@@ -1,4 +1,9 @@
 //! The store over real files: what is written is what is read, and bad data directories are named.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_wrap,
+    reason = "a test fails by panicking, and counts are small"
+)]
 
 mod keeping;
 mod opening;
