@@ -1,0 +1,46 @@
+//! Microsoft Entra ID through Microsoft Graph v1.0 (`protocols/providers.md` A).
+//!
+//! Invariants: the token goes to the configured Graph host only; a list counts when its last page was read;
+//! members are accumulated over a whole round, never taken from one item.
+
+mod ask;
+mod catalogue;
+mod changes;
+mod cursor;
+mod graph;
+mod listing;
+mod probe;
+mod pull;
+mod settings;
+mod token;
+mod wire;
+
+use std::{collections::BTreeMap, sync::atomic::AtomicUsize};
+
+use secrecy::SecretString;
+
+use self::{settings::Settings, token::Tokens};
+use crate::{Surroundings, error::ConnectError, http::Http};
+
+/// A connection to one Entra tenant.
+#[derive(Debug)]
+pub(crate) struct Entra {
+    settings: Settings,
+    http: Http,
+    tokens: Tokens,
+    /// Index into `listing::PAGE_SIZES`: the vendor lowers its maximum at times.
+    page_size: AtomicUsize,
+}
+
+impl Entra {
+    pub(crate) fn new(
+        settings: &BTreeMap<String, String>,
+        secret: &SecretString,
+        surroundings: Surroundings,
+    ) -> Result<Self, ConnectError> {
+        let settings = Settings::read(settings)?;
+        let http = Http::new(surroundings, &settings.graph)?;
+        let tokens = Tokens::new(&settings, secret)?;
+        Ok(Self { settings, http, tokens, page_size: AtomicUsize::new(0) })
+    }
+}

@@ -1,0 +1,271 @@
+//! Lists of changes: a round is read to its end and accumulated, since objects and members come in pieces,
+//! repeatedly and in any order.
+//!
+//! Invariant: within a round the last word about an object or a membership counts.
+
+use std::{collections::HashMap, sync::atomic::Ordering::Relaxed};
+
+use directory::{
+    id::ProviderId,
+    observation::{GroupRecord, Listing, Member, MemberSet, PersonRecord, Removed},
+};
+
+use super::{
+    Entra,
+    listing::links,
+    wire::{GROUP_SELECT, GroupItem, Page, Removal, USER_SELECT, UserItem},
+};
+use crate::{
+    error::{ConnectError, Kind},
+    progress::{Progress, add},
+};
+
+/// How often a round is read from its start when its position within expires.
+const ROUNDS: u32 = 3;
+
+/// What a round said about one object.
+#[derive(Debug)]
+pub(super) enum Word<R> {
+    /// It is so now.
+    Put(R),
+    /// Something changed, and the item does not say what it is now.
+    Partial,
+    /// It is gone.
+    Gone {
+        /// It can come back under its id.
+        restorable: bool,
+    },
+}
+
+/// What a round said about a group's members: whether each is in it now.
+pub(super) type MemberWords = HashMap<Member, bool>;
+
+/// A round of changes of people.
+#[derive(Debug, Default)]
+pub(super) struct PeopleRound {
+    pub(super) words: HashMap<ProviderId, Word<PersonRecord>>,
+    pub(super) link: String,
+}
+
+/// A round of changes of groups and members.
+#[derive(Debug, Default)]
+pub(super) struct GroupsRound {
+    pub(super) words: HashMap<ProviderId, Word<GroupRecord>>,
+    pub(super) members: HashMap<ProviderId, MemberWords>,
+    pub(super) link: String,
+}
+
+impl Entra {
+    /// The links to all changes from now on.
+    pub(super) async fn links_from_now(
+        &self,
+        progress: &Progress,
+    ) -> Result<(String, String), ConnectError> {
+        let users = self
+            .settings
+            .graph_url(&format!("users/delta?$select={USER_SELECT}&$deltatoken=latest"));
+        let groups = self
+            .settings
+            .graph_url(&format!("groups/delta?$select={GROUP_SELECT},members&$deltatoken=latest"));
+        let link = async |url, what| {
+            let link = self.pages(url, what, progress, |bytes| {
+                let page: Page<'_, serde::de::IgnoredAny> = serde_json::from_slice(bytes)?;
+                Ok(links(page.next, page.delta, page.value.len()))
+            });
+            link.await?.ok_or_else(|| no_link(what))
+        };
+        tokio::try_join!(link(users, "changes of users"), link(groups, "changes of groups"))
+    }
+
+    /// What changed about people since a link was given.
+    pub(super) async fn people_since(
+        &self,
+        link: &str,
+        progress: &Progress,
+    ) -> Result<PeopleRound, ConnectError> {
+        let what = "changes of users";
+        let mut rounds = 1;
+        loop {
+            let mut round = PeopleRound::default();
+            let read = self.pages(link.to_owned(), what, progress, |bytes| {
+                let page: Page<'_, UserItem<'_>> = serde_json::from_slice(bytes)?;
+                page.value.iter().for_each(|item| round.add(item));
+                progress.users.store(round.words.len() as u64, Relaxed);
+                Ok(links(page.next, page.delta, page.value.len()))
+            });
+            match read.await {
+                Ok(link) => {
+                    round.link = link.ok_or_else(|| no_link(what))?;
+                    return Ok(round);
+                }
+                Err(error) if error.kind == Kind::PageExpired && rounds < ROUNDS => rounds += 1,
+                Err(error) => return Err(expired(error)),
+            }
+        }
+    }
+
+    /// What changed about groups and members since a link was given.
+    pub(super) async fn groups_since(
+        &self,
+        link: &str,
+        progress: &Progress,
+    ) -> Result<GroupsRound, ConnectError> {
+        let what = "changes of groups";
+        let mut rounds = 1;
+        loop {
+            let mut round = GroupsRound::default();
+            let read = self.pages(link.to_owned(), what, progress, |bytes| {
+                let page: Page<'_, GroupItem<'_>> = serde_json::from_slice(bytes)?;
+                for item in &page.value {
+                    add(&progress.memberships, item.members.len());
+                    round.add(item);
+                }
+                progress.groups.store(round.words.len() as u64, Relaxed);
+                Ok(links(page.next, page.delta, page.value.len()))
+            });
+            match read.await {
+                Ok(link) => {
+                    round.link = link.ok_or_else(|| no_link(what))?;
+                    return Ok(round);
+                }
+                Err(error) if error.kind == Kind::PageExpired && rounds < ROUNDS => rounds += 1,
+                Err(error) => return Err(expired(error)),
+            }
+        }
+    }
+
+    /// Reads the people again of whom the round only said that something changed.
+    pub(super) async fn complete_people(
+        &self,
+        round: &mut PeopleRound,
+        progress: &Progress,
+    ) -> Result<(), ConnectError> {
+        for (id, word) in &mut round.words {
+            if matches!(word, Word::Partial) {
+                let url = self.settings.graph_url(&format!("users/{id}?$select={USER_SELECT}"));
+                let read = self.get(&url, "a user", progress, |bytes| {
+                    let item: UserItem<'_> = serde_json::from_slice(bytes)?;
+                    Ok(item.record(id.clone()))
+                });
+                *word = found(read.await)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the groups again of which the round only said that something changed.
+    pub(super) async fn complete_groups(
+        &self,
+        round: &mut GroupsRound,
+        progress: &Progress,
+    ) -> Result<(), ConnectError> {
+        for (id, word) in &mut round.words {
+            if matches!(word, Word::Partial) {
+                let url = self.settings.graph_url(&format!("groups/{id}?$select={GROUP_SELECT}"));
+                let read = self.get(&url, "a group", progress, |bytes| {
+                    let item: GroupItem<'_> = serde_json::from_slice(bytes)?;
+                    Ok(item.record(id.clone()))
+                });
+                *word = found(read.await)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PeopleRound {
+    fn add(&mut self, item: &UserItem<'_>) {
+        let Ok(id) = ProviderId::parse(&item.id) else { return };
+        let word = match &item.removed {
+            Some(removal) => gone(removal),
+            // A sign-in name is never absent; an item without one tells only that something changed.
+            None if item.user_principal_name.is_none() => Word::Partial,
+            None => Word::Put(item.record(id.clone())),
+        };
+        keep(&mut self.words, id, word);
+    }
+}
+
+impl GroupsRound {
+    fn add(&mut self, item: &GroupItem<'_>) {
+        let Ok(id) = ProviderId::parse(&item.id) else { return };
+        if let Some(removal) = &item.removed {
+            self.members.remove(&id);
+            self.words.insert(id, gone(removal));
+            return;
+        }
+        if !item.members.is_empty() {
+            let words = self.members.entry(id.clone()).or_default();
+            for member in &item.members {
+                if let Some(who) = member.member() {
+                    words.insert(who, member.removed.is_none());
+                }
+            }
+        }
+        if item.display_name.is_some() {
+            keep(&mut self.words, id.clone(), Word::Put(item.record(id)));
+        } else if !item.is_piece() {
+            keep(&mut self.words, id, Word::Partial);
+        }
+    }
+}
+
+/// Keeps the last word; an item that does not say what the object is now does not replace one that does.
+fn keep<R>(words: &mut HashMap<ProviderId, Word<R>>, id: ProviderId, word: Word<R>) {
+    let superseded = matches!(word, Word::Partial) && matches!(words.get(&id), Some(Word::Partial));
+    if !superseded {
+        words.insert(id, word);
+    }
+}
+
+fn gone<R>(removal: &Removal<'_>) -> Word<R> {
+    Word::Gone { restorable: removal.restorable() }
+}
+
+/// A re-read object; one that is not there any more was deleted meanwhile, as the next round will tell.
+fn found<R>(read: Result<R, ConnectError>) -> Result<Word<R>, ConnectError> {
+    match read {
+        Ok(record) => Ok(Word::Put(record)),
+        Err(error) if error.kind == Kind::NotFound => Ok(Word::Gone { restorable: true }),
+        Err(error) => Err(error),
+    }
+}
+
+/// The words of a round as a listing of what changed.
+pub(super) fn listing<R>(words: HashMap<ProviderId, Word<R>>) -> Listing<R> {
+    let (mut put, mut removed) = (Vec::new(), Vec::new());
+    for (id, word) in words {
+        match word {
+            Word::Put(record) => put.push(record),
+            Word::Gone { restorable } => removed.push(Removed { id, restorable }),
+            Word::Partial => {}
+        }
+    }
+    Listing::Delta { put, removed }
+}
+
+/// Members that came and members that went.
+pub(super) fn member_sets(words: MemberWords) -> (MemberSet, MemberSet) {
+    let (mut added, mut removed) = (MemberSet::default(), MemberSet::default());
+    for (member, there) in words {
+        let set = if there { &mut added } else { &mut removed };
+        match member {
+            Member::User(id) => set.users.push(id),
+            Member::Group(id) => set.groups.push(id),
+        }
+    }
+    (added, removed)
+}
+
+fn no_link(what: &str) -> ConnectError {
+    let text = "a list of changes ended without saying where later changes are; it was not used";
+    ConnectError::new(Kind::Protocol, "N-TRUNC", text).during(what)
+}
+
+/// A round that cannot be read from its start is as good as an expired position.
+fn expired(mut error: ConnectError) -> ConnectError {
+    if error.kind == Kind::PageExpired {
+        error.kind = Kind::CursorExpired;
+    }
+    error
+}

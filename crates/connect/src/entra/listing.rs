@@ -1,0 +1,192 @@
+//! Complete lists: all people, all groups, all members of a group.
+//!
+//! Invariant: a list whose position expires, or whose page is too large, is read again from its start; what
+//! was read of it before is dropped.
+
+use std::{collections::HashMap, sync::atomic::Ordering::Relaxed};
+
+use directory::{
+    id::ProviderId,
+    observation::{GroupMembers, GroupRecord, Member, MemberSet, MembersListing, PersonRecord},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    Entra,
+    graph::Links,
+    wire::{GROUP_SELECT, GroupItem, MemberItem, Page, Text, USER_SELECT, UserItem},
+};
+use crate::{
+    error::{ConnectError, Kind},
+    pace::MOST,
+    progress::{Progress, add},
+};
+
+/// Items of a page that are asked for: the vendor's maximum, and what it gives when it gives less.
+const PAGE_SIZES: [u32; 4] = [999, 500, 120, 100];
+/// How often a list is read from its start.
+const STARTS: u32 = 5;
+
+/// The permissions that show the members of groups with hidden membership.
+const HIDDEN_ROLES: [&str; 3] =
+    ["Member.Read.Hidden", "Directory.Read.All", "Directory.ReadWrite.All"];
+
+/// Members as they were read; `None` for a group that is gone.
+type Read = (ProviderId, Option<MemberSet>);
+
+impl Entra {
+    /// Everybody, once each.
+    pub(super) async fn people(
+        &self,
+        progress: &Progress,
+    ) -> Result<HashMap<ProviderId, PersonRecord>, ConnectError> {
+        let mut people = HashMap::new();
+        let path = format!("users?$select={USER_SELECT}");
+        self.whole_list(&path, "users", progress, |bytes, first| {
+            let page: Page<'_, UserItem<'_>> = serde_json::from_slice(bytes)?;
+            if first {
+                people.clear();
+            }
+            for item in &page.value {
+                if let Ok(id) = ProviderId::parse(&item.id) {
+                    people.insert(id.clone(), item.record(id));
+                }
+            }
+            progress.users.store(people.len() as u64, Relaxed);
+            Ok(links(page.next, None, page.value.len()))
+        })
+        .await?;
+        Ok(people)
+    }
+
+    /// All groups, once each.
+    pub(super) async fn groups(
+        &self,
+        progress: &Progress,
+    ) -> Result<HashMap<ProviderId, GroupRecord>, ConnectError> {
+        let mut groups = HashMap::new();
+        let path = format!("groups?$select={GROUP_SELECT}");
+        self.whole_list(&path, "groups", progress, |bytes, first| {
+            let page: Page<'_, GroupItem<'_>> = serde_json::from_slice(bytes)?;
+            if first {
+                groups.clear();
+            }
+            for item in &page.value {
+                if let Ok(id) = ProviderId::parse(&item.id) {
+                    groups.insert(id.clone(), item.record(id));
+                }
+            }
+            progress.groups.store(groups.len() as u64, Relaxed);
+            Ok(links(page.next, None, page.value.len()))
+        })
+        .await?;
+        Ok(groups)
+    }
+
+    /// The members of many groups, several at a time; those that are gone have none.
+    pub(super) async fn members_of(
+        &self,
+        groups: &[ProviderId],
+        progress: &Progress,
+    ) -> Result<Vec<Read>, ConnectError> {
+        // Twice as many as may be in flight, so that the pace alone decides.
+        stream::iter(groups.iter().cloned())
+            .map(|group| self.members_of_one(group, progress))
+            .buffer_unordered(2 * MOST as usize)
+            .try_collect()
+            .await
+    }
+
+    async fn members_of_one(
+        &self,
+        group: ProviderId,
+        progress: &Progress,
+    ) -> Result<Read, ConnectError> {
+        let mut members = MemberSet::default();
+        let path = format!("groups/{group}/members?$select=id");
+        let read = self
+            .whole_list(&path, "members of a group", progress, |bytes, first| {
+                let page: Page<'_, MemberItem<'_>> = serde_json::from_slice(bytes)?;
+                if first {
+                    members = MemberSet::default();
+                }
+                for item in &page.value {
+                    match item.member() {
+                        Some(Member::User(id)) => members.users.push(id),
+                        Some(Member::Group(id)) => members.groups.push(id),
+                        None => {}
+                    }
+                }
+                Ok(links(page.next, None, page.value.len()))
+            })
+            .await;
+        match read {
+            Ok(()) => {
+                add(&progress.memberships, members.users.len() + members.groups.len());
+                add(&progress.groups_with_members, 1);
+                Ok((group, Some(members)))
+            }
+            // Deleted between the list of groups and now.
+            Err(error) if error.kind == Kind::NotFound => Ok((group, None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a list with the largest page that Graph gives at present. `page` gets the body and whether it
+    /// is the first page of a (new) start.
+    async fn whole_list(
+        &self,
+        path: &str,
+        what: &str,
+        progress: &Progress,
+        mut page: impl FnMut(&[u8], bool) -> serde_json::Result<Links>,
+    ) -> Result<(), ConnectError> {
+        let mut starts = 1;
+        loop {
+            let size = self.page_size.load(Relaxed);
+            let url = format!("{}&$top={}", self.settings.graph_url(path), PAGE_SIZES[size]);
+            let mut first = true;
+            let read = self.pages(url, what, progress, |bytes| {
+                let links = page(bytes, first)?;
+                first = false;
+                Ok(links)
+            });
+            let Err(error) = read.await else { return Ok(()) };
+            match error.kind {
+                Kind::PageSize if size + 1 < PAGE_SIZES.len() => {
+                    self.page_size.fetch_max(size + 1, Relaxed);
+                }
+                Kind::PageExpired if starts < STARTS => starts += 1,
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Whether the token shows the members of groups that hide them.
+    pub(super) async fn sees_hidden(&self, progress: &Progress) -> Result<bool, ConnectError> {
+        let token = self.tokens.get(&self.http, progress).await?;
+        let roles = token.roles.unwrap_or_default();
+        Ok(roles.iter().any(|role| HIDDEN_ROLES.contains(&role.as_str())))
+    }
+
+    /// Reads the members of some groups again.
+    pub(crate) async fn members(
+        &self,
+        groups: &[ProviderId],
+    ) -> Result<Vec<GroupMembers>, ConnectError> {
+        let read = self.members_of(groups, &Progress::default()).await?;
+        let complete = |(group, members): Read| {
+            members
+                .map(|members| GroupMembers { group, listing: MembersListing::Complete(members) })
+        };
+        Ok(read.into_iter().filter_map(complete).collect())
+    }
+}
+
+pub(super) fn links(next: Option<Text<'_>>, delta: Option<Text<'_>>, items: usize) -> Links {
+    Links {
+        next: next.map(|text| text.0.into_owned()),
+        delta: delta.map(|text| text.0.into_owned()),
+        items,
+    }
+}

@@ -1,0 +1,167 @@
+//! The check of an Entra connection: reach, token, roles, users, groups, members.
+
+use reqwest::Method;
+
+use super::{
+    Entra,
+    wire::{IdItem, Page},
+};
+use crate::{
+    error::{ConnectError, Kind},
+    probe::{ProbeReport, ProbeStep},
+    progress::Progress,
+};
+
+const REACH: &str = "reach the login host";
+const TOKEN: &str = "get a token";
+const ROLES: &str = "permissions in the token";
+const USERS: &str = "read users";
+const GROUPS: &str = "read groups";
+const MEMBERS: &str = "read members";
+const STEPS: [&str; 6] = [REACH, TOKEN, ROLES, USERS, GROUPS, MEMBERS];
+
+/// Permissions of which one must be there for people, and one for groups.
+const USER_ROLES: [&str; 4] =
+    ["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
+const GROUP_ROLES: [&str; 5] = [
+    "GroupMember.Read.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+/// A clock that is off by more than this is named.
+const SKEW_MS: i64 = 120_000;
+
+impl Entra {
+    pub(crate) async fn probe(&self, mut tell: impl FnMut(&ProbeStep)) -> ProbeReport {
+        let mut report = ProbeReport::default();
+        let mut broken = false;
+        let mut group = None;
+        for name in STEPS {
+            let step = if broken {
+                ProbeStep::skipped(name)
+            } else {
+                match self.step(name, &mut group).await {
+                    Ok(step) => step,
+                    Err(error) => {
+                        broken = true;
+                        ProbeStep::failed(name, &error)
+                    }
+                }
+            };
+            tell(&step);
+            report.steps.push(step);
+        }
+        report
+    }
+
+    async fn step(
+        &self,
+        name: &str,
+        group: &mut Option<String>,
+    ) -> Result<ProbeStep, ConnectError> {
+        match name {
+            REACH => self.reach().await,
+            TOKEN => self.token_step().await,
+            ROLES => self.roles().await,
+            USERS => {
+                self.first("users").await?;
+                Ok(ProbeStep::works(name, "the first user can be read"))
+            }
+            GROUPS => {
+                *group = self.first("groups").await?;
+                Ok(ProbeStep::works(name, "the first group can be read"))
+            }
+            _ => match group.as_deref() {
+                Some(id) => {
+                    self.first(&format!("groups/{id}/members")).await?;
+                    Ok(ProbeStep::works(name, "the members of the first group can be read"))
+                }
+                None => Ok(ProbeStep::works(name, "there is no group whose members could be read")),
+            },
+        }
+    }
+
+    /// Whether the tenant is known, without a credential.
+    async fn reach(&self) -> Result<ProbeStep, ConnectError> {
+        let authority = self.settings.authority.as_str().trim_end_matches('/');
+        let url =
+            format!("{authority}/{}/v2.0/.well-known/openid-configuration", self.settings.tenant);
+        let answer =
+            self.http.once(&Progress::default(), self.http.request(Method::GET, &url)).await?;
+        if answer.status.is_redirection() || answer.is_page() {
+            let text = "something other than the login host answered: a captive portal, a proxy, or a wrong address";
+            return Err(ConnectError::new(Kind::Refused, "N-HTML", text));
+        }
+        let skew = self.http.skew_ms();
+        if skew.abs() > SKEW_MS {
+            let detail = format!(
+                "this server's clock differs from Microsoft's by {} s; set it right (NTP)",
+                skew / 1_000
+            );
+            return Ok(ProbeStep::warning(REACH, "N-CLOCK", detail));
+        }
+        let host = self.settings.authority.host_str().unwrap_or_default();
+        Ok(ProbeStep::works(REACH, format!("{host} answers")))
+    }
+
+    async fn token_step(&self) -> Result<ProbeStep, ConnectError> {
+        let token = self.tokens.get(&self.http, &Progress::default()).await?;
+        let detail = match token.tenant {
+            Some(tenant) => format!("the client ID and secret are good for tenant {tenant}"),
+            None => "the client ID and secret are good".to_owned(),
+        };
+        Ok(ProbeStep::works(TOKEN, detail))
+    }
+
+    async fn roles(&self) -> Result<ProbeStep, ConnectError> {
+        let token = self.tokens.get(&self.http, &Progress::default()).await?;
+        let Some(roles) = token.roles else {
+            return Ok(ProbeStep::works(
+                ROLES,
+                "the token does not show its permissions; reading will tell",
+            ));
+        };
+        let has = |wanted: &[&str]| roles.iter().any(|role| wanted.contains(&role.as_str()));
+        let mut missing = Vec::new();
+        if !has(&USER_ROLES) {
+            missing.push("User.Read.All");
+        }
+        if !has(&GROUP_ROLES) {
+            missing.push("GroupMember.Read.All");
+        }
+        if missing.is_empty() {
+            return Ok(ProbeStep::works(ROLES, roles.join(", ")));
+        }
+        // A permission that was added but not consented to, or added as Delegated, does not show at all; the
+        // token just made would go on lacking it after the administrator's next click.
+        self.tokens.refused(token.generation).await;
+        let missing = missing.join(", ");
+        let (code, text) = if roles.is_empty() {
+            let text = format!(
+                "the token has no permissions: admin consent is missing for {missing}, or they were added as Delegated \
+                 instead of Application; API permissions > Application permissions > Grant admin consent, then wait \
+                 one or two minutes"
+            );
+            ("E-CONSENT", text)
+        } else {
+            let text = format!(
+                "the token lacks {missing} (it has {}); add it under Application permissions and grant admin consent",
+                roles.join(", ")
+            );
+            ("E-PERM-TYPE", text)
+        };
+        Err(ConnectError::new(Kind::Refused, code, text))
+    }
+
+    /// The id of the first object of a list.
+    async fn first(&self, path: &str) -> Result<Option<String>, ConnectError> {
+        let url = self.settings.graph_url(&format!("{path}?$top=1&$select=id"));
+        self.get(&url, "the first object", &Progress::default(), |bytes| {
+            let page: Page<'_, IdItem<'_>> = serde_json::from_slice(bytes)?;
+            Ok(page.value.first().map(|item| item.id.0.clone().into_owned()))
+        })
+        .await
+    }
+}

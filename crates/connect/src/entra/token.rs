@@ -1,0 +1,175 @@
+//! The access token: asked for with the client secret, renewed in time, shared by all requests.
+//!
+//! Invariant: neither secret nor token is ever formatted; a token that was refused is not used again.
+
+use std::fmt;
+
+use directory::id::Millis;
+use reqwest::{
+    Method,
+    header::{self, HeaderValue},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use super::{catalogue, settings::Settings};
+use crate::{
+    error::{ConnectError, Kind},
+    http::{Http, Setback, Tries},
+    progress::Progress,
+};
+
+/// Gets and keeps the token.
+pub(super) struct Tokens {
+    url: String,
+    scope: String,
+    client_id: String,
+    secret: SecretString,
+    current: Mutex<Option<Token>>,
+}
+
+/// A token that is good at present.
+#[derive(Clone)]
+pub(super) struct Token {
+    /// The `Authorization` header; marked sensitive.
+    pub(super) header: HeaderValue,
+    /// Tells tokens apart.
+    pub(super) generation: u64,
+    /// The granted application permissions; `None` if the token cannot be looked into.
+    pub(super) roles: Option<Vec<String>>,
+    /// The tenant's id, if the token says.
+    pub(super) tenant: Option<String>,
+    renew_at: Millis,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: SecretString,
+    #[serde(default)]
+    expires_in: Option<serde_json::Value>,
+}
+
+/// What is looked at in the token; nothing of it is trusted.
+#[derive(Default, Deserialize)]
+struct Claims {
+    #[serde(default)]
+    roles: Vec<String>,
+    tid: Option<String>,
+}
+
+impl Tokens {
+    pub(super) fn new(settings: &Settings, secret: &SecretString) -> Result<Self, ConnectError> {
+        if secret.expose_secret().trim().is_empty() {
+            let text =
+                "the client secret is empty; copy the Value (not the Secret ID) of a client secret";
+            return Err(ConnectError::new(Kind::Setting, "E-SECRET-NONE", text));
+        }
+        let authority = settings.authority.as_str().trim_end_matches('/');
+        Ok(Self {
+            url: format!("{authority}/{}/oauth2/v2.0/token", settings.tenant),
+            scope: format!("{}/.default", settings.graph.as_str().trim_end_matches('/')),
+            client_id: settings.client_id.clone(),
+            // A line end that came with a file is not part of it.
+            secret: SecretString::from(secret.expose_secret().trim()),
+            current: Mutex::new(None),
+        })
+    }
+
+    /// The current token, asked for anew when it is about to expire.
+    pub(super) async fn get(
+        &self,
+        http: &Http,
+        progress: &Progress,
+    ) -> Result<Token, ConnectError> {
+        let mut current = self.current.lock().await;
+        if let Some(token) = current.as_ref().filter(|token| http.now() < token.renew_at) {
+            return Ok(token.clone());
+        }
+        let generation = current.as_ref().map_or(1, |token| token.generation + 1);
+        let token = self.ask(http, progress, generation).await?;
+        *current = Some(token.clone());
+        Ok(token)
+    }
+
+    /// A token was refused: it is not used any more.
+    pub(super) async fn refused(&self, generation: u64) {
+        let mut current = self.current.lock().await;
+        if let Some(token) = current.as_mut().filter(|token| token.generation == generation) {
+            token.renew_at = Millis(i64::MIN);
+        }
+    }
+
+    async fn ask(
+        &self,
+        http: &Http,
+        progress: &Progress,
+        generation: u64,
+    ) -> Result<Token, ConnectError> {
+        let mut tries = Tries::default();
+        loop {
+            let form = [
+                ("client_id", self.client_id.as_str()),
+                ("scope", self.scope.as_str()),
+                ("client_secret", self.secret.expose_secret()),
+                ("grant_type", "client_credentials"),
+            ];
+            let request = http
+                .request(Method::POST, &self.url)
+                .form(&form)
+                .header(header::ACCEPT, "application/json");
+            let setback = match http.once(progress, request).await {
+                Err(error) => Setback::Failed(error, None),
+                Ok(answer) if answer.status.is_success() => {
+                    match serde_json::from_slice(&answer.body) {
+                        Ok(granted) => return token(&granted, generation, http.now()),
+                        Err(_) => catalogue::login(&answer, http.now()),
+                    }
+                }
+                Ok(answer) => catalogue::login(&answer, http.now()),
+            };
+            tries.again(http, progress, setback).await?;
+        }
+    }
+}
+
+fn token(granted: &TokenAnswer, generation: u64, now: Millis) -> Result<Token, ConnectError> {
+    let text = granted.access_token.expose_secret();
+    let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| {
+        ConnectError::new(
+            Kind::Protocol,
+            "N-HTML",
+            "the login host gave a token that cannot be sent",
+        )
+    })?;
+    header.set_sensitive(true);
+    let claims = claims(text);
+    // Some gateways write the number as a text.
+    let expires_s = match &granted.expires_in {
+        Some(serde_json::Value::Number(number)) => number.as_i64(),
+        Some(serde_json::Value::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    let lifetime_ms = expires_s.unwrap_or(3_600).clamp(1, 86_400) * 1_000;
+    Ok(Token {
+        header,
+        generation,
+        tenant: claims.as_ref().and_then(|claims| claims.tid.clone()),
+        roles: claims.map(|claims| claims.roles),
+        renew_at: now.plus(lifetime_ms * 4 / 5),
+    })
+}
+
+/// The middle part of a JWT, read without checking the signature: the token is Graph's to judge.
+fn claims(token: &str) -> Option<Claims> {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let payload = token.split('.').nth(1)?;
+    let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&json).ok()
+}
