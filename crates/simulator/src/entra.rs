@@ -31,6 +31,7 @@ use serde::Serialize;
 use self::app::App;
 use self::quota::Bucket;
 use self::token::Signer;
+pub(crate) use self::{app::Grant, serve::Host};
 use crate::SimulatorError;
 use crate::clock::Clock;
 use crate::counters::Counters;
@@ -82,11 +83,8 @@ pub(crate) struct Entra {
 impl Entra {
     /// Generates the tenant and its keys. Takes as long as the tenant is large.
     pub(crate) fn new(options: &Options, foreign: String) -> Result<Self, SimulatorError> {
-        let size = Size {
-            users: options.users,
-            groups: options.groups,
-            memberships: options.memberships,
-        };
+        let size =
+            Size { users: options.users, groups: options.groups, memberships: options.memberships };
         let tenant = generate::tenant(options.seed, DOMAIN, size);
         let clock = Clock::default();
         let cursors = cursor::Seal::new(options.seed, clock.now_ms());

@@ -224,16 +224,18 @@ fn check(spec: &FaultSpec) -> Result<(), FaultError> {
 
 fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let rest = bytes.as_slice();
-        let digits = rest.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
         match digits.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(decoded) if byte == b'%' => {
+            Some(decoded) if *byte == b'%' => {
                 out.push(decoded);
-                bytes.nth(1);
+                rest = &after[2..];
             }
-            _ => out.push(byte),
+            _ => {
+                out.push(*byte);
+                rest = after;
+            }
         }
     }
     String::from_utf8_lossy(&out).into_owned()
@@ -251,7 +253,8 @@ mod tests {
 
     #[test]
     fn counts_down_and_matches_decoded_targets() {
-        let faults = plan(r#"[{"route":"users\\?\\$top=1","kind":"status","status":429,"times":2}]"#);
+        let faults =
+            plan(r#"[{"route":"users\\?\\$top=1","kind":"status","status":429,"times":2}]"#);
         assert!(!faults.pick("/v1.0/groups").has(FaultKind::Status));
         assert_eq!(faults.pick("/v1.0/users?%24top=1").status.0, 429);
         assert!(faults.pick("/v1.0/users?$top=1").has(FaultKind::Status));

@@ -85,9 +85,8 @@ mod tests {
     fn holds_nesting_with_a_cycle_and_a_diamond() {
         let size = Size { users: 2000, groups: 200, memberships: 20_000 };
         let tenant = tenant(1, "contoso.example", size);
-        let cyclic = (0..200).filter(|group| {
-            tenant.members_transitive(*group).contains(&Member::Group(*group))
-        });
+        let cyclic = (0..200)
+            .filter(|group| tenant.members_transitive(*group).contains(&Member::Group(*group)));
         assert_eq!(cyclic.count(), 2);
         let shared = (0..200).filter(|group| tenant.groups_of(Member::Group(*group)).len() > 1);
         assert!(shared.count() >= 1);

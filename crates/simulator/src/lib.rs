@@ -1,1 +1,160 @@
-//! See the workspace's ARCHITECTURE.md.
+//! Simulated identity providers, strict as the vendors: signatures, expiry, permissions, page maxima and
+//! throttling are enforced.
+//!
+//! Law: it shares no code with the connectors, so that a mistake cannot hide on both sides. It is generated
+//! from a seed, and its control API (`DESIGN.md` section 8) edits it and lets it fail.
+#![warn(missing_docs)]
+
+mod chance;
+mod clock;
+mod control;
+mod counters;
+mod entra;
+mod faults;
+mod generate;
+mod server;
+mod tenant;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::Serialize;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use self::entra::Entra;
+pub use self::entra::EntraDescription;
+
+/// What is simulated.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one. Loopback only makes sense.
+    pub listen: SocketAddr,
+    /// People in each tenant.
+    pub users: u32,
+    /// Groups in each tenant.
+    pub groups: u32,
+    /// Memberships in each tenant.
+    pub memberships: u64,
+    /// The same seed makes the same tenants.
+    pub seed: u64,
+    /// How long each answer takes, about, in milliseconds.
+    pub latency_ms: u32,
+    /// Whether the vendors' quotas are enforced.
+    pub quotas: Quotas,
+    /// Share of delta rounds that deliver something again.
+    pub delta_replay: f64,
+    /// Life of an access token in seconds.
+    pub token_life_s: u32,
+    /// Application permissions of the Entra app.
+    pub entra_roles: Vec<String>,
+}
+
+impl Options {
+    /// The demo's tenants at an address.
+    pub fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            users: 2_000,
+            groups: 200,
+            memberships: 20_000,
+            seed: 1,
+            latency_ms: 0,
+            quotas: Quotas::Off,
+            delta_replay: 0.05,
+            token_life_s: 3_599,
+            entra_roles: ["User.Read.All", "GroupMember.Read.All"].map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// Whether quotas are enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quotas {
+    /// Requests are never refused for their number.
+    Off,
+    /// As the vendor documents them.
+    Vendor,
+}
+
+/// A simulator that did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulatorError {
+    /// The address cannot be had.
+    #[error("the simulator cannot listen on {0}: {1}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    /// The keys that sign tokens cannot be made.
+    #[error("the simulator cannot make its keys")]
+    Keys,
+    /// A tenant cannot be generated.
+    #[error("the simulated tenant cannot be generated: {0}")]
+    Generate(String),
+}
+
+/// How clients reach the simulated tenants: `demo.json`'s `simulator`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Description {
+    /// Where it listens.
+    pub url: String,
+    /// Base of the control API.
+    pub control: String,
+    /// The Entra tenant.
+    pub entra: Option<EntraDescription>,
+}
+
+/// Running simulated tenants; they end with [`Running::shutdown`] or when dropped.
+#[derive(Debug)]
+pub struct Running {
+    description: Description,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Where it listens, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.description.url
+    }
+
+    /// How clients reach the tenants.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Ends everything and waits for it.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Generates the tenants and listens.
+///
+/// # Errors
+/// When the address cannot be had, or memory for the tenants.
+pub async fn start(options: Options) -> Result<Running, SimulatorError> {
+    let listen = options.listen;
+    let failed = move |error| SimulatorError::Listen(listen, error);
+    // The port first: generating a large tenant takes seconds.
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let foreign = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(failed)?;
+    let foreign_url = format!("http://{}", foreign.local_addr().map_err(failed)?);
+    let generating = tokio::task::spawn_blocking(move || Entra::new(&options, foreign_url));
+    let entra = generating.await.map_err(|error| SimulatorError::Generate(error.to_string()))??;
+    let entra = Arc::new(entra);
+    let url = format!("http://{address}");
+    let description =
+        Description { control: format!("{url}/__sim"), entra: Some(entra.describe(&url)), url };
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server::serve(listener, server::router(Arc::clone(&entra)), stopped.clone()));
+    tasks.spawn(server::serve(foreign, server::foreign_router(entra), stopped));
+    Ok(Running { description, stop, tasks })
+}
+
+/// Locks what no panic can leave half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -47,9 +47,7 @@ impl Entra {
             return Err(GraphError::new(
                 400,
                 "BadRequest",
-                format!(
-                    "Number of batch request steps exceeds the maximum value of {BATCH_MAX}."
-                ),
+                format!("Number of batch request steps exceeds the maximum value of {BATCH_MAX}."),
             ));
         }
         let mut answers: Vec<(String, Reply)> = Vec::with_capacity(body.requests.len());
@@ -58,10 +56,14 @@ impl Entra {
                 return Err(GraphError::new(400, "BadRequest", "Request ids must be unique."));
             }
             let failed = item.depends_on.iter().flatten().any(|wanted| {
-                answers.iter().find(|(id, _)| id == wanted).is_none_or(|(_, reply)| reply.status >= 400)
+                answers
+                    .iter()
+                    .find(|(id, _)| id == wanted)
+                    .is_none_or(|(_, reply)| reply.status >= 400)
             });
             let reply = if failed {
-                let error = GraphError::new(424, "FailedDependency", "A request it depends on failed.");
+                let error =
+                    GraphError::new(424, "FailedDependency", "A request it depends on failed.");
                 self.graph_error(&error, call, "(batch)")
             } else {
                 self.answer_item(item, call, claims)
@@ -108,9 +110,11 @@ impl Entra {
         call.picked = self.faults.pick(&call.target);
         self.counters.arrives(call.fingerprint(), self.clock.now_ms());
         let reply = match self.replaced(Host::Graph, &call) {
-            _ if item.url.contains("$batch") => {
-                self.graph_error(&GraphError::bad_request("A batch cannot hold a batch."), &call, "(batch)")
-            }
+            _ if item.url.contains("$batch") => self.graph_error(
+                &GraphError::bad_request("A batch cannot hold a batch."),
+                &call,
+                "(batch)",
+            ),
             Some(reply) => {
                 self.counters.faulted();
                 reply

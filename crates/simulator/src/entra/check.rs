@@ -60,9 +60,7 @@ impl Entra {
         let mut rows = Rows::default();
         for id in &body.group_ids {
             let Some(guid) = Guid::parse(id) else {
-                return Err(GraphError::bad_request(format!(
-                    "Invalid object identifier '{id}'."
-                )));
+                return Err(GraphError::bad_request(format!("Invalid object identifier '{id}'.")));
             };
             let group = tenant.find_group(guid);
             if group.is_some_and(|group| within.binary_search(&group).is_ok()) {
@@ -156,11 +154,9 @@ fn single(
     object: Member,
     call: &Call,
 ) -> Vec<u8> {
-    let mut out = format!(
-        "{{\"@odata.context\":\"{}/v1.0/$metadata#directoryObjects/$entity\",",
-        call.base
-    )
-    .into_bytes();
+    let mut out =
+        format!("{{\"@odata.context\":\"{}/v1.0/$metadata#directoryObjects/$entity\",", call.base)
+            .into_bytes();
     let mut row = Vec::new();
     style.write(&mut row, tenant, object);
     out.extend_from_slice(&row[1..]);

@@ -72,7 +72,10 @@ impl Seal {
     pub(super) fn new(seed: u64, started_ms: i64) -> Self {
         let words = [1, 2, 3, 4].map(|word| mix(seed ^ mix(word)));
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, &bytes), process: mix(started_ms.cast_unsigned()) }
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
+            process: mix(started_ms.cast_unsigned()),
+        }
     }
 
     /// The token for a cursor.

@@ -188,10 +188,11 @@ impl Entra {
                  be synchronized again.",
             )
         };
-        let cursor = self.cursors.open(continues(noun), token).map_err(|refused| match refused {
-            Refused::Mangled => badly_formed(),
-            Refused::OtherProcess => lost(410),
-        })?;
+        let cursor =
+            self.cursors.open(continues(noun), token).map_err(|refused| match refused {
+                Refused::Mangled => badly_formed(),
+                Refused::OtherProcess => lost(410),
+            })?;
         let epoch = self.app.cursor_epoch();
         if cursor.epoch < epoch {
             let location = format!("{}{}?$deltatoken=", call.base, call.path);
@@ -241,7 +242,8 @@ impl Entra {
         if call.picked.has(FaultKind::Empty) {
             // A bad hour: nothing, and a link that claims that all is well. A round of changes loses none of them.
             let mut idle = *round;
-            idle.cursor.end = if idle.is_initial() { idle.cursor.start } else { idle.cursor.position };
+            idle.cursor.end =
+                if idle.is_initial() { idle.cursor.start } else { idle.cursor.position };
             return Some(self.delta_page(&idle, End::Complete, &Rows::default(), call));
         }
         let Cursor { position, inner, flags, .. } = round.cursor;

@@ -64,14 +64,18 @@ impl GraphError {
     /// The error that goes with a bare status, for injected faults.
     pub(crate) fn of_status(status: u16) -> Self {
         let (code, message) = match status {
-            401 => ("InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."),
+            401 => {
+                ("InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
+            }
             403 => (
                 "Authorization_RequestDenied",
                 "Insufficient privileges to complete the operation.",
             ),
             404 => ("Request_ResourceNotFound", "Resource does not exist."),
             409 => ("Request_MultipleObjectsWithSameKeyValue", "A conflicting object exists."),
-            410 => ("resyncRequired", "Resync required. Replace any local items with the server's."),
+            410 => {
+                ("resyncRequired", "Resync required. Replace any local items with the server's.")
+            }
             429 => ("TooManyRequests", "Too Many Requests"),
             500 => ("InternalServerError", "An unexpected error occurred."),
             501 => ("NotImplemented", "Not implemented."),

@@ -309,7 +309,14 @@ mod tests {
 
     #[test]
     fn refuses_the_rest() {
-        for filter in ["", "displayName", "displayName gt 'a'", "secret eq 'a'", "(mail eq null", "mail eq 'a"] {
+        for filter in [
+            "",
+            "displayName",
+            "displayName gt 'a'",
+            "secret eq 'a'",
+            "(mail eq null",
+            "mail eq 'a",
+        ] {
             assert!(Filter::parse(filter, &["displayName", "mail"]).is_err(), "{filter}");
         }
         let deep = format!("{}mail eq null{}", "(".repeat(30), ")".repeat(30));

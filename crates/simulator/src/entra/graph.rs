@@ -78,7 +78,8 @@ impl<'a> Route<'a> {
             }
             [id, relation] => Self::relation(noun, id, relation, Cast::All),
             [id, relation, cast] => {
-                let cast = CASTS.iter().find(|name| cast.strip_prefix("microsoft.graph.") == Some(name));
+                let cast =
+                    CASTS.iter().find(|name| cast.strip_prefix("microsoft.graph.") == Some(name));
                 Self::relation(noun, id, relation, Cast::Only(cast?))
             }
             _ => None,
@@ -121,7 +122,9 @@ impl<'a> Route<'a> {
             Self::CheckMemberGroups(..) => "/v1.0/groups/{id}/checkMemberGroups",
             Self::GetByIds => "/v1.0/directoryObjects/getByIds",
             Self::Object(_) => "/v1.0/directoryObjects/{id}",
-            Self::Deleted(noun) if users(noun) => "/v1.0/directory/deletedItems/microsoft.graph.user",
+            Self::Deleted(noun) if users(noun) => {
+                "/v1.0/directory/deletedItems/microsoft.graph.user"
+            }
             Self::Deleted(_) => "/v1.0/directory/deletedItems/microsoft.graph.group",
             Self::DeletedItem(_) => "/v1.0/directory/deletedItems/{id}",
             Self::Organization => "/v1.0/organization",
@@ -174,7 +177,8 @@ impl Entra {
     pub(super) fn answer_as(&self, call: &Call, claims: &Arc<Claims>) -> Reply {
         let path = key_syntax(&call.path);
         let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-        let Some(("v1.0", below)) = segments.split_first().map(|(first, rest)| (*first, rest)) else {
+        let Some(("v1.0", below)) = segments.split_first().map(|(first, rest)| (*first, rest))
+        else {
             let version = segments.first().copied().unwrap_or_default();
             let error = GraphError::bad_request(format!("Invalid version: {version}"));
             return self.graph_error(&error, call, "(no version)");
@@ -222,7 +226,10 @@ impl Entra {
     ) -> Result<Vec<u8>, GraphError> {
         let (users, groups) = (claims.reads_users(), claims.reads_groups());
         let allowed = match route {
-            Route::List(noun) | Route::Count(noun) | Route::Delta(noun) | Route::Get(noun, _)
+            Route::List(noun)
+            | Route::Count(noun)
+            | Route::Delta(noun)
+            | Route::Get(noun, _)
             | Route::Deleted(noun) => match noun {
                 Noun::Users => users,
                 Noun::Groups => groups,
@@ -308,10 +315,8 @@ impl Entra {
         };
         let until = now + i64::from(seconds) * 1000;
         self.counters.told_to_wait(call.fingerprint(), now, until);
-        let scope = format!(
-            "Tenant_Application/ReadWrite/{}/{}",
-            self.app.client_id, self.app.tenant_id
-        );
+        let scope =
+            format!("Tenant_Application/ReadWrite/{}/{}", self.app.client_id, self.app.tenant_id);
         Err(GraphError::of_status(429)
             .with_header("retry-after", seconds.to_string())
             .with_header("x-ms-throttle-scope", scope)
@@ -407,7 +412,10 @@ mod tests {
             assert_eq!(route(&format!("users/{delta}")), Some("/v1.0/users/delta"));
         }
         assert_eq!(route("users('a@b')"), Some("/v1.0/users/{id}"));
-        assert_eq!(route("groups/1/members/microsoft.graph.user"), Some("/v1.0/groups/{id}/members"));
+        assert_eq!(
+            route("groups/1/members/microsoft.graph.user"),
+            Some("/v1.0/groups/{id}/members")
+        );
         assert_eq!(route("groups/1/members/microsoft.graph.pizza"), None);
         assert_eq!(route("users/1/members"), None);
         assert_eq!(route("directory/deletedItems/1"), Some("/v1.0/directory/deletedItems/{id}"));

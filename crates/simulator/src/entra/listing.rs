@@ -108,9 +108,7 @@ impl Collection for Users<'_> {
             "companyName" => text(user.company),
             "employeeId" => text(user.employee),
             "accountEnabled" => Value::Bool(user.has(ENABLED)),
-            "userType" => {
-                Value::Text(if user.has(GUEST) { "Guest" } else { "Member" }.to_owned())
-            }
+            "userType" => Value::Text(if user.has(GUEST) { "Guest" } else { "Member" }.to_owned()),
             _ => Value::Null,
         })
     }
@@ -225,7 +223,12 @@ fn filter_of(query: &Query, properties: &[&str]) -> Result<Option<Filter>, Graph
 
 impl Entra {
     /// `GET /users`, `GET /groups`.
-    pub(super) fn list(&self, noun: Noun, query: &Query, call: &Call) -> Result<Vec<u8>, GraphError> {
+    pub(super) fn list(
+        &self,
+        noun: Noun,
+        query: &Query,
+        call: &Call,
+    ) -> Result<Vec<u8>, GraphError> {
         match noun {
             Noun::Users => {
                 let mask = select_users(query.select.as_deref(), Scope::Many)?;
@@ -427,12 +430,7 @@ fn walk(
 }
 
 /// Writes once more what changed while the list was being read.
-fn tail(
-    collection: &dyn Collection,
-    cursor: &Cursor,
-    top: usize,
-    rows: &mut Rows,
-) -> Option<u64> {
+fn tail(collection: &dyn Collection, cursor: &Cursor, top: usize, rows: &mut Rows) -> Option<u64> {
     let mut entry = (cursor.position - TAIL) as usize;
     while let Some(at) = collection.logged(entry) {
         if luck(collection, cursor, at) == Luck::Twice && collection.shows(at) {

@@ -166,11 +166,8 @@ impl Entra {
         let cursor = self.object_cursor(query)?;
         let tenant = self.read_with_lookup();
         let member = live_object(&tenant, noun, id)?;
-        let groups = if transitive {
-            tenant.groups_of_transitive(member)
-        } else {
-            tenant.groups_of(member)
-        };
+        let groups =
+            if transitive { tenant.groups_of_transitive(member) } else { tenant.groups_of(member) };
         let mut style = ObjectStyle::new(masks, claims);
         style.typed = cast == Cast::All;
         let mut wanted = groups.into_iter().map(Member::Group).filter(|group| {
@@ -227,7 +224,7 @@ impl Entra {
             repeat = Some(unrank(page.cursor.inner));
         }
         let mut last = 0;
-        for member in objects.by_ref() {
+        while let Some(member) = objects.next() {
             if rows.count == query.page_size() {
                 next = Some(rank(member));
                 break;

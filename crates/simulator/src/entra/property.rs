@@ -219,10 +219,7 @@ pub(super) fn user_properties_of(fields: u32) -> u64 {
         (field::LAST, P::Surname.bit()),
         (field::DISPLAY, P::DisplayName.bit()),
         (field::ACTIVE, P::AccountEnabled.bit()),
-        (
-            field::GUEST,
-            P::UserType.bit() | P::ExternalUserState.bit() | P::CreationType.bit(),
-        ),
+        (field::GUEST, P::UserType.bit() | P::ExternalUserState.bit() | P::CreationType.bit()),
         (field::DEPARTMENT, P::Department.bit()),
         (field::JOB, P::JobTitle.bit()),
         (field::COMPANY, P::CompanyName.bit()),

@@ -80,8 +80,7 @@ pub(super) struct Reply {
 impl Reply {
     /// 200 with bytes that are JSON.
     pub(super) fn bytes(route: &'static str, body: Vec<u8>) -> Self {
-        let content_type =
-            "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+        let content_type = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
         Self { status: 200, route, content_type, body, headers: Vec::new() }
     }
 
@@ -107,7 +106,11 @@ impl Reply {
 
 impl Entra {
     /// Answers one request of a client.
-    pub(crate) async fn serve(self: Arc<Self>, host: Host, request: Request<Body>) -> Response<Body> {
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        host: Host,
+        request: Request<Body>,
+    ) -> Response<Body> {
         let _in_flight = self.counters.enter();
         let Some(mut call) = read_call(host, request).await else {
             return plain(StatusCode::PAYLOAD_TOO_LARGE);

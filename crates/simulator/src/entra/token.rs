@@ -99,7 +99,7 @@ pub(crate) struct Signer {
 impl Signer {
     /// Makes a fresh 2048-bit key. The key is the one thing that does not come from the seed.
     pub(crate) fn new() -> Result<Self, SimulatorError> {
-        let key = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| SimulatorError::Key)?;
+        let key = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| SimulatorError::Keys)?;
         let public = RsaPublicKeyComponents::<Vec<u8>>::from(key.public_key());
         Ok(Self { key, modulus: public.n, exponent: public.e, verified: Mutex::default() })
     }

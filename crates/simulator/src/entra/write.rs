@@ -131,7 +131,12 @@ fn finish_column(out: &mut Vec<u8>, start: usize, key: usize, bit: u64, nulls: N
     }
 }
 
-fn user_value(out: &mut Vec<u8>, tenant: &Tenant, (id, user): (Guid, &User), property: UserProperty) {
+fn user_value(
+    out: &mut Vec<u8>,
+    tenant: &Tenant,
+    (id, user): (Guid, &User),
+    property: UserProperty,
+) {
     use UserProperty as P;
     let text = |text: Text| tenant.texts.get(text);
     let luck = || u64::from_le_bytes(id.0[8..].try_into().expect("a GUID has 16 bytes"));
@@ -171,7 +176,9 @@ fn user_value(out: &mut Vec<u8>, tenant: &Tenant, (id, user): (Guid, &User), pro
             push_option(out, text(user.login));
             out.extend_from_slice(b"}]");
         }
-        _ if user.has(SYNCED) => on_premises(out, text(user.login).unwrap_or_default(), id, property),
+        _ if user.has(SYNCED) => {
+            on_premises(out, text(user.login).unwrap_or_default(), id, property)
+        }
         _ => out.extend_from_slice(b"null"),
     }
 }
@@ -254,7 +261,9 @@ fn group_value(
         P::CreatedDateTime | P::RenewedDateTime => push_time(out, card.created_s),
         P::DeletedDateTime => push_time(out, card.deleted_s),
         P::SecurityIdentifier => {
-            let part = |at: usize| u32::from_le_bytes([id.0[at], id.0[at + 1], id.0[at + 2], id.0[at + 3]]);
+            let part = |at: usize| {
+                u32::from_le_bytes([id.0[at], id.0[at + 1], id.0[at + 2], id.0[at + 3]])
+            };
             let sid = format!("S-1-12-1-{}-{}-{}-{}", part(0), part(4), part(8), part(12));
             push_text(out, &sid);
         }

@@ -130,7 +130,9 @@ fn group_name(out: &mut String, at: u32, word: u64) {
         }
         Role::Cycle(half) => format!("Cycle {}", ["A", "B"][half as usize]),
         Role::Devices => "Rooms and devices".to_owned(),
-        Role::Awkward(which) if AWKWARD[which] == "LONG" => "Very long name ".repeat(18)[..256].to_owned(),
+        Role::Awkward(which) if AWKWARD[which] == "LONG" => {
+            "Very long name ".repeat(18)[..256].to_owned()
+        }
         Role::Awkward(which) => AWKWARD[which].to_owned(),
         Role::Ordinary => {
             let department = DEPARTMENTS[(word >> 8) as usize % DEPARTMENTS.len()];

@@ -188,7 +188,8 @@ impl Tenant {
                 _ => "",
             });
             let name = format!("{} {}", names[0], names[1]).trim().to_owned();
-            edit.display_name = Edit::Set(if name.is_empty() { format!("User {at}") } else { name });
+            edit.display_name =
+                Edit::Set(if name.is_empty() { format!("User {at}") } else { name });
         }
         self.users.push(User::blank((at_ms / 1000) as u32));
         self.lives.push(Life::Live);
@@ -454,9 +455,7 @@ impl Tenant {
 
     fn write_group(&mut self, group: u32, edit: &GroupEdit) -> u32 {
         let mut fields = 0;
-        for (bit, edit) in
-            [(field::NAME, &edit.name), (field::DESCRIPTION, &edit.description)]
-        {
+        for (bit, edit) in [(field::NAME, &edit.name), (field::DESCRIPTION, &edit.description)] {
             let card = &self.groups[group as usize].card;
             let old = if bit == field::NAME { card.name } else { card.description };
             let new = match edit {
@@ -471,7 +470,11 @@ impl Tenant {
             *cleared = if new.is_none() { *cleared | bit } else { *cleared & !bit };
             let text = self.texts.add_option(new);
             let card = &mut self.groups[group as usize].card;
-            if bit == field::NAME { card.name = text } else { card.description = text }
+            if bit == field::NAME {
+                card.name = text
+            } else {
+                card.description = text
+            }
             fields |= bit;
         }
         fields

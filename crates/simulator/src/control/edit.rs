@@ -1,0 +1,140 @@
+//! Edits of people, groups and memberships.
+
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Refused, bad, done, parsed};
+use crate::{
+    entra::Entra,
+    tenant::{
+        Member, Tenant,
+        edit::{EditError, GroupEdit, UserEdit},
+        id::Guid,
+    },
+};
+
+/// Edits in one batch.
+const BATCH_MAX: usize = 100_000;
+
+/// One edit of a batch.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Step {
+    method: String,
+    /// As in a single request, such as `users/ID`.
+    path: String,
+    #[serde(default)]
+    body: Value,
+}
+
+impl From<EditError> for Refused {
+    fn from(error: EditError) -> Self {
+        let status = match error {
+            EditError::LoginTaken(_) | EditError::NotBinned => StatusCode::CONFLICT,
+            EditError::NotLive => StatusCode::NOT_FOUND,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+/// Edits at one instant: nobody sees some without the others. Each says how it went.
+pub(super) fn batch(entra: &Entra, steps: Vec<Step>) -> Answer {
+    if steps.len() > BATCH_MAX {
+        return Err(bad(format!("a batch holds at most {BATCH_MAX} edits")));
+    }
+    let mut tenant = entra.write();
+    let now = entra.clock.now_ms();
+    let results = steps.into_iter().map(|step| {
+        let body =
+            if step.body.is_null() { Vec::new() } else { step.body.to_string().into_bytes() };
+        let segments: Vec<&str> = step.path.trim_start_matches('/').split('/').collect();
+        match one(&mut tenant, now, (&step.method, &segments), &body) {
+            Ok((status, Value::Object(mut answer))) => {
+                answer.insert("status".to_owned(), status.as_u16().into());
+                Value::Object(answer)
+            }
+            Ok((status, _)) => json!({"status": status.as_u16()}),
+            Err(Refused(status, error)) => json!({"status": status.as_u16(), "error": error}),
+        }
+    });
+    let results: Vec<Value> = results.collect();
+    Ok((StatusCode::OK, json!({"results": results})))
+}
+
+/// One edit.
+pub(super) fn one(
+    tenant: &mut Tenant,
+    now: i64,
+    (method, path): (&str, &[&str]),
+    body: &[u8],
+) -> Answer {
+    match (method, path) {
+        ("POST", ["users"]) => {
+            let user = tenant.create_user(&parsed::<UserEdit>(body)?, now)?;
+            Ok((StatusCode::CREATED, json!({"id": tenant.user_id(user).to_string()})))
+        }
+        ("PATCH", ["users", id]) => {
+            let user = user(tenant, id)?;
+            tenant.change_user(user, &parsed::<UserEdit>(body)?, now)?;
+            done()
+        }
+        ("DELETE", ["users", id]) => {
+            let user = user(tenant, id)?;
+            tenant.delete_user(user, now)?;
+            done()
+        }
+        ("POST", ["users", id, "restore"]) => {
+            let user = user(tenant, id)?;
+            tenant.restore_user(user, now)?;
+            done()
+        }
+        ("POST", ["groups"]) => {
+            let group = tenant.create_group(&parsed::<GroupEdit>(body)?, now)?;
+            Ok((StatusCode::CREATED, json!({"id": tenant.group_id(group).to_string()})))
+        }
+        ("PATCH", ["groups", id]) => {
+            let group = group(tenant, id)?;
+            tenant.change_group(group, &parsed::<GroupEdit>(body)?, now)?;
+            done()
+        }
+        ("DELETE", ["groups", id]) => {
+            let group = group(tenant, id)?;
+            tenant.delete_group(group, now)?;
+            done()
+        }
+        ("POST", ["groups", id, "restore"]) => {
+            let group = group(tenant, id)?;
+            tenant.restore_group(group, now)?;
+            done()
+        }
+        ("PUT" | "DELETE", ["groups", id, kind @ ("users" | "groups"), member]) => {
+            let group = group(tenant, id)?;
+            let member = match *kind {
+                "users" => Member::User(user(tenant, member)?),
+                _ => Member::Group(self::group(tenant, member)?),
+            };
+            let changed = if method == "PUT" {
+                tenant.add_member(group, member, now)?
+            } else {
+                tenant.remove_member(group, member, now)
+            };
+            Ok((StatusCode::OK, json!({"changed": changed})))
+        }
+        _ => {
+            let text = format!("there is no {method} {}", path.join("/"));
+            Err(Refused(StatusCode::NOT_FOUND, text))
+        }
+    }
+}
+
+fn user(tenant: &Tenant, id: &str) -> Result<u32, Refused> {
+    let user = Guid::parse(id).and_then(|guid| tenant.find_user(guid));
+    user.ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("there is no user {id:?}")))
+}
+
+fn group(tenant: &Tenant, id: &str) -> Result<u32, Refused> {
+    let group = Guid::parse(id).and_then(|guid| tenant.find_group(guid));
+    group.ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("there is no group {id:?}")))
+}
