@@ -1,0 +1,415 @@
+//! What one application sees: its directories in order, laid over each other, at one position of the log.
+//!
+//! Invariants: a name is owned by the first directory that has it, and [`UserAt`] and [`GroupAt`] always
+//! point to that owner, so they are equal exactly when the names are. A membership is shown when the
+//! member's owning directory says so; in an aggregated view, when any directory says so of that name.
+
+use std::{cmp::Ordering, collections::BTreeMap, iter::Peekable, sync::Arc};
+
+use crate::{
+    group::Group,
+    id::{ChangeSeq, DirectoryId, GroupNo, UserNo},
+    recent::Recent,
+    snapshot::Directory,
+    user::User,
+};
+
+/// Everything that is served, at one position of the change log.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Which store it comes from.
+    pub instance: Box<str>,
+    /// Changes when positions of the log lose their meaning, as after a restore.
+    pub epoch: u64,
+    /// The position of the log.
+    pub head: ChangeSeq,
+    /// All directories at that position.
+    pub directories: BTreeMap<DirectoryId, Served>,
+    /// What the latest entries up to that position touched.
+    pub recent: Recent,
+}
+
+/// One directory as served.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// Its name.
+    pub name: Box<str>,
+    /// What is in it.
+    pub directory: Arc<Directory>,
+    /// Whether a first complete load was ever committed.
+    pub served_once: bool,
+    /// Whether it is about to be removed.
+    pub removing: bool,
+}
+
+/// Why a view cannot be shown: an incomplete answer would make products delete people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unservable {
+    /// The application sees no directory at all.
+    #[error("the application has no directory")]
+    NoDirectory,
+    /// A directory of the application is not there.
+    #[error("directory {0} of the application is not there")]
+    Missing(DirectoryId),
+    /// A directory has not been loaded completely yet.
+    #[error("directory {0} has not been read completely yet")]
+    NeverServed(Box<str>),
+    /// A directory is being removed.
+    #[error("directory {0} is being removed")]
+    Removing(Box<str>),
+}
+
+/// An application's directories laid over each other.
+#[derive(Clone, Debug)]
+pub struct View {
+    published: Arc<Published>,
+    layers: Vec<Layer>,
+    aggregate: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Layer {
+    id: DirectoryId,
+    name: Box<str>,
+    directory: Arc<Directory>,
+}
+
+/// A person of a view, by the directory that owns the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserAt {
+    layer: u32,
+    /// The number within the owning directory.
+    pub no: UserNo,
+}
+
+/// A group of a view, by the directory that owns the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupAt {
+    layer: u32,
+    /// The number within the owning directory.
+    pub no: GroupNo,
+}
+
+/// How far reading a view in the order of names has come: a position in each directory.
+#[derive(Clone, Debug, Default)]
+pub struct Place(Vec<usize>);
+
+impl View {
+    /// Lays directories over each other, the first on top.
+    ///
+    /// # Errors
+    /// [`Unservable`] when that would show less than there is.
+    pub fn new(
+        published: Arc<Published>,
+        directories: &[DirectoryId],
+        aggregate: bool,
+    ) -> Result<Self, Unservable> {
+        let mut layers = Vec::with_capacity(directories.len());
+        for id in directories {
+            let served = published.directories.get(id).ok_or(Unservable::Missing(*id))?;
+            if served.removing {
+                return Err(Unservable::Removing(served.name.clone()));
+            }
+            if !served.served_once {
+                return Err(Unservable::NeverServed(served.name.clone()));
+            }
+            let (name, directory) = (served.name.clone(), Arc::clone(&served.directory));
+            layers.push(Layer { id: *id, name, directory });
+        }
+        if layers.is_empty() {
+            return Err(Unservable::NoDirectory);
+        }
+        Ok(Self { published, layers, aggregate })
+    }
+
+    /// The publication that it shows.
+    pub fn published(&self) -> &Arc<Published> {
+        &self.published
+    }
+
+    /// The ids of its directories in order.
+    pub fn directories(&self) -> impl Iterator<Item = DirectoryId> {
+        self.layers.iter().map(|layer| layer.id)
+    }
+
+    /// One of its directories.
+    pub fn directory(&self, id: DirectoryId) -> Option<&Arc<Directory>> {
+        self.layers.iter().find(|layer| layer.id == id).map(|layer| &layer.directory)
+    }
+
+    /// Whether memberships come from all directories.
+    pub fn aggregate(&self) -> bool {
+        self.aggregate
+    }
+
+    /// The directory, if there is only one: then the view is that directory.
+    pub fn single(&self) -> Option<&Directory> {
+        match self.layers.as_slice() {
+            [only] => Some(&only.directory),
+            _ => None,
+        }
+    }
+
+    /// A person.
+    ///
+    /// # Panics
+    /// When `at` comes from another view.
+    pub fn user(&self, at: UserAt) -> &User {
+        self.layers[at.layer as usize].directory.user(at.no).expect("the person is of this view")
+    }
+
+    /// A group.
+    ///
+    /// # Panics
+    /// When `at` comes from another view.
+    pub fn group(&self, at: GroupAt) -> &Group {
+        self.layers[at.layer as usize].directory.group(at.no).expect("the group is of this view")
+    }
+
+    /// The directory that owns a person's name.
+    pub fn owner(&self, at: UserAt) -> DirectoryId {
+        self.layers[at.layer as usize].id
+    }
+
+    /// The name of the directory that owns a person's name.
+    pub fn owner_name(&self, at: UserAt) -> &str {
+        &self.layers[at.layer as usize].name
+    }
+
+    /// The directory that owns a group's name.
+    pub fn group_owner(&self, at: GroupAt) -> DirectoryId {
+        self.layers[at.layer as usize].id
+    }
+
+    /// A person by folded name.
+    pub fn user_named(&self, folded: &str) -> Option<UserAt> {
+        self.layers().find_map(|(layer, directory)| {
+            let (no, _) = directory.user_by_name(folded)?;
+            Some(UserAt { layer, no })
+        })
+    }
+
+    /// A group by folded name.
+    pub fn group_named(&self, folded: &str) -> Option<GroupAt> {
+        self.layers().find_map(|(layer, directory)| {
+            let (no, _) = directory.group_by_name(folded)?;
+            Some(GroupAt { layer, no })
+        })
+    }
+
+    /// A person by directory and provider id, unless another directory owns the name.
+    pub fn user_keyed(&self, directory: DirectoryId, id: &crate::id::ProviderId) -> Option<UserAt> {
+        let layer = self.layers.iter().position(|layer| layer.id == directory)?;
+        let (no, user) = self.layers[layer].directory.user_by_id(id)?;
+        let at = UserAt { layer: u32::try_from(layer).ok()?, no };
+        (self.user_named(user.folded_name()) == Some(at)).then_some(at)
+    }
+
+    /// A person by directory and number, unless another directory owns the name.
+    pub fn user_numbered(&self, directory: DirectoryId, no: UserNo) -> Option<UserAt> {
+        let user = self.directory(directory)?.user(no)?;
+        let at = self.user_named(user.folded_name())?;
+        (at.no == no && self.owner(at) == directory).then_some(at)
+    }
+
+    /// The next people in the order of their folded names, at most `max`; none at the end.
+    pub fn next_users(&self, place: &mut Place, max: usize) -> Vec<UserAt> {
+        place.0.resize(self.layers.len(), 0);
+        if let Some(directory) = self.single() {
+            let users = directory.users_from(place.0[0]).take(max);
+            let users: Vec<_> = users.map(|(no, _)| UserAt { layer: 0, no }).collect();
+            place.0[0] += users.len();
+            return users;
+        }
+        let sources = self.layers().zip(&place.0).map(|((layer, directory), start)| {
+            directory
+                .users_from(*start)
+                .map(move |(no, user)| (user.folded_name(), UserAt { layer, no }))
+        });
+        merge(sources.map(Iterator::peekable).collect(), &mut place.0, max)
+    }
+
+    /// The next groups in the order of their folded names, at most `max`; none at the end.
+    pub fn next_groups(&self, place: &mut Place, max: usize) -> Vec<GroupAt> {
+        place.0.resize(self.layers.len(), 0);
+        if let Some(directory) = self.single() {
+            let groups = directory.groups_from(place.0[0]).take(max);
+            let groups: Vec<_> = groups.map(|(no, _)| GroupAt { layer: 0, no }).collect();
+            place.0[0] += groups.len();
+            return groups;
+        }
+        let sources = self.layers().zip(&place.0).map(|((layer, directory), start)| {
+            directory
+                .groups_from(*start)
+                .map(move |(no, group)| (group.folded_name(), GroupAt { layer, no }))
+        });
+        merge(sources.map(Iterator::peekable).collect(), &mut place.0, max)
+    }
+
+    /// A place `skip` objects from the start, if that can be had without reading them.
+    pub fn place_at(&self, skip: usize) -> Option<Place> {
+        self.single().map(|_| Place(vec![skip]))
+    }
+
+    /// A group's direct members, each once, in no particular order.
+    pub fn users_of(&self, group: GroupAt) -> Vec<UserAt> {
+        if let Some(directory) = self.single() {
+            let users = directory.users_of(group.no);
+            return users.iter().map(|no| UserAt { layer: 0, no: UserNo(*no) }).collect();
+        }
+        let mut all = Vec::new();
+        for (layer, directory, no) in self.groups_called(self.group(group).folded_name()) {
+            for no in directory.users_of(no) {
+                let user = directory.user(UserNo(*no)).map(|user| user.folded_name());
+                let at = user.and_then(|name| self.user_named(name));
+                all.extend(at.filter(|at| self.aggregate || at.layer == layer));
+            }
+        }
+        distinct(all)
+    }
+
+    /// The groups directly inside a group, each once, in no particular order.
+    pub fn children_of(&self, group: GroupAt) -> Vec<GroupAt> {
+        if let Some(directory) = self.single() {
+            let groups = directory.children_of(group.no);
+            return groups.iter().map(|no| GroupAt { layer: 0, no: GroupNo(*no) }).collect();
+        }
+        let mut all = Vec::new();
+        for (layer, directory, no) in self.groups_called(self.group(group).folded_name()) {
+            let children = directory.children_of(no);
+            let named = self.resolve_groups(directory, children);
+            all.extend(named.filter(|at| self.aggregate || at.layer == layer));
+        }
+        distinct(all)
+    }
+
+    /// The groups that a person is directly in, each once, in no particular order.
+    pub fn groups_of(&self, user: UserAt) -> Vec<GroupAt> {
+        let owner = &self.layers[user.layer as usize].directory;
+        if !self.aggregate || self.layers.len() == 1 {
+            return distinct(self.resolve_groups(owner, owner.groups_of(user.no)).collect());
+        }
+        let name = self.user(user).folded_name();
+        let mut all = Vec::new();
+        for (_, directory) in self.layers() {
+            if let Some((no, _)) = directory.user_by_name(name) {
+                all.extend(self.resolve_groups(directory, directory.groups_of(no)));
+            }
+        }
+        distinct(all)
+    }
+
+    /// The groups that a group is directly in, each once, in no particular order.
+    pub fn parents_of(&self, group: GroupAt) -> Vec<GroupAt> {
+        let owner = &self.layers[group.layer as usize].directory;
+        if !self.aggregate || self.layers.len() == 1 {
+            return distinct(self.resolve_groups(owner, owner.parents_of(group.no)).collect());
+        }
+        let mut all = Vec::new();
+        for (_, directory, no) in self.groups_called(self.group(group).folded_name()) {
+            all.extend(self.resolve_groups(directory, directory.parents_of(no)));
+        }
+        distinct(all)
+    }
+
+    /// Whether a person is directly in a group.
+    pub fn is_member(&self, user: UserAt, group: GroupAt) -> bool {
+        self.edge_shown(user.layer, |directory| {
+            let (user, _) = directory.user_by_name(self.user(user).folded_name())?;
+            let (group, _) = directory.group_by_name(self.group(group).folded_name())?;
+            directory.groups_of(user).binary_search(&group.0).ok()
+        })
+    }
+
+    /// Whether a group is directly inside another.
+    pub fn is_child(&self, child: GroupAt, parent: GroupAt) -> bool {
+        self.edge_shown(child.layer, |directory| {
+            let (child, _) = directory.group_by_name(self.group(child).folded_name())?;
+            let (parent, _) = directory.group_by_name(self.group(parent).folded_name())?;
+            directory.parents_of(child).binary_search(&parent.0).ok()
+        })
+    }
+
+    /// Sorts people by folded name, the order in which lists are paged.
+    pub fn sort_users(&self, users: &mut [UserAt]) {
+        users.sort_unstable_by(|a, b| self.user(*a).folded_name().cmp(self.user(*b).folded_name()));
+    }
+
+    /// Sorts groups by folded name, the order in which lists are paged.
+    pub fn sort_groups(&self, groups: &mut [GroupAt]) {
+        groups.sort_unstable_by(|a, b| {
+            self.group(*a).folded_name().cmp(self.group(*b).folded_name())
+        });
+    }
+
+    /// Asks the member's owning directory about an edge, or all of them in an aggregated view.
+    fn edge_shown(&self, owner: u32, has: impl Fn(&Directory) -> Option<usize>) -> bool {
+        self.layers()
+            .filter(|(layer, _)| self.aggregate || *layer == owner)
+            .any(|(_, directory)| has(directory).is_some())
+    }
+
+    fn layers(&self) -> impl Iterator<Item = (u32, &Directory)> {
+        (0..).zip(&self.layers).map(|(no, layer)| (no, &*layer.directory))
+    }
+
+    fn groups_called<'a>(
+        &'a self,
+        folded: &'a str,
+    ) -> impl Iterator<Item = (u32, &'a Directory, GroupNo)> {
+        self.layers().filter_map(move |(layer, directory)| {
+            directory.group_by_name(folded).map(|(no, _)| (layer, directory, no))
+        })
+    }
+
+    fn resolve_groups<'a>(
+        &'a self,
+        directory: &'a Directory,
+        numbers: &'a [u32],
+    ) -> impl Iterator<Item = GroupAt> + 'a {
+        let single = self.layers.len() == 1;
+        numbers.iter().filter_map(move |no| {
+            if single {
+                return Some(GroupAt { layer: 0, no: GroupNo(*no) });
+            }
+            self.group_named(directory.group(GroupNo(*no))?.folded_name())
+        })
+    }
+}
+
+/// Takes up to `max` objects in the order of their names; of equal names the topmost directory's.
+fn merge<'a, T, I: Iterator<Item = (&'a str, T)>>(
+    mut sources: Vec<Peekable<I>>,
+    positions: &mut [usize],
+    max: usize,
+) -> Vec<T> {
+    let mut taken = Vec::new();
+    while taken.len() < max {
+        let mut least: Option<&'a str> = None;
+        for source in &mut sources {
+            let Some((name, _)) = source.peek() else { continue };
+            if least.is_none_or(|least| name.cmp(&least) == Ordering::Less) {
+                least = Some(name);
+            }
+        }
+        let Some(name) = least else { break };
+        let mut owner = None;
+        for (source, position) in sources.iter_mut().zip(&mut *positions) {
+            if let Some((_, object)) = source.next_if(|(other, _)| *other == name) {
+                *position += 1;
+                owner = owner.or(Some(object));
+            }
+        }
+        taken.extend(owner);
+    }
+    taken
+}
+
+fn distinct<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[cfg(test)]
+mod tests;

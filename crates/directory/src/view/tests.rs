@@ -1,0 +1,153 @@
+//! Masking, aggregation, paging and nesting over two directories.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::{
+    change::{Change, MembersChange},
+    id::{Millis, ProviderId},
+    name::Name,
+    nesting,
+    user::UserFields,
+};
+
+fn directory(users: &[&str], groups: &[(&str, &[u32], &[u32])]) -> Directory {
+    let mut changes = Vec::new();
+    for (no, name) in (0..).zip(users) {
+        let user = User::new(&UserFields {
+            id: &ProviderId::parse(&format!("u{no}")).unwrap(),
+            name: &Name::parse(name).unwrap(),
+            first_name: "",
+            last_name: "",
+            display_name: "",
+            email: "",
+            active: true,
+            created: Millis(0),
+            updated: Millis(0),
+        });
+        changes.push(Change::User { no: UserNo(no), before: None, after: Some(Arc::new(user)) });
+    }
+    for (no, (name, users, children)) in (0..).zip(groups) {
+        let id = ProviderId::parse(&format!("g{no}")).unwrap();
+        let group = Group::new(id, Name::parse(name).unwrap(), "", Millis(0), Millis(0));
+        changes.push(Change::Group { no: GroupNo(no), before: None, after: Some(Arc::new(group)) });
+        let mut members = MembersChange::of(GroupNo(no));
+        members.users_added = users.iter().copied().map(UserNo).collect();
+        members.groups_added = children.iter().copied().map(GroupNo).collect();
+        changes.push(Change::Members(members));
+    }
+    Directory::default().apply(&changes).unwrap()
+}
+
+fn view(directories: Vec<Directory>, aggregate: bool) -> View {
+    let served = |(no, directory)| {
+        let name = format!("d{no}").into();
+        let directory = Arc::new(directory);
+        (DirectoryId(no), Served { name, directory, served_once: true, removing: false })
+    };
+    let directories: BTreeMap<_, _> = (1..).zip(directories).map(served).collect();
+    let ids: Vec<_> = directories.keys().copied().collect();
+    let published = Published {
+        instance: "i".into(),
+        epoch: 0,
+        head: ChangeSeq(0),
+        directories,
+        recent: Recent::default(),
+    };
+    View::new(Arc::new(published), &ids, aggregate).unwrap()
+}
+
+fn two(aggregate: bool) -> View {
+    let first = directory(&["Bob", "dora"], &[("Devs", &[0], &[1]), ("leaf", &[1], &[])]);
+    let second = directory(
+        &["alice", "bob", "carl"],
+        &[("devs", &[0, 1], &[]), ("ops", &[1, 2], &[0]), ("top", &[], &[1])],
+    );
+    view(vec![first, second], aggregate)
+}
+
+fn users(view: &View, mut users: Vec<UserAt>) -> Vec<&str> {
+    view.sort_users(&mut users);
+    users.into_iter().map(|at| view.user(at).name()).collect()
+}
+
+fn groups(view: &View, mut groups: Vec<GroupAt>) -> Vec<&str> {
+    view.sort_groups(&mut groups);
+    groups.into_iter().map(|at| view.group(at).name().as_str()).collect()
+}
+
+#[test]
+fn the_first_directory_with_a_name_owns_it() {
+    let view = two(false);
+    let mut place = Place::default();
+    let mut names = Vec::new();
+    loop {
+        let next = view.next_users(&mut place, 2);
+        if next.is_empty() {
+            break;
+        }
+        names.extend(next.into_iter().map(|at| view.user(at).name()));
+    }
+    assert_eq!(names, ["alice", "Bob", "carl", "dora"]);
+    let all = view.next_groups(&mut Place::default(), 10);
+    assert_eq!(groups(&view, all), ["Devs", "leaf", "ops", "top"]);
+    assert_eq!(view.owner(view.user_named("bob").unwrap()), DirectoryId(1));
+    let id = ProviderId::parse("u1").unwrap();
+    assert_eq!(view.user_keyed(DirectoryId(2), &id), None, "bob of the second is masked");
+}
+
+#[test]
+fn memberships_are_the_owning_directorys() {
+    let view = two(false);
+    let devs = view.group_named("devs").unwrap();
+    let ops = view.group_named("ops").unwrap();
+    let bob = view.user_named("bob").unwrap();
+    assert_eq!(users(&view, view.users_of(devs)), ["alice", "Bob"]);
+    assert_eq!(users(&view, view.users_of(ops)), ["carl"]);
+    assert_eq!(groups(&view, view.groups_of(bob)), ["Devs"]);
+    assert!(view.is_member(bob, devs) && !view.is_member(bob, ops));
+    assert_eq!(groups(&view, view.children_of(ops)), Vec::<&str>::new(), "Devs is the first's");
+    assert!(!view.is_child(devs, ops));
+}
+
+#[test]
+fn an_aggregated_view_unites_memberships_by_name() {
+    let view = two(true);
+    let devs = view.group_named("devs").unwrap();
+    let ops = view.group_named("ops").unwrap();
+    let bob = view.user_named("bob").unwrap();
+    assert_eq!(users(&view, view.users_of(devs)), ["alice", "Bob"]);
+    assert_eq!(users(&view, view.users_of(ops)), ["Bob", "carl"]);
+    assert_eq!(groups(&view, view.groups_of(bob)), ["Devs", "ops"]);
+    assert_eq!(groups(&view, view.parents_of(devs)), ["ops"]);
+    assert!(view.is_member(bob, ops) && view.is_child(devs, ops));
+    let top = view.group_named("top").unwrap();
+    assert_eq!(groups(&view, nesting::descendants(&view, top)), ["Devs", "leaf", "ops"]);
+    assert_eq!(users(&view, nesting::users_of(&view, top)), ["alice", "Bob", "carl", "dora"]);
+}
+
+#[test]
+fn nesting_survives_cycles() {
+    let view = view(
+        vec![directory(&["a", "b"], &[("x", &[0], &[1]), ("y", &[1], &[2]), ("z", &[], &[0])])],
+        false,
+    );
+    let x = view.group_named("x").unwrap();
+    assert_eq!(groups(&view, nesting::descendants(&view, x)), ["y", "z"]);
+    assert_eq!(groups(&view, nesting::ancestors(&view, x)), ["y", "z"]);
+    assert_eq!(users(&view, nesting::users_of(&view, x)), ["a", "b"]);
+    let a = view.user_named("a").unwrap();
+    assert_eq!(groups(&view, nesting::groups_of(&view, a)), ["x", "y", "z"]);
+}
+
+#[test]
+fn a_view_that_would_show_less_than_there_is_is_refused() {
+    let view = two(false);
+    let published = view.published();
+    let refused = |ids: &[u32]| {
+        let ids: Vec<_> = ids.iter().copied().map(DirectoryId).collect();
+        View::new(Arc::clone(published), &ids, false).unwrap_err()
+    };
+    assert_eq!(refused(&[]), Unservable::NoDirectory);
+    assert_eq!(refused(&[1, 9]), Unservable::Missing(DirectoryId(9)));
+}
