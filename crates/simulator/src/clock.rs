@@ -61,7 +61,7 @@ pub(crate) fn write_time(out: &mut Vec<u8>, ms: i64, end: &str) {
     ] {
         let mut scale = 10_i64.pow(width - 1);
         while scale > 0 {
-            out.push(b'0' + (value / scale % 10) as u8);
+            out.push(b'0' + (value / scale).rem_euclid(10) as u8);
             scale /= 10;
         }
         if separator != 0 {

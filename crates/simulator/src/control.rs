@@ -12,7 +12,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{ConnectInfo, Path, State},
+    extract::{ConnectInfo, DefaultBodyLimit, Path, State},
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -23,6 +23,9 @@ use crate::{
     entra::{Entra, Grant},
     faults::FaultSpec,
 };
+
+/// Largest body: a batch of many edits.
+const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// A request that was refused.
 #[derive(Debug)]
@@ -38,7 +41,10 @@ impl IntoResponse for Refused {
 type Answer = Result<(StatusCode, Value), Refused>;
 
 pub(crate) fn router(entra: Arc<Entra>) -> Router {
-    Router::new().route("/__sim/{provider}/{*path}", axum::routing::any(handle)).with_state(entra)
+    Router::new()
+        .route("/__sim/{provider}/{*path}", axum::routing::any(handle))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(entra)
 }
 
 async fn handle(
@@ -178,6 +184,7 @@ fn control(entra: &Entra, method: &Method, path: &str, body: &[u8]) -> Answer {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the end of every arm that has nothing to say")]
 fn done() -> Answer {
     Ok((StatusCode::OK, json!({})))
 }

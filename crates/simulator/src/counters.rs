@@ -158,7 +158,8 @@ impl Counters {
         let same = tally.waits.remove(&request).is_some_and(|until| now_ms < until - PATIENCE_MS);
         let (from, until) = tally.quiet;
         if same || (from <= now_ms && now_ms < until - PATIENCE_MS) {
-            tally.violations.retry_before_retry_after += 1;
+            drop(tally);
+            self.violation(Violation::RetryBeforeRetryAfter);
         }
     }
 

@@ -1,14 +1,24 @@
 //! The listener: connections, routes to the hosts, and connections that end before an answer.
 //!
-//! Invariant: a response marked with [`Abort`] is never sent; its connection is closed instead.
+//! Invariant: a response marked with [`Abort`] is never sent; its connection is reset instead, with all that it
+//! carries.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
 
 use axum::{
-    Router,
+    Json, Router,
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, Response, header},
+    http::{HeaderMap, Response, StatusCode, Uri, header},
     response::Html,
 };
 use hyper_util::{
@@ -16,12 +26,17 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use serde_json::json;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
 use tower::ServiceExt as _;
 
 use crate::{
     control,
-    counters::Violation,
     entra::{Entra, Host},
 };
 
@@ -51,6 +66,16 @@ pub(crate) fn router(entra: Arc<Entra>) -> Router {
         .route("/entra/graph/{*path}", axum::routing::any(graph))
         .with_state(Arc::clone(&entra))
         .merge(control::router(entra))
+        .fallback(nothing_here)
+}
+
+/// What is asked for outside the simulated hosts.
+async fn nothing_here(uri: Uri) -> (StatusCode, Json<serde_json::Value>) {
+    let text = format!(
+        "there is nothing at {}; this simulator has /entra/login, /entra/graph and /__sim/entra",
+        uri.path()
+    );
+    (StatusCode::NOT_FOUND, Json(json!({"error": text})))
 }
 
 /// A host that is not the vendor's: whoever follows a foreign link ends here, and is counted.
@@ -58,9 +83,6 @@ pub(crate) fn foreign_router(entra: Arc<Entra>) -> Router {
     let seen = async |State(entra): State<Arc<Entra>>, headers: HeaderMap| {
         let token = headers.contains_key(header::AUTHORIZATION);
         entra.counters.foreign(token);
-        if token {
-            entra.counters.violation(Violation::TokenToForeignHost);
-        }
         Html("<!DOCTYPE html><title>Elsewhere</title><p>This is not the vendor.</p>")
     };
     Router::new().fallback(seen).with_state(entra)
@@ -82,10 +104,15 @@ pub(crate) async fn serve(
         let _ = stream.set_nodelay(true);
         let router = router.clone();
         connections.spawn(async move {
-            let service = tower::service_fn(move |request| answer(router.clone(), peer, request));
+            let cut = Arc::new(AtomicBool::new(false));
+            let line = Line { stream, cut: Arc::clone(&cut) };
+            let service = tower::service_fn(move |request| {
+                answer(router.clone(), peer, Arc::clone(&cut), request)
+            });
             let builder = auto::Builder::new(TokioExecutor::new());
+            // How a connection ends is the client's business.
             let _ = builder
-                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+                .serve_connection(TokioIo::new(line), TowerToHyperService::new(service))
                 .await;
         });
         while connections.try_join_next().is_some() {}
@@ -96,6 +123,7 @@ pub(crate) async fn serve(
 async fn answer(
     router: Router,
     peer: SocketAddr,
+    cut: Arc<AtomicBool>,
     mut request: hyper::Request<hyper::body::Incoming>,
 ) -> io::Result<Response<Body>> {
     request.extensions_mut().insert(ConnectInfo(peer));
@@ -104,7 +132,73 @@ async fn answer(
         Err(never) => match never {},
     };
     if response.extensions().get::<Abort>().is_some() {
+        cut.store(true, Ordering::Relaxed);
         return Err(io::ErrorKind::ConnectionReset.into());
     }
     Ok(response)
+}
+
+/// A connection that can be cut: then nothing more goes through it, and the peer sees it reset.
+struct Line {
+    stream: TcpStream,
+    cut: Arc<AtomicBool>,
+}
+
+impl Line {
+    /// The stream, unless the connection was cut.
+    fn open(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        if self.cut.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(Pin::new(&mut self.stream))
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.cut.load(Ordering::Relaxed) {
+            // Without lingering, closing sends a reset. If that fails, the peer sees an early end instead.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.open()?.poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.open()?.poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.open()?.poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.open()?.poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.open()?.poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
 }

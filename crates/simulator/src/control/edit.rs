@@ -1,5 +1,7 @@
 //! Edits of people, groups and memberships.
 
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -46,6 +48,7 @@ pub(super) fn batch(entra: &Entra, steps: Vec<Step>) -> Answer {
     }
     let mut tenant = entra.write();
     let now = entra.clock.now_ms();
+    free_exchanged_logins(&mut tenant, &steps);
     let results = steps.into_iter().map(|step| {
         let body =
             if step.body.is_null() { Vec::new() } else { step.body.to_string().into_bytes() };
@@ -61,6 +64,42 @@ pub(super) fn batch(entra: &Entra, steps: Vec<Step>) -> Answer {
     });
     let results: Vec<Value> = results.collect();
     Ok((StatusCode::OK, json!({"results": results})))
+}
+
+/// Frees the logins that a batch gives up, so that two people can exchange theirs at one instant. It does so only
+/// if all new logins of the batch are good: otherwise somebody might end without one.
+fn free_exchanged_logins(tenant: &mut Tenant, steps: &[Step]) {
+    let mut renamed = HashSet::new();
+    let mut wanted = HashSet::new();
+    for step in steps {
+        let segments: Vec<&str> = step.path.trim_start_matches('/').split('/').collect();
+        let Some(login) = step.body.get("login") else {
+            continue;
+        };
+        let Ok(edit) = serde_json::from_value::<UserEdit>(step.body.clone()) else {
+            return;
+        };
+        let target = match (step.method.as_str(), segments.as_slice()) {
+            ("PATCH", ["users", id]) => user(tenant, id).ok(),
+            _ => None,
+        };
+        let live = target.filter(|user| tenant.member_is_live(Member::User(*user)));
+        let login = login.as_str().unwrap_or_default().to_lowercase();
+        // Renamed twice, wanted twice, or refused anyway: then each edit stands for itself.
+        let Some(user) = live.filter(|_| edit.check().is_ok()) else {
+            return;
+        };
+        if !renamed.insert(user) || !wanted.insert(login) {
+            return;
+        }
+    }
+    tenant.ensure_lookup();
+    let holders: Vec<u32> = wanted.iter().filter_map(|login| tenant.find_login(login)).collect();
+    if renamed.len() > 1 && holders.iter().all(|holder| renamed.contains(holder)) {
+        for user in renamed {
+            tenant.free_login_of(user);
+        }
+    }
 }
 
 /// One edit.

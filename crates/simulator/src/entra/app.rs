@@ -25,6 +25,7 @@ pub(crate) enum Grant {
 
 /// What was granted and what was withdrawn.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is withdrawn and granted on its own")]
 struct Standing {
     consent_revoked: bool,
     scope_revoked: bool,

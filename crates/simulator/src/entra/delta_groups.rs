@@ -93,10 +93,10 @@ fn initial_groups(tenant: &Tenant, round: &Round, call: &Call, rows: &mut Rows) 
             write::close(out);
         }
         objects += 1;
-        match rest {
-            Some(next) => return End::Next(u64::from(at), next + 1),
-            None => (at, inner) = (at + 1, 0),
+        if let Some(next) = rest {
+            return End::Next(u64::from(at), next + 1);
         }
+        (at, inner) = (at + 1, 0);
     }
     End::Complete
 }

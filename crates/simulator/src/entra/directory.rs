@@ -43,7 +43,8 @@ impl Entra {
             })
             .filter(|object| tenant.life(*object) == Life::Binned)
             .collect();
-        self.object_page(&tenant, &binned, &ObjectStyle::new(masks, claims), query, call)
+        let style = ObjectStyle::new(masks, claims);
+        self.object_page(&tenant, (&binned, &style), query, call)
     }
 
     /// `GET /organization`.

@@ -267,7 +267,7 @@ impl Entra {
         let header = call.header("authorization").unwrap_or_default();
         let token = header.strip_prefix("Bearer ").unwrap_or_default().trim();
         if token.is_empty() {
-            return Err(self.unauthenticated("Access token is empty.", call));
+            return Err(Self::unauthenticated("Access token is empty.", call));
         }
         let claims = self.signer.verify(token).map_err(|error| {
             let message = match error {
@@ -277,21 +277,21 @@ impl Entra {
                 }
                 TokenError::Signature => "Access token validation failure. Invalid signature.",
             };
-            self.unauthenticated(message, call)
+            Self::unauthenticated(message, call)
         })?;
         if !audience_is_graph(&claims.aud, &call.base) {
             let message = "Access token validation failure. Invalid audience.";
-            return Err(self.unauthenticated(message, call));
+            return Err(Self::unauthenticated(message, call));
         }
         let number = claims.number.parse().unwrap_or(0);
         if claims.exp * 1000 <= self.clock.now_ms() || !self.app.token_counts(number) {
             let message = "Lifetime validation failed, the token is expired.";
-            return Err(self.unauthenticated(message, call));
+            return Err(Self::unauthenticated(message, call));
         }
         Ok(claims)
     }
 
-    fn unauthenticated(&self, message: &str, call: &Call) -> GraphError {
+    fn unauthenticated(message: &str, call: &Call) -> GraphError {
         let authority = call.base.replace("/entra/graph", "/entra/login");
         GraphError::new(401, "InvalidAuthenticationToken", message).with_header(
             "www-authenticate",
@@ -336,7 +336,7 @@ impl Entra {
         let mut reply = Reply::bytes(route, error.body(self.clock.now_ms(), &id, client_id));
         reply.content_type = "application/json";
         reply.status = error.status;
-        reply.headers = error.headers.clone();
+        reply.headers.clone_from(&error.headers);
         reply.headers.push(("request-id", id.clone()));
         reply.headers.push(("client-request-id", client_id.to_owned()));
         reply

@@ -334,7 +334,7 @@ impl Entra {
         }
         options.append_pair("$skiptoken", &token);
         let options = options.finish().replace("%24", "$").replace("%2C", ",");
-        Some(format!("{base}{}?{options}", encoded_path(&call.path)))
+        Some(format!("{base}{}?{options}", call.encoded_path()))
     }
 
     /// `GET /users/{id or name}`, `GET /groups/{id}`.
@@ -425,7 +425,7 @@ fn walk(
         collection.logged(entry).is_some_and(|at| luck(collection, cursor, at) == Luck::Twice)
     });
     // At times the vendor links to a page that turns out to be empty.
-    let idle = rows.count == top && draw(cursor.query, 0xe3, cursor.position) % 4 == 0;
+    let idle = rows.count == top && draw(cursor.query, 0xe3, cursor.position).is_multiple_of(4);
     (again || idle).then_some(TAIL + cursor.start)
 }
 
@@ -482,19 +482,4 @@ fn context(noun: Noun, query: &Query, call: &Call) -> String {
     };
     let select = query.select.as_ref().map_or(String::new(), |select| format!("({select})"));
     format!("{}/v1.0/$metadata#{set}{select}", call.base)
-}
-
-/// A decoded path, encoded again for a link.
-fn encoded_path(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => out.push(char::from(byte)),
-            b'/' | b'-' | b'.' | b'_' | b'~' | b'$' | b'(' | b')' | b'@' => {
-                out.push(char::from(byte));
-            }
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }

@@ -147,7 +147,7 @@ impl Entra {
                 && !call.picked.omits(Self::omit_number(tenant.member_id(*member)))
         });
         let page = ObjectPage { tenant: &tenant, style: &style, cursor: &cursor };
-        self.write_objects(&page, &mut wanted, query, call)
+        Ok(self.write_objects(&page, &mut wanted, query, call))
     }
 
     /// `GET /users/{id}/memberOf`, `/groups/{id}/memberOf` and their transitive forms.
@@ -176,15 +176,14 @@ impl Entra {
                 && !call.picked.omits(Self::omit_number(tenant.member_id(*group)))
         });
         let page = ObjectPage { tenant: &tenant, style: &style, cursor: &cursor };
-        self.write_objects(&page, &mut wanted, query, call)
+        Ok(self.write_objects(&page, &mut wanted, query, call))
     }
 
     /// A page out of a list of objects that is at hand, sorted by rank.
     pub(super) fn object_page(
         &self,
         tenant: &Tenant,
-        objects: &[Member],
-        style: &ObjectStyle,
+        (objects, style): (&[Member], &ObjectStyle),
         query: &Query,
         call: &Call,
     ) -> Result<Vec<u8>, GraphError> {
@@ -192,7 +191,7 @@ impl Entra {
         let from = cursor.position;
         let mut wanted = objects.iter().copied().filter(|member| rank(*member) >= from);
         let page = ObjectPage { tenant, style, cursor: &cursor };
-        self.write_objects(&page, &mut wanted, query, call)
+        Ok(self.write_objects(&page, &mut wanted, query, call))
     }
 
     fn object_cursor(&self, query: &Query) -> Result<Cursor, GraphError> {
@@ -211,12 +210,12 @@ impl Entra {
         objects: &mut dyn Iterator<Item = Member>,
         query: &Query,
         call: &Call,
-    ) -> Result<Vec<u8>, GraphError> {
+    ) -> Vec<u8> {
         let context = format!("{}/v1.0/$metadata#directoryObjects", call.base);
         let mut head = Head { context, ..Head::default() };
         let mut rows = Rows::with_capacity(query.page_size() / 3);
         if call.picked.has(FaultKind::Empty) {
-            return Ok(head.page(&rows));
+            return head.page(&rows);
         }
         let mut next = None;
         let mut repeat = None;
@@ -224,7 +223,7 @@ impl Entra {
             repeat = Some(unrank(page.cursor.inner));
         }
         let mut last = 0;
-        while let Some(member) = objects.next() {
+        for member in &mut *objects {
             if rows.count == query.page_size() {
                 next = Some(rank(member));
                 break;
@@ -248,7 +247,7 @@ impl Entra {
             ..*page.cursor
         });
         head.next_link = self.next_link(next, query, call);
-        Ok(head.page(&rows))
+        head.page(&rows)
     }
 }
 

@@ -3,6 +3,8 @@
 //! Invariant: an option that the vendor refuses is refused here, never ignored; deltas ignore `$top` and `$orderby` as
 //! the vendor does.
 
+use std::fmt::Write as _;
+
 use super::error::GraphError;
 use super::serve::Call;
 use crate::chance::hash_bytes;
@@ -51,7 +53,7 @@ impl Query {
                 continue;
             };
             if !matches!(option, "skiptoken" | "deltatoken") {
-                bound.push_str(&format!("{option}={value}\n"));
+                writeln!(bound, "{option}={value}").expect("writing to memory does not fail");
             }
             query.take(option, value, family)?;
         }

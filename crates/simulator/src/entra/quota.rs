@@ -41,7 +41,9 @@ impl Bucket {
         let used = self.used / quota;
         // Long enough that a fifth of the quota is free again.
         let wait = ((used - 0.8).max(0.0) * 10.0).ceil().max(1.0);
-        Verdict { retry_after_s: refused.then_some(wait as u32), used }
+        #[expect(clippy::cast_sign_loss, reason = "between 1 and 10")]
+        let wait = wait as u32;
+        Verdict { retry_after_s: refused.then_some(wait), used }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: what a fault does to the connection happens here and only here; the hosts below compute plain replies and
 //! never wait.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
 use super::Entra;
 use super::error::GraphError;
@@ -24,6 +25,8 @@ use crate::server::Abort;
 const BODY_BYTES_MAX: usize = 4 << 20;
 /// Bodies from this size on are compressed when the client allows it.
 const GZIP_BYTES_MIN: usize = 1024;
+/// Time for the part of a body that a cut leaves to go out.
+const FLUSH: Duration = Duration::from_millis(20);
 /// How long a hanging request hangs.
 const HANG: Duration = Duration::from_mins(2);
 
@@ -222,15 +225,23 @@ impl Entra {
             }
             body.truncate(body.len() / 2);
             self.counters.sent(body.len() as u64);
-            let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            *response.body_mut() =
-                Body::from_stream(stream::iter([Ok(Bytes::from(body)), Err(cut)]));
+            *response.body_mut() = cut_short(body);
             return response;
         }
         self.counters.sent(body.len() as u64);
         *response.body_mut() = Body::from(body);
         response
     }
+}
+
+/// A body that ends in a broken connection. The pause lets the part before it reach the client.
+fn cut_short(part: Vec<u8>) -> Body {
+    let first = stream::once(async { Ok(Bytes::from(part)) });
+    let then = stream::once(async {
+        tokio::time::sleep(FLUSH).await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    });
+    Body::from_stream(first.chain(then))
 }
 
 fn plain(status: StatusCode) -> Response<Body> {
@@ -288,5 +299,20 @@ impl Call {
         let decoded = url::form_urlencoded::parse(path.as_bytes()).next();
         self.path = decoded.map(|(_, path)| path.into_owned()).unwrap_or_default();
         self.query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    }
+
+    /// The path, encoded again for a link.
+    pub(super) fn encoded_path(&self) -> String {
+        let mut out = String::with_capacity(self.path.len());
+        for byte in self.path.bytes() {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => out.push(char::from(byte)),
+                b'/' | b'-' | b'.' | b'_' | b'~' | b'$' | b'(' | b')' | b'@' => {
+                    out.push(char::from(byte));
+                }
+                _ => write!(out, "%{byte:02X}").expect("writing to memory does not fail"),
+            }
+        }
+        out
     }
 }

@@ -177,7 +177,7 @@ fn user_value(
             out.extend_from_slice(b"}]");
         }
         _ if user.has(SYNCED) => {
-            on_premises(out, text(user.login).unwrap_or_default(), id, property)
+            on_premises(out, text(user.login).unwrap_or_default(), id, property);
         }
         _ => out.extend_from_slice(b"null"),
     }
@@ -251,13 +251,12 @@ fn group_value(
         P::MailEnabled => push_bool(out, mail_enabled),
         P::SecurityEnabled => push_bool(out, security_enabled(card)),
         P::GroupTypes if card.kind == GroupKind::M365 => push_list(out, &["Unified"]),
-        P::GroupTypes => out.extend_from_slice(b"[]"),
         P::Visibility if card.kind == GroupKind::M365 => {
             let private = draw(tenant.seed, 0x715, u64::from(id.0[15])) & 1 == 0;
             push_text(out, if private { "Private" } else { "Public" });
         }
         P::ProxyAddresses if mail_enabled => push_list(out, &[&format!("SMTP:{}", mail())]),
-        P::ProxyAddresses => out.extend_from_slice(b"[]"),
+        P::GroupTypes | P::ProxyAddresses => out.extend_from_slice(b"[]"),
         P::CreatedDateTime | P::RenewedDateTime => push_time(out, card.created_s),
         P::DeletedDateTime => push_time(out, card.deleted_s),
         P::SecurityIdentifier => {

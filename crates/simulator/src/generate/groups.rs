@@ -4,6 +4,8 @@
 //! Invariant: the sum of all user memberships is exactly what was asked for, if there is room. The special groups come
 //! first, in the order of [`Role`]; a small tenant has only the first of them.
 
+use std::fmt::Write as _;
+
 use super::Size;
 use super::names::{DEPARTMENTS, THINGS};
 use crate::chance::{Dice, below, draw, unit};
@@ -87,8 +89,16 @@ pub(super) fn generate(tenant: &mut Tenant, size: Size) {
 fn card(tenant: &mut Tenant, at: u32) -> Card {
     let word = draw(tenant.seed, 0x60, u64::from(at));
     let kind = match (role(at), below(word, 100)) {
-        (Role::Everyone | Role::Half | Role::Page | Role::Devices, _)
-        | (Role::Chain(_) | Role::Diamond(_) | Role::Cycle(_), _)
+        (
+            Role::Everyone
+            | Role::Half
+            | Role::Page
+            | Role::Devices
+            | Role::Chain(_)
+            | Role::Diamond(_)
+            | Role::Cycle(_),
+            _,
+        )
         | (_, 0..55) => GroupKind::Security,
         (_, 55..85) => GroupKind::M365,
         (_, 85..95) => GroupKind::MailSecurity,
@@ -99,7 +109,7 @@ fn card(tenant: &mut Tenant, at: u32) -> Card {
     group_name(texts.buffer(), at, word);
     let name = texts.since(start);
     let start = texts.end();
-    texts.buffer().push_str(&format!("group-{at}"));
+    write!(texts.buffer(), "group-{at}").expect("writing to memory does not fail");
     let nickname = texts.since(start);
     let mut description = Text::NONE;
     if word & 3 != 0 {
@@ -170,7 +180,7 @@ fn sizes(seed: u64, size: Size) -> Vec<u32> {
     let total: f64 = open.iter().map(|at| weight(*at)).sum();
     let budget = left;
     for at in &open {
-        let share = (budget as f64 * weight(*at) / total) as u64;
+        let share = whole(budget as f64 * weight(*at) / total);
         sizes[*at] = share.min(users).min(left);
         left -= sizes[*at];
     }
@@ -195,6 +205,11 @@ fn sizes(seed: u64, size: Size) -> Vec<u32> {
         }
     }
     sizes.into_iter().map(|size| size as u32).collect()
+}
+
+#[expect(clippy::cast_sign_loss, reason = "shares of a budget are not negative")]
+fn whole(share: f64) -> u64 {
+    share as u64
 }
 
 /// `count` different positions out of `0..users`, sorted.

@@ -211,11 +211,11 @@ fn login(
     let start = texts.end();
     let out = texts.buffer();
     push_plain(out, words, who);
-    if coins.per_mille(10) {
-        out.push_str("+work");
-    } else if coins.per_mille(10) {
-        out.push_str(".x.ext");
-    }
+    out.push_str(match coins.pick(100) {
+        0 => "+work",
+        1 => ".x.ext",
+        _ => "",
+    });
     out.push('@');
     out.push_str(domain);
     if coins.per_mille(30) {

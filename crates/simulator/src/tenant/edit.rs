@@ -108,7 +108,8 @@ impl UserEdit {
         ]
     }
 
-    fn check(&self) -> Result<(), EditError> {
+    /// Whether every field holds what it may hold.
+    pub(crate) fn check(&self) -> Result<(), EditError> {
         for (name, _, nullable, edit) in self.texts() {
             check_text(name, nullable, edit)?;
         }
@@ -119,6 +120,10 @@ impl UserEdit {
         }
         Ok(())
     }
+}
+
+fn seconds(at_ms: i64) -> u32 {
+    u32::try_from(at_ms / 1000).unwrap_or(u32::MAX)
 }
 
 fn check_text(name: &'static str, nullable: bool, edit: &Edit<String>) -> Result<(), EditError> {
@@ -191,7 +196,7 @@ impl Tenant {
             edit.display_name =
                 Edit::Set(if name.is_empty() { format!("User {at}") } else { name });
         }
-        self.users.push(User::blank((at_ms / 1000) as u32));
+        self.users.push(User::blank(seconds(at_ms)));
         self.lives.push(Life::Live);
         self.live_users += 1;
         self.lag.keep_user(at, None, at_ms);
@@ -238,7 +243,7 @@ impl Tenant {
         }
         self.lives[user as usize] = Life::Binned;
         self.live_users -= 1;
-        self.users[user as usize].deleted_s = (at_ms / 1000) as u32;
+        self.users[user as usize].deleted_s = seconds(at_ms);
         self.bin.push_back((at_ms, Member::User(user)));
         self.log_user(user, field::WHOLE, at_ms);
         Ok(())
@@ -278,7 +283,7 @@ impl Tenant {
             name: made_up,
             description: Text::NONE,
             nickname,
-            created_s: (at_ms / 1000) as u32,
+            created_s: seconds(at_ms),
             deleted_s: 0,
             changed: 0,
             kind: edit.kind.unwrap_or(GroupKind::Security),
@@ -328,7 +333,7 @@ impl Tenant {
             }
         }
         let row = &mut self.groups[group as usize].card;
-        row.deleted_s = (at_ms / 1000) as u32;
+        row.deleted_s = seconds(at_ms);
         row.life = Life::Gone;
         if row.kind == GroupKind::M365 {
             row.life = Life::Binned;
@@ -388,21 +393,11 @@ impl Tenant {
         true
     }
 
-    /// Frees the login of a user, so that another one can take it in the same instant. [`Self::change_user`] or
-    /// [`Self::reclaim_login`] must follow.
+    /// Frees the login of a user, so that another one can take it in the same instant. [`Self::change_user`] with a
+    /// login must follow.
     pub(crate) fn free_login_of(&mut self, user: u32) {
         let login = self.texts.get(self.user(user).login).unwrap_or_default().to_owned();
         self.ensure_lookup().free_login(&login, user);
-    }
-
-    /// Takes the freed login back if nobody else has it; whether the user holds their login.
-    pub(crate) fn reclaim_login(&mut self, user: u32) -> bool {
-        let login = self.texts.get(self.user(user).login).unwrap_or_default().to_owned();
-        let lookup = self.ensure_lookup();
-        if lookup.by_login(&login).is_none() {
-            lookup.take_login(&login, user);
-        }
-        lookup.by_login(&login) == Some(user)
     }
 
     fn check_login(&mut self, login: &str, user: Option<u32>) -> Result<(), EditError> {
@@ -471,9 +466,9 @@ impl Tenant {
             let text = self.texts.add_option(new);
             let card = &mut self.groups[group as usize].card;
             if bit == field::NAME {
-                card.name = text
+                card.name = text;
             } else {
-                card.description = text
+                card.description = text;
             }
             fields |= bit;
         }

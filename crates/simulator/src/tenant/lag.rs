@@ -7,6 +7,9 @@ use std::collections::HashMap;
 
 use super::{Card, Life, Member, Tenant, User};
 
+/// By position: until when lists show an object as it was, and how that was.
+type Past<T> = HashMap<u32, Vec<(i64, T)>>;
+
 /// How far collections lag, and the past they need for it.
 #[derive(Debug, Default)]
 pub(crate) struct Lag {
@@ -14,8 +17,8 @@ pub(crate) struct Lag {
     pub(crate) list_ms: i64,
     /// Deltas show a change this much later.
     pub(crate) delta_ms: i64,
-    users: HashMap<u32, Vec<(i64, Option<(User, Life)>)>>,
-    groups: HashMap<u32, Vec<(i64, Option<Card>)>>,
+    users: Past<Option<(User, Life)>>,
+    groups: Past<Option<Card>>,
     edges: HashMap<u32, Vec<(i64, Member, bool)>>,
 }
 
