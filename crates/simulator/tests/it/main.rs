@@ -1,0 +1,14 @@
+//! The simulated tenant over real sockets, as a client meets it.
+//!
+//! Invariant: nothing here knows the simulator's inside; what a test expects comes from the vendor's documents
+//! (`protocols/providers.md`, section A) or from the contract of the control API (`DESIGN.md`, section 8).
+
+mod asking;
+mod control;
+mod delta;
+mod faults;
+mod listing;
+mod login;
+mod tenant;
+mod throttle;
+mod wire;
