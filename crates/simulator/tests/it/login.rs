@@ -1,7 +1,7 @@
 //! The token endpoint and the documents beside it.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::tenant::{Tenant, send};
@@ -33,12 +33,15 @@ async fn a_good_secret_gets_a_token() {
     assert_eq!(answer.status, 200, "{}", answer.text);
 }
 
+/// Fields of the form to set or, without a value, to leave out.
+type Changes<'a> = &'a [(&'static str, Option<&'a str>)];
+
 #[tokio::test]
 async fn errors_are_those_of_the_vendors_table() {
     let tenant = Tenant::start().await;
     let own = tenant.entra().tenant.clone();
     let elsewhere = "11111111-2222-4333-8444-555555555555";
-    let cases: [(&str, &[(&'static str, Option<&str>)], u16, &str, u32); 12] = [
+    let cases: [(&str, Changes<'_>, u16, &str, u32); 12] = [
         (&own, &[("client_secret", Some("wrong"))], 401, "invalid_client", 7_000_215),
         (&own, &[("client_secret", None)], 401, "invalid_client", 7_000_218),
         (&own, &[("client_id", Some(elsewhere))], 400, "unauthorized_client", 700_016),
@@ -103,7 +106,7 @@ async fn graph_wants_a_token_that_is_good() {
     let altered = tenant.token().replacen("eyJ", "eyK", 1);
     for token in [None, Some("nonsense"), Some(altered.as_str())] {
         let request = tenant.http.get(&url);
-        let request = token.iter().fold(request, |request, token| request.bearer_auth(token));
+        let request = token.iter().fold(request, RequestBuilder::bearer_auth);
         let answer = send(request).await;
         assert_eq!((answer.status, answer.code()), (401, "InvalidAuthenticationToken"));
         assert!(answer.header("www-authenticate").starts_with("Bearer "));
