@@ -87,7 +87,8 @@ impl Demo {
         }
         clear(&self.data)?;
         let options = simulate::options(self.sim_listen, &self.size, 0, simulator::Quotas::Off);
-        let tenants = simulator::start(options).await.context("the simulated tenants did not start")?;
+        let tenants =
+            simulator::start(options).await.context("the simulated tenants did not start")?;
         let server = Server::start(&self.data, self.listen, &File::default()).await?;
         let done = self.set_up(&tenants, &server).await;
         match done {
@@ -117,7 +118,10 @@ impl Demo {
         let add = api::directory::Add {
             name: "entra".to_owned(),
             provider: "entra".to_owned(),
-            settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect(),
+            settings: settings
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.clone()))
+                .collect(),
             secret: entra.client_secret.clone(),
             rules: None,
             schedule: None,
@@ -138,9 +142,7 @@ impl Demo {
         description: &Description,
         [demo, demo_entra]: [&api::application::Credentials; 2],
     ) -> anyhow::Result<()> {
-        let application = |credentials: &api::application::Credentials| {
-            json!({"name": credentials.name, "password": credentials.password, "directories": ["entra"]})
-        };
+        let application = |credentials: &api::application::Credentials| json!({"name": credentials.name, "password": credentials.password, "directories": ["entra"]});
         let password = entropy::token();
         let file = DemoFile {
             console: json!({"url": format!("{}/", server.url), "username": "admin", "password": password}),
@@ -169,17 +171,23 @@ fn clear(data: &Path) -> anyhow::Result<()> {
     }
     if used {
         // Everything but the marker, so that an interrupted clearing can be repeated.
-        let entries = fs::read_dir(data).with_context(|| format!("{} cannot be read", data.display()))?;
+        let entries =
+            fs::read_dir(data).with_context(|| format!("{} cannot be read", data.display()))?;
         for entry in entries {
             let path = entry?.path();
             if path != marker && path.is_file() {
-                fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+                fs::remove_file(&path)
+                    .with_context(|| format!("{} cannot be removed", path.display()))?;
             }
         }
     }
     fs::create_dir_all(data)
-        .and_then(|()| fs::write(&marker, "made by `muster demo`, which clears this directory at each start\n"))
-        .with_context(|| format!("{} cannot be written; name another directory with --data", data.display()))
+        .and_then(|()| {
+            fs::write(&marker, "made by `muster demo`, which clears this directory at each start\n")
+        })
+        .with_context(|| {
+            format!("{} cannot be written; name another directory with --data", data.display())
+        })
 }
 
 /// Waits for the first read with a progress bar.
@@ -222,7 +230,12 @@ fn said(problem: api::Problem) -> anyhow::Error {
     anyhow::anyhow!(problem.detail)
 }
 
-fn instructions(server: &Server, data: &Path, demo: &api::application::Credentials, report: &RunReport) {
+fn instructions(
+    server: &Server,
+    data: &Path,
+    demo: &api::application::Credentials,
+    report: &RunReport,
+) {
     println!("The demo is ready. The tenant's first read:");
     println!("{}", table::report(report));
     println!();
@@ -233,12 +246,17 @@ fn instructions(server: &Server, data: &Path, demo: &api::application::Credentia
     println!("  Application password  {}", demo.password);
     println!("  Permissions           Read Only");
     println!("  Enable Nested Groups  ticked (the tenant has groups in groups)");
-    println!("then press Test Settings, Save and Test, and Synchronise. Confluence, Bitbucket and Bamboo ask");
+    println!(
+        "then press Test Settings, Save and Test, and Synchronise. Confluence, Bitbucket and Bamboo ask"
+    );
     println!("for the same.");
     println!();
     println!("Look at it, and play with it:");
     println!("  muster directory show entra --data {}", data.display());
     println!("  muster directory sync entra --wait --data {}", data.display());
     println!("  muster changes --data {}", data.display());
-    println!("Everything for scripts is in {}. Ctrl-C ends the demo.", data.join(DEMO_FILE).display());
+    println!(
+        "Everything for scripts is in {}. Ctrl-C ends the demo.",
+        data.join(DEMO_FILE).display()
+    );
 }
