@@ -35,6 +35,12 @@ use crate::{
 const DEMO_FILE: &str = "demo.json";
 /// Marks a data directory as one that a demo made and may clear.
 const MARKER: &str = ".muster-demo";
+/// The server's database.
+const DATABASE: &str = "muster.db";
+/// What a running server keeps locked.
+const LOCK: &str = "muster.lock";
+/// How the names of a server's files begin.
+const OURS: [&str; 5] = ["muster.db", "state.db", "secret.key", "admin.json", "demo.json"];
 /// How often the first read is looked at.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -159,32 +165,34 @@ impl Demo {
     }
 }
 
-/// Makes room for a new demo; never clears a directory that a demo did not make.
+/// Makes room for a new demo; never clears a server's data that a demo did not make.
 fn clear(data: &Path) -> anyhow::Result<()> {
     let marker = data.join(MARKER);
-    let used = fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some());
-    if used && !marker.exists() {
+    if data.join(DATABASE).exists() && !marker.exists() {
         bail!(
-            "{} holds files that no demo made; name another directory with --data, or use `muster serve`",
+            "{} holds a server's data; name another directory with --data, or use `muster serve`",
             data.display()
         );
     }
-    if used {
-        // Everything but the marker, so that an interrupted clearing can be repeated.
+    let lock = fs::File::options().read(true).write(true).open(data.join(LOCK));
+    if lock.is_ok_and(|lock| lock.try_lock().is_err()) {
+        bail!("a server runs in {}; stop it, or name another directory with --data", data.display());
+    }
+    // Only what a server writes: the rest of the directory is somebody else's.
+    if marker.exists() && data.join(DATABASE).exists() {
+        let ours = |name: &str| OURS.iter().any(|ours| name.starts_with(ours));
         let entries =
             fs::read_dir(data).with_context(|| format!("{} cannot be read", data.display()))?;
         for entry in entries {
-            let path = entry?.path();
-            if path != marker && path.is_file() {
-                fs::remove_file(&path)
-                    .with_context(|| format!("{} cannot be removed", path.display()))?;
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(ours) {
+                let path = entry.path();
+                fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
             }
         }
     }
     fs::create_dir_all(data)
-        .and_then(|()| {
-            fs::write(&marker, "made by `muster demo`, which clears this directory at each start\n")
-        })
+        .and_then(|()| fs::write(&marker, "made by `muster demo`, which clears its files here at each start\n"))
         .with_context(|| {
             format!("{} cannot be written; name another directory with --data", data.display())
         })

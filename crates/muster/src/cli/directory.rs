@@ -82,7 +82,7 @@ pub struct Add {
     /// The kind of provider: entra.
     #[arg(long)]
     provider: String,
-    /// How the provider is reached; for Entra ID: tenant, client_id, and cloud (global, usgov, usgov-dod,
+    /// How the provider is reached; for Entra ID: tenant, client_id, and cloud (global, us_gov, us_gov_dod,
     /// china) or authority and graph.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
