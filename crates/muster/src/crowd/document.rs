@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream};
 use axum::{
     body::{Body, Bytes},
     http::{Response, header},
@@ -48,11 +49,9 @@ pub(super) fn respond(
         return writer.into_response();
     }
     let first = writer.take();
-    let rest = futures_util::stream::unfold(Some((document, writer)), chunk);
-    let chunks = futures_util::StreamExt::chain(
-        futures_util::stream::iter([Ok::<_, std::convert::Infallible>(first)]),
-        rest,
-    );
+    let rest = stream::unfold(Some((document, writer)), chunk);
+    // Fused: the compressing layer asks once more after the end.
+    let chunks = stream::iter([Ok::<_, std::convert::Infallible>(first)]).chain(rest).fuse();
     let mut response = Response::new(Body::from_stream(chunks));
     response.headers_mut().insert(header::CONTENT_TYPE, representation.content_type());
     response

@@ -10,7 +10,7 @@ use store::Store;
 
 use crate::crowd::{ApplicationId, Floors};
 
-/// Floors in the store.
+/// Floors in the store; calls block.
 #[derive(Debug)]
 pub struct StoredFloors(Store);
 
