@@ -75,39 +75,45 @@ impl Connector {
     ///
     /// # Errors
     /// When the read did not complete; nothing of it may be used.
-    pub async fn pull(
+    pub fn pull(
         &self,
         cursor: Option<&Cursor>,
         progress: &Progress,
-    ) -> Result<Observation, ConnectError> {
-        self.0.pull(cursor, progress).await
+    ) -> impl Future<Output = Result<Observation, ConnectError>> + Send {
+        self.0.pull(cursor, progress)
     }
 
     /// Asks about objects and memberships one by one; answers in the order of the questions.
     ///
     /// # Errors
     /// When nothing can be asked; single questions that fail are [`Verdict::Unknown`].
-    pub async fn confirm(&self, questions: &[Question]) -> Result<Vec<Verdict>, ConnectError> {
-        self.0.confirm(questions).await
+    pub fn confirm(
+        &self,
+        questions: &[Question],
+    ) -> impl Future<Output = Result<Vec<Verdict>, ConnectError>> + Send {
+        self.0.confirm(questions)
     }
 
     /// Reads the members of some groups; groups that are gone or hidden are left out.
     ///
     /// # Errors
     /// When a list did not complete.
-    pub async fn members(&self, groups: &[ProviderId]) -> Result<Vec<GroupMembers>, ConnectError> {
-        self.0.members(groups).await
+    pub fn members(
+        &self,
+        groups: &[ProviderId],
+    ) -> impl Future<Output = Result<Vec<GroupMembers>, ConnectError>> + Send {
+        self.0.members(groups)
     }
 
     /// Asks for the direct groups of some people.
     ///
     /// # Errors
     /// When a list did not complete.
-    pub async fn memberships(
+    pub fn memberships(
         &self,
         people: &[ProviderId],
-    ) -> Result<Vec<DirectGroups>, ConnectError> {
-        self.0.memberships(people).await
+    ) -> impl Future<Output = Result<Vec<DirectGroups>, ConnectError>> + Send {
+        self.0.memberships(people)
     }
 
     /// Checks the connection step by step; tells each step as it ends.

@@ -11,7 +11,7 @@ use crate::{
     mirror::{Evidence, PersonRow, State},
     name::fold,
     observation::{Attribute, PersonKind},
-    plan::{Issue, NameTrouble, Reason},
+    plan::Issue,
 };
 
 /// What is known of one person, and what decided.
@@ -47,7 +47,7 @@ pub fn explain(basis: &Basis<'_>, issues: &[Issue], wanted: &str) -> Option<Expl
         issues
             .iter()
             .filter(|issue| issue.node == Node::User(no))
-            .map(|issue| trouble(&issue.reason)),
+            .map(|issue| issue.reason.to_string()),
     );
     let groups =
         basis.served.groups_of(no).iter().filter_map(|group| basis.served.group(GroupNo(*group)));
@@ -132,25 +132,6 @@ fn wanted(row: &PersonRow, name: &str, (active, served): (bool, bool)) -> String
     };
     let as_name = if served { "served" } else { "not served yet" };
     format!("{kind}, {state}; the rules make the user name {name}; {as_name}")
-}
-
-fn trouble(reason: &Reason) -> String {
-    match reason {
-        Reason::Name(NameTrouble::Unusable(problem)) => {
-            format!("the user name cannot be made: {problem}")
-        }
-        Reason::Name(NameTrouble::Taken { name, holder }) => {
-            format!("the name {name} belongs to {holder}, who uses it still")
-        }
-        Reason::Name(NameTrouble::Passes { name, holder }) => {
-            format!("the name {name} belonged to {holder}; that it passes on waits for an approval")
-        }
-        Reason::GroupRenameWaits { name } => format!("the provider calls it {name} now"),
-        Reason::Discarded => {
-            "its changes were discarded; it stays as served until the provider says something new"
-                .to_owned()
-        }
-    }
 }
 
 fn word(attribute: Attribute) -> String {

@@ -11,6 +11,7 @@ mod people;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::Arc,
 };
 
@@ -110,6 +111,27 @@ pub enum Reason {
     },
     /// An administrator discarded its changes; it stays as served until the provider says more.
     Discarded,
+}
+
+/// For an administrator: lower case, no full stop.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(NameTrouble::Unusable(problem)) => write!(f, "no name can be made: {problem}"),
+            Self::Name(NameTrouble::Taken { name, holder }) => {
+                write!(f, "the name `{name}` belongs to {holder}, which uses it still")
+            }
+            Self::Name(NameTrouble::Passes { name, holder }) => {
+                write!(f, "the name `{name}` belonged to {holder}; that it passes on waits for an approval")
+            }
+            Self::GroupRenameWaits { name } => {
+                write!(f, "the provider calls it `{name}` now; products hang permissions on the served name, which stays")
+            }
+            Self::Discarded => {
+                f.write_str("its changes were discarded; it stays as served until the provider says something new")
+            }
+        }
+    }
 }
 
 /// A change of one object on its way through the guard.

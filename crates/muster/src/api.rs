@@ -71,11 +71,17 @@ pub fn router(app: App, token: TokenHash) -> Router {
     Router::new().nest("/api/v1", routes)
 }
 
-async fn authenticate(State(token): State<TokenHash>, request: Request<Body>, next: Next) -> Response {
+async fn authenticate(
+    State(token): State<TokenHash>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.split_once(' '));
     match given {
-        Some((scheme, given)) if scheme.eq_ignore_ascii_case("bearer") && token.admits(given.trim()) => {
+        Some((scheme, given))
+            if scheme.eq_ignore_ascii_case("bearer") && token.admits(given.trim()) =>
+        {
             next.run(request).await
         }
         _ => Problem::unauthorized().into_response(),

@@ -14,13 +14,8 @@ use std::{
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use connect::{ConnectError, Connector};
-use directory::{
-    id::DirectoryId,
-    name::fold,
-    snapshot::Directory,
-    view::Published,
-};
-use store::{ConnectionRow, Store, StoreError};
+use directory::{id::DirectoryId, name::fold, snapshot::Directory, view::Published};
+use store::{ConnectionRow, NewConnection, Store, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -64,15 +59,15 @@ impl App {
     /// # Errors
     /// When the data directory cannot be used; says why and what to do.
     pub async fn open(data: PathBuf, clock: Clock) -> anyhow::Result<Self> {
-        let now = clock.now();
         let opening = tokio::task::spawn_blocking(move || {
-            let store = Store::open(&data, now)?;
+            let store = Store::open(&data)?;
             let published = follow::load(&store)?;
             let applications = ApplicationRegistry::default();
             applications.replace(crate::api::application::registered(&store)?);
             Ok::<_, StoreError>((store, published, applications))
         });
-        let (store, published, applications) = opening.await.context("opening the data directory panicked")??;
+        let (store, published, applications) =
+            opening.await.context("opening the data directory panicked")??;
         let parts = Parts {
             store,
             clock,
@@ -153,12 +148,20 @@ impl App {
     /// # Errors
     /// When the settings cannot be used; the message names the setting.
     pub fn connector(&self, row: &ConnectionRow) -> Result<Connector, ConnectError> {
+        Connector::new(&row.provider, &row.settings, &row.secret, self.surroundings())
+    }
+
+    /// Checks the settings of a directory to be; sends nothing.
+    ///
+    /// # Errors
+    /// Names the provider or the setting that cannot be used.
+    pub fn check_settings(&self, new: &NewConnection) -> Result<(), ConnectError> {
+        Connector::new(&new.provider, &new.settings, &new.secret, self.surroundings()).map(drop)
+    }
+
+    fn surroundings(&self) -> connect::Surroundings {
         let clock = self.clock.clone();
-        let surroundings = connect::Surroundings::new(
-            move || clock.now(),
-            u64::from_le_bytes(crate::entropy::bytes()),
-        );
-        Connector::new(&row.provider, &row.settings, row.secret.clone(), surroundings)
+        connect::Surroundings::new(move || clock.now(), u64::from_le_bytes(crate::entropy::bytes()))
     }
 
     /// Reads or writes the store off the async threads.

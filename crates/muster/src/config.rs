@@ -30,8 +30,11 @@ impl TryFrom<String> for Network {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let network = text.parse::<IpNet>().or_else(|_| text.parse().map(IpNet::from));
-        network.map(Self).map_err(|_| format!("`{text}` is neither an address nor a network such as 10.0.0.0/8"))
+        let network =
+            text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+        network
+            .map(Self)
+            .map_err(|_| format!("`{text}` is neither an address nor a network such as 10.0.0.0/8"))
     }
 }
 
@@ -76,7 +79,8 @@ mod tests {
     fn networks_are_addresses_or_ranges() {
         let file: File = toml::from_str("trusted_proxies = [\"10.0.0.0/8\", \"::1\"]").unwrap();
         assert_eq!(file.trusted_proxies.len(), 2);
-        let error = toml::from_str::<File>("trusted_proxies = [\"proxy\"]").unwrap_err().to_string();
+        let error =
+            toml::from_str::<File>("trusted_proxies = [\"proxy\"]").unwrap_err().to_string();
         assert!(error.contains("`proxy` is neither an address nor a network"), "{error}");
     }
 }

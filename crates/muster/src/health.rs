@@ -44,13 +44,37 @@ struct Figures {
 
 const GAUGES: [Gauge; 8] = [
     Gauge { name: "muster_directory_users", help: "People served.", value: |f| f.users as f64 },
-    Gauge { name: "muster_directory_active_users", help: "People who may log in.", value: |f| f.active as f64 },
+    Gauge {
+        name: "muster_directory_active_users",
+        help: "People who may log in.",
+        value: |f| f.active as f64,
+    },
     Gauge { name: "muster_directory_groups", help: "Groups served.", value: |f| f.groups as f64 },
-    Gauge { name: "muster_directory_memberships", help: "Memberships served.", value: |f| f.memberships as f64 },
-    Gauge { name: "muster_pull_last_seconds", help: "When the last pull ended.", value: |f| f.last_s },
-    Gauge { name: "muster_pull_duration_seconds", help: "How long the last pull took.", value: |f| f.took_s },
-    Gauge { name: "muster_pull_failed", help: "Whether the last pull failed.", value: |f| f64::from(u8::from(f.failed)) },
-    Gauge { name: "muster_plan_held", help: "Whether changes wait for approval.", value: |f| f64::from(u8::from(f.held)) },
+    Gauge {
+        name: "muster_directory_memberships",
+        help: "Memberships served.",
+        value: |f| f.memberships as f64,
+    },
+    Gauge {
+        name: "muster_pull_last_seconds",
+        help: "When the last pull ended.",
+        value: |f| f.last_s,
+    },
+    Gauge {
+        name: "muster_pull_duration_seconds",
+        help: "How long the last pull took.",
+        value: |f| f.took_s,
+    },
+    Gauge {
+        name: "muster_pull_failed",
+        help: "Whether the last pull failed.",
+        value: |f| f64::from(u8::from(f.failed)),
+    },
+    Gauge {
+        name: "muster_plan_held",
+        help: "Whether changes wait for approval.",
+        value: |f| f64::from(u8::from(f.held)),
+    },
 ];
 
 fn exposition(app: &App) -> String {
@@ -78,10 +102,12 @@ fn exposition(app: &App) -> String {
     for gauge in &GAUGES {
         let _ = writeln!(text, "# HELP {} {}\n# TYPE {} gauge", gauge.name, gauge.help, gauge.name);
         for (name, figures) in &figures {
-            let _ = writeln!(text, "{}{{directory=\"{name}\"}} {}", gauge.name, (gauge.value)(figures));
+            let _ =
+                writeln!(text, "{}{{directory=\"{name}\"}} {}", gauge.name, (gauge.value)(figures));
         }
     }
     let _ = writeln!(text, "# HELP muster_change_seq Position of the change log that is served.");
-    let _ = writeln!(text, "# TYPE muster_change_seq gauge\nmuster_change_seq {}", published.head.0);
+    let _ =
+        writeln!(text, "# TYPE muster_change_seq gauge\nmuster_change_seq {}", published.head.0);
     text
 }

@@ -34,9 +34,15 @@ const HEADERS_MAX: usize = 100;
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let advice = match error.kind() {
-            io::ErrorKind::AddrInUse => "another program uses this port; stop it or choose another with --listen",
-            io::ErrorKind::PermissionDenied => "ports below 1024 need more rights; choose another with --listen",
-            io::ErrorKind::AddrNotAvailable => "this machine has no such address; choose another with --listen",
+            io::ErrorKind::AddrInUse => {
+                "another program uses this port; stop it or choose another with --listen"
+            }
+            io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need more rights; choose another with --listen"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "this machine has no such address; choose another with --listen"
+            }
             _ => "choose another address with --listen",
         };
         anyhow::anyhow!("cannot listen on {address}: {error}; {advice}")
@@ -53,7 +59,11 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     let graceful = GracefulShutdown::new();
     let mut tasks = JoinSet::new();
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(HEADERS_MAX);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(HEADERS_MAX);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
     tokio::pin!(stop);
     loop {
@@ -69,12 +79,14 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         };
         let _ = stream.set_nodelay(true);
         let router = router.clone();
-        let service = tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request)
-        });
-        let connection =
-            builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+        let service =
+            tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(ConnectInfo(peer));
+                router.clone().oneshot(request)
+            });
+        let connection = builder
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+            .into_owned();
         let watched = graceful.watch(connection);
         tasks.spawn(async move {
             if let Err(error) = watched.await {

@@ -4,6 +4,7 @@
 //! wants something signals a task and reads its [`Status`].
 
 pub mod commit;
+pub mod floors;
 pub mod follow;
 pub mod keeper;
 pub mod pull;

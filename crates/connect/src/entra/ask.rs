@@ -29,6 +29,9 @@ const ASKING: usize = 16;
 /// Groups that one `checkMemberGroups` may name.
 const CHECK_MAX: usize = 20;
 
+/// A question's place, and the group it is about.
+type Asked = (usize, ProviderId);
+
 impl Entra {
     pub(crate) async fn confirm(
         &self,
@@ -37,19 +40,19 @@ impl Entra {
         // Without a token nothing can be asked.
         self.tokens.get(&self.http, &Progress::default()).await?;
         let mut verdicts = vec![Verdict::Unknown; questions.len()];
-        let mut members: BTreeMap<&Member, Vec<(usize, &ProviderId)>> = BTreeMap::new();
+        let mut members: BTreeMap<Member, Vec<Asked>> = BTreeMap::new();
         let mut objects = Vec::new();
         for (index, question) in questions.iter().enumerate() {
             match question {
-                Question::Person(id) => objects.push((index, "users", id)),
-                Question::Group(id) => objects.push((index, "groups", id)),
+                Question::Person(id) => objects.push((index, Member::User(id.clone()))),
+                Question::Group(id) => objects.push((index, Member::Group(id.clone()))),
                 Question::Membership { group, member } => {
-                    members.entry(member).or_default().push((index, group));
+                    members.entry(member.clone()).or_default().push((index, group.clone()));
                 }
             }
         }
         let answers: Vec<_> = stream::iter(objects)
-            .map(|(index, kind, id)| async move { (index, self.exists(kind, id).await) })
+            .map(|(index, object)| async move { (index, self.exists(&object).await) })
             .buffer_unordered(ASKING)
             .collect()
             .await;
@@ -57,7 +60,7 @@ impl Entra {
             verdicts[index] = verdict;
         }
         let answers: Vec<_> = stream::iter(members)
-            .map(|(member, groups)| async move { self.memberships_of(member, groups).await })
+            .map(|(member, groups)| async move { self.memberships_of(&member, groups).await })
             .buffer_unordered(ASKING)
             .collect()
             .await;
@@ -68,7 +71,8 @@ impl Entra {
     }
 
     /// Whether an object is there, asked for by its id.
-    async fn exists(&self, kind: &str, id: &ProviderId) -> Verdict {
+    async fn exists(&self, object: &Member) -> Verdict {
+        let (kind, id) = path_of(object);
         let url = self.settings.graph_url(&format!("{kind}/{id}?$select=id"));
         let progress = Progress::default();
         let read = self.get(&url, "one object", &progress, |bytes| {
@@ -83,19 +87,15 @@ impl Entra {
     }
 
     /// Verdicts about one member and several groups: first whether it is in them at all, then directly.
-    async fn memberships_of(
-        &self,
-        member: &Member,
-        groups: Vec<(usize, &ProviderId)>,
-    ) -> Vec<(usize, Verdict)> {
+    async fn memberships_of(&self, member: &Member, groups: Vec<Asked>) -> Vec<(usize, Verdict)> {
         let mut verdicts = Vec::with_capacity(groups.len());
         let mut inside = Vec::new();
         for chunk in groups.chunks(CHECK_MAX) {
-            match self.check(member, chunk.iter().map(|(_, group)| *group)).await {
+            match self.check(member, chunk).await {
                 Ok(found) => {
                     let (there, gone): (Vec<_>, Vec<_>) =
-                        chunk.iter().partition(|(_, group)| found.contains(*group));
-                    verdicts.extend(gone.into_iter().map(|(index, _)| (index, Verdict::Gone)));
+                        chunk.iter().partition(|(_, group)| found.contains(group));
+                    verdicts.extend(gone.into_iter().map(|(index, _)| (*index, Verdict::Gone)));
                     inside.extend(there);
                 }
                 // Whoever is gone is in no group.
@@ -123,7 +123,7 @@ impl Entra {
                 // In it through another group only: the group's list and the member's agree on that.
                 Some(_) => Verdict::Gone,
             };
-            (index, verdict)
+            (*index, verdict)
         }));
         verdicts
     }
@@ -132,10 +132,10 @@ impl Entra {
     async fn check(
         &self,
         member: &Member,
-        groups: impl Iterator<Item = &ProviderId>,
+        groups: &[Asked],
     ) -> Result<HashSet<ProviderId>, ConnectError> {
         let (kind, id) = path_of(member);
-        let ids: Vec<String> = groups.map(ToString::to_string).collect();
+        let ids: Vec<String> = groups.iter().map(|(_, group)| group.to_string()).collect();
         let url = self.settings.graph_url(&format!("{kind}/{id}/checkMemberGroups"));
         let body = json!({"groupIds": ids});
         self.post((&url, &body), "memberships of one object", &Progress::default(), |bytes| {

@@ -67,14 +67,23 @@ impl Entra {
         let groups = self
             .settings
             .graph_url(&format!("groups/delta?$select={GROUP_SELECT},members&$deltatoken=latest"));
-        let link = async |url, what| {
-            let link = self.pages(url, what, progress, |bytes| {
-                let page: Page<'_, serde::de::IgnoredAny> = serde_json::from_slice(bytes)?;
-                Ok(links(page.next, page.delta, page.value.len()))
-            });
-            link.await?.ok_or_else(|| no_link(what))
-        };
-        tokio::try_join!(link(users, "changes of users"), link(groups, "changes of groups"))
+        tokio::try_join!(
+            self.link_from_now(users, "changes of users", progress),
+            self.link_from_now(groups, "changes of groups", progress)
+        )
+    }
+
+    async fn link_from_now(
+        &self,
+        url: String,
+        what: &str,
+        progress: &Progress,
+    ) -> Result<String, ConnectError> {
+        let link = self.pages(url, what, progress, |bytes| {
+            let page: Page<'_, serde::de::IgnoredAny> = serde_json::from_slice(bytes)?;
+            Ok(links(page.next, page.delta, page.value.len()))
+        });
+        link.await?.ok_or_else(|| no_link(what))
     }
 
     /// What changed about people since a link was given.

@@ -76,22 +76,21 @@ impl Entra {
         cursor: &Cursor,
         progress: &Progress,
     ) -> Result<Observation, ConnectError> {
-        let again = async |note: &str| {
-            progress.reset();
-            let mut observation = self.everything(progress).await?;
-            observation.notes.push(note.to_owned());
-            Ok(observation)
+        let note = match Position::read(&self.settings, cursor) {
+            None => {
+                "the stored position in the changes was made for other settings: everything was read"
+            }
+            Some(position) => match self.changes(&position, progress).await {
+                Err(error) if error.kind == Kind::CursorExpired => {
+                    "Microsoft no longer knew our position in the changes: everything was read again"
+                }
+                done => return done,
+            },
         };
-        let Some(position) = Position::read(&self.settings, cursor) else {
-            return again("the stored position in the changes was made for other settings: everything was read").await;
-        };
-        match self.changes(&position, progress).await {
-            Err(error) if error.kind == Kind::CursorExpired => again(
-                "Microsoft no longer knew our position in the changes: everything was read again",
-            )
-            .await,
-            done => done,
-        }
+        progress.reset();
+        let mut observation = self.everything(progress).await?;
+        observation.notes.push(note.to_owned());
+        Ok(observation)
     }
 
     /// What changed since a position.

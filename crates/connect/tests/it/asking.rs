@@ -10,9 +10,14 @@ use crate::tenant::{Copy, Tenant, id, person, pull};
 async fn only_what_is_gone_is_confirmed_as_gone() {
     let tenant = Tenant::start().await;
     let connector = tenant.connector();
-    let (ann, ben) = (tenant.new_user("ann@contoso.example").await, tenant.new_user("ben@contoso.example").await);
+    let (ann, ben) = (
+        tenant.new_user("ann@contoso.example").await,
+        tenant.new_user("ben@contoso.example").await,
+    );
     let (outer, inner) = (tenant.new_group("Outer").await, tenant.new_group("Inner").await);
-    for (group, kind, member) in [(&outer, "users", &ann), (&inner, "users", &ben), (&outer, "groups", &inner)] {
+    for (group, kind, member) in
+        [(&outer, "users", &ann), (&inner, "users", &ben), (&outer, "groups", &inner)]
+    {
         tenant.control("PUT", &format!("groups/{group}/{kind}/{member}"), Value::Null).await;
     }
     let gone = tenant.new_user("gone@contoso.example").await;
@@ -43,17 +48,22 @@ async fn members_and_memberships_can_be_read_again() {
     let tenant = Tenant::start().await;
     let connector = tenant.connector();
     let truth = tenant.truth().await;
-    let (group, user) = truth.members.iter().find(|(_, member)| truth.users.contains_key(member)).unwrap();
+    let (group, user) =
+        truth.members.iter().find(|(_, member)| truth.users.contains_key(member)).unwrap();
     let missing = id("99999999-0000-4000-8000-000000000001");
     let read = connector.members(&[id(group), missing.clone()]).await.unwrap();
     assert_eq!(read.len(), 1, "a group that is gone is left out");
     let MembersListing::Complete(set) = &read[0].listing else { panic!("complete") };
-    assert_eq!(set.users.len() + set.groups.len(), truth.members.iter().filter(|(g, _)| g == group).count());
+    assert_eq!(
+        set.users.len() + set.groups.len(),
+        truth.members.iter().filter(|(g, _)| g == group).count()
+    );
     let answers = connector.memberships(&[id(user), missing.clone()]).await.unwrap();
     let of = |wanted| answers.iter().find(|(id, _)| *id == wanted).unwrap().1.clone();
     let mut groups: Vec<String> = of(id(user)).unwrap().iter().map(ToString::to_string).collect();
     groups.sort();
-    let expected: Vec<String> = truth.members.iter().filter(|(_, m)| m == user).map(|(g, _)| g.clone()).collect();
+    let expected: Vec<String> =
+        truth.members.iter().filter(|(_, m)| m == user).map(|(g, _)| g.clone()).collect();
     assert_eq!(groups, expected);
     assert_eq!(of(missing), None);
 }
@@ -93,7 +103,10 @@ async fn missing_consent_is_named() {
     let report = connector.probe(|_| {}).await;
     assert!(!report.succeeded());
     let failed = report.steps.iter().find(|step| step.outcome == StepOutcome::Failed).unwrap();
-    assert_eq!((failed.name.as_str(), failed.code.as_deref()), ("permissions in the token", Some("E-CONSENT")));
+    assert_eq!(
+        (failed.name.as_str(), failed.code.as_deref()),
+        ("permissions in the token", Some("E-CONSENT"))
+    );
     assert_eq!(report.steps.last().unwrap().outcome, StepOutcome::Skipped);
     // The administrator's next click helps at once.
     tenant.control("POST", "grant", json!({"what": "consent"})).await;

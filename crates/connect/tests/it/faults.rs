@@ -12,7 +12,10 @@ async fn survives(fault: Value) {
     let mut copy = Copy::default();
     let (cursor, notes) = pull(&connector, &mut copy, None).await.unwrap();
     assert_eq!(copy, tenant.truth().await, "a full read under {fault}");
-    assert!(notes.iter().any(|note| note.contains("repeated") || note.contains("slow down")), "{notes:?}");
+    assert!(
+        notes.iter().any(|note| note.contains("repeated") || note.contains("slow down")),
+        "{notes:?}"
+    );
     tenant.new_user("new@contoso.example").await;
     tenant.control("DELETE", "faults", Value::Null).await;
     tenant.faults(json!([fault])).await;
@@ -25,7 +28,10 @@ async fn survives(fault: Value) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn throttling() {
-    survives(json!({"route": "graph", "kind": "status", "status": 429, "retry_after_s": 1, "times": 3})).await;
+    survives(
+        json!({"route": "graph", "kind": "status", "status": 429, "retry_after_s": 1, "times": 3}),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,7 +67,11 @@ async fn redirects_are_not_followed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_come_twice_count_once() {
     let tenant = Tenant::start().await;
-    tenant.faults(json!([{"route": "graph", "kind": "duplicate"}, {"route": "delta", "kind": "replay"}])).await;
+    tenant
+        .faults(
+            json!([{"route": "graph", "kind": "duplicate"}, {"route": "delta", "kind": "replay"}]),
+        )
+        .await;
     let mut copy = Copy::default();
     let connector = tenant.connector();
     let (cursor, _) = pull(&connector, &mut copy, None).await.unwrap();

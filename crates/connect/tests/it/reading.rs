@@ -20,7 +20,10 @@ async fn a_full_read_is_the_truth_and_the_next_changes_are_none() {
     assert_eq!(copy.groups, truth.groups);
     assert_eq!(copy.members, truth.members);
     let counts = progress.counts();
-    assert_eq!((counts.users, counts.groups), (truth.users.len() as u64, truth.groups.len() as u64));
+    assert_eq!(
+        (counts.users, counts.groups),
+        (truth.users.len() as u64, truth.groups.len() as u64)
+    );
     assert!(counts.requests >= 60 && counts.bytes > 0, "{counts:?}");
 
     progress.reset();
@@ -46,7 +49,11 @@ async fn every_kind_of_edit_arrives_by_changes() {
         ("PUT", format!("groups/{team}/users/{ann}"), Value::Null),
         ("PUT", format!("groups/{team}/users/{ben}"), Value::Null),
         ("PUT", format!("groups/{team}/groups/{inner}"), Value::Null),
-        ("PATCH", format!("users/{ann}"), json!({"login": "anna@contoso.example", "active": false})),
+        (
+            "PATCH",
+            format!("users/{ann}"),
+            json!({"login": "anna@contoso.example", "active": false}),
+        ),
         ("PATCH", format!("groups/{team}"), json!({"name": "B team"})),
         ("DELETE", format!("groups/{team}/users/{ben}"), Value::Null),
         ("DELETE", format!("users/{ben}"), Value::Null),

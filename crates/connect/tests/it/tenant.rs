@@ -22,7 +22,12 @@ pub(crate) struct Tenant {
 
 impl Tenant {
     pub(crate) async fn start() -> Self {
-        let options = Options { users: 1_300, groups: 60, memberships: 6_000, ..Options::new("127.0.0.1:0".parse().unwrap()) };
+        let options = Options {
+            users: 1_300,
+            groups: 60,
+            memberships: 6_000,
+            ..Options::new("127.0.0.1:0".parse().unwrap())
+        };
         Self::with(options).await
     }
 
@@ -36,7 +41,10 @@ impl Tenant {
     }
 
     /// A connector with some settings changed; `secret` is one of them.
-    pub(crate) fn connector_with(&self, changed: &[(&str, &str)]) -> Result<Connector, ConnectError> {
+    pub(crate) fn connector_with(
+        &self,
+        changed: &[(&str, &str)],
+    ) -> Result<Connector, ConnectError> {
         let entra = self.running.description().entra.as_ref().unwrap();
         let mut settings: BTreeMap<String, String> = [
             ("authority", &entra.authority),
@@ -84,7 +92,10 @@ impl Tenant {
     }
 
     pub(crate) async fn new_group(&self, name: &str) -> String {
-        self.control("POST", "groups", json!({"name": name})).await["id"].as_str().unwrap().to_owned()
+        self.control("POST", "groups", json!({"name": name})).await["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 }
 
@@ -171,7 +182,9 @@ impl Copy {
             }
         }
         // A member that is in the bin is nobody to the truth.
-        self.members.retain(|(_, member)| self.users.contains_key(member) || self.groups.contains_key(member));
+        self.members.retain(|(_, member)| {
+            self.users.contains_key(member) || self.groups.contains_key(member)
+        });
     }
 }
 
@@ -181,7 +194,10 @@ fn user(record: &directory::observation::PersonRecord) -> (String, (String, bool
 }
 
 fn group(record: &directory::observation::GroupRecord) -> (String, String) {
-    (record.id.to_string(), record.attributes.get(Attribute::DisplayName).unwrap_or_default().to_owned())
+    (
+        record.id.to_string(),
+        record.attributes.get(Attribute::DisplayName).unwrap_or_default().to_owned(),
+    )
 }
 
 /// Pulls, hears, and gives the next cursor with the notes.

@@ -88,16 +88,25 @@ pub(super) async fn add(
 /// When name, directories or addresses cannot be used.
 pub async fn admit(app: &App, add: Add) -> Result<Credentials, Problem> {
     let name = add.name.trim().to_owned();
-    if name.is_empty() || name.len() > 100 || name.contains(':') || name.chars().any(char::is_control) {
-        return Err(Problem::bad_request("an application's name has 1 to 100 characters and no colon"));
+    if name.is_empty()
+        || name.len() > 100
+        || name.contains(':')
+        || name.chars().any(char::is_control)
+    {
+        return Err(Problem::bad_request(
+            "an application's name has 1 to 100 characters and no colon",
+        ));
     }
     if add.directories.is_empty() {
-        return Err(Problem::bad_request("an application sees one directory at least; name it with --directory"));
+        return Err(Problem::bad_request(
+            "an application sees one directory at least; name it with --directory",
+        ));
     }
     let mut directories = Vec::new();
     for directory in &add.directories {
         let row = app.connection_named(directory).await?.ok_or_else(|| {
-            let detail = format!("there is no directory `{directory}`; `muster directory list` shows all");
+            let detail =
+                format!("there is no directory `{directory}`; `muster directory list` shows all");
             Problem::not_found(detail)
         })?;
         if !directories.contains(&row.id) {
@@ -109,7 +118,8 @@ pub async fn admit(app: &App, add: Add) -> Result<Credentials, Problem> {
     }
     let existing = app.blocking(Store::applications).await?;
     if existing.iter().any(|row| fold(&row.name) == fold(&name)) {
-        let detail = format!("there is an application `{name}` already; remove it or choose another name");
+        let detail =
+            format!("there is an application `{name}` already; remove it or choose another name");
         return Err(Problem::conflict(detail));
     }
     let password = add.password.unwrap_or_else(entropy::token);
@@ -181,7 +191,11 @@ async fn refresh(app: &App) -> anyhow::Result<()> {
 
 async fn named(app: &App, name: &str) -> Result<ApplicationRow, Problem> {
     let rows = app.blocking(Store::applications).await?;
-    let missing = || Problem::not_found(format!("there is no application `{name}`; `muster application list` shows all"));
+    let missing = || {
+        Problem::not_found(format!(
+            "there is no application `{name}`; `muster application list` shows all"
+        ))
+    };
     rows.into_iter().find(|row| fold(&row.name) == fold(name)).ok_or_else(missing)
 }
 
@@ -192,7 +206,8 @@ async fn named(app: &App, name: &str) -> Result<ApplicationRow, Problem> {
 pub async fn hash(password: String) -> anyhow::Result<String> {
     let hashing = tokio::task::spawn_blocking(move || {
         let hash = Argon2::default().hash_password(password.as_bytes());
-        hash.map(|hash| hash.to_string()).map_err(|error| anyhow::anyhow!("a password cannot be hashed: {error}"))
+        hash.map(|hash| hash.to_string())
+            .map_err(|error| anyhow::anyhow!("a password cannot be hashed: {error}"))
     });
     hashing.await?
 }

@@ -23,7 +23,7 @@ const LIMIT: usize = 200;
 /// Entries in one answer at the most.
 const LIMIT_MAX: usize = 10_000;
 /// Member names shown of one entry.
-const NAMES_MAX: usize = 20;
+const NAMES_MAX: usize = 6;
 
 /// Which changes.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -71,7 +71,9 @@ pub(super) async fn list(
     let person = match &wanted.user {
         None => None,
         Some(name) => Some(person(&app, directory, name).ok_or_else(|| {
-            let detail = format!("nobody is served under the name `{name}`; removed people are found by `directory`");
+            let detail = format!(
+                "nobody is served under the name `{name}`; removed people are found by `directory`"
+            );
             Problem::not_found(detail)
         })?),
     };
@@ -93,7 +95,8 @@ pub(super) async fn list(
 fn person(app: &App, directory: Option<DirectoryId>, name: &str) -> Option<(DirectoryId, UserNo)> {
     let published = app.published.load();
     let folded = fold(name);
-    let mut found = published.directories.iter().filter(|(id, _)| directory.is_none_or(|d| d == **id));
+    let mut found =
+        published.directories.iter().filter(|(id, _)| directory.is_none_or(|d| d == **id));
     found.find_map(|(id, served)| served.directory.user_by_name(&folded).map(|(no, _)| (*id, no)))
 }
 
@@ -113,14 +116,19 @@ fn shown(app: &App, entry: &LogEntry, person: Option<UserNo>) -> Entry {
         }
         Change::Members(members) => {
             let own = |users: &[UserNo]| -> Vec<UserNo> {
-                users.iter().filter(|no| person.is_none_or(|person| person == **no)).copied().collect()
+                users
+                    .iter()
+                    .filter(|no| person.is_none_or(|person| person == **no))
+                    .copied()
+                    .collect()
             };
             let mut parts = Vec::new();
             parts.extend(listed("added", &user_names(now, &own(&members.users_added))));
             parts.extend(listed("removed", &user_names(now, &own(&members.users_removed))));
             if person.is_none() {
                 parts.extend(listed("nested", &group_names(now, &members.groups_added)));
-                parts.extend(listed("no longer nested", &group_names(now, &members.groups_removed)));
+                parts
+                    .extend(listed("no longer nested", &group_names(now, &members.groups_removed)));
             }
             ("members", group_names(now, &[members.group]).remove(0), parts.join("; "))
         }
@@ -128,7 +136,8 @@ fn shown(app: &App, entry: &LogEntry, person: Option<UserNo>) -> Entry {
     Entry {
         seq: entry.seq.0,
         at: entry.at,
-        directory: served.map_or_else(|| format!("#{}", entry.directory), |served| served.name.to_string()),
+        directory: served
+            .map_or_else(|| format!("#{}", entry.directory), |served| served.name.to_string()),
         kind: kind.to_owned(),
         name,
         what,
@@ -186,11 +195,15 @@ fn listed(verb: &str, names: &[String]) -> Option<String> {
 }
 
 fn user_names(now: &Directory, users: &[UserNo]) -> Vec<String> {
-    let name = |no: &UserNo| now.user(*no).map_or_else(|| format!("#{}", no.0), |user| user.name().to_owned());
+    let name = |no: &UserNo| {
+        now.user(*no).map_or_else(|| format!("#{}", no.0), |user| user.name().to_owned())
+    };
     users.iter().map(name).collect()
 }
 
 fn group_names(now: &Directory, groups: &[GroupNo]) -> Vec<String> {
-    let name = |no: &GroupNo| now.group(*no).map_or_else(|| format!("#{}", no.0), |g| g.name().to_string());
+    let name = |no: &GroupNo| {
+        now.group(*no).map_or_else(|| format!("#{}", no.0), |g| g.name().to_string())
+    };
     groups.iter().map(name).collect()
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use connect::ProbeReport;
 use directory::{
-    decisions::Digest,
+    decisions::{Digest, Node},
     explain::{self, Explanation},
     id::{DirectoryId, Millis},
     plan::{Issue, guard::Held},
@@ -72,9 +72,40 @@ pub struct Detail {
     /// Its latest runs, newest first.
     pub runs: Vec<RunReport>,
     /// People and groups that cannot be served, or not under the name that the rules make; some of them.
-    pub issues: Vec<serde_json::Value>,
+    pub issues: Vec<IssueLine>,
     /// How many those are in all.
     pub issues_total: usize,
+}
+
+/// Somebody who cannot be served, or not under the name that the rules make.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct IssueLine {
+    /// `user` or `group`.
+    pub kind: String,
+    /// The provider's id.
+    pub id: String,
+    /// What the provider calls it.
+    pub label: String,
+    /// Whether it is served all the same.
+    pub served: bool,
+    /// What the matter is.
+    pub why: String,
+}
+
+impl IssueLine {
+    fn of(issue: &Issue) -> Self {
+        let kind = match issue.node {
+            Node::User(_) => "user",
+            Node::Group(_) => "group",
+        };
+        Self {
+            kind: kind.to_owned(),
+            id: issue.id.to_string(),
+            label: issue.label.clone(),
+            served: issue.served,
+            why: issue.reason.to_string(),
+        }
+    }
 }
 
 /// A directory to be connected.
@@ -183,14 +214,13 @@ pub(super) async fn show(
     let id = row.id;
     let runs = app.blocking(move |store| store.latest_runs(id, 10)).await?;
     let issues = app.keeper(id).map(|keeper| keeper.issues()).unwrap_or_default();
-    let shown: Result<Vec<_>, _> = issues.iter().take(ISSUES_MAX).map(serde_json::to_value::<&Issue>).collect();
     Ok(Json(Detail {
         summary: summary(&app, &row),
         settings: row.settings,
         rules: row.rules,
         schedule: row.schedule,
         runs,
-        issues: shown.map_err(anyhow::Error::from)?,
+        issues: issues.iter().take(ISSUES_MAX).map(IssueLine::of).collect(),
         issues_total: issues.len(),
     }))
 }
@@ -214,7 +244,9 @@ pub async fn connect_directory(app: &App, add: Add) -> Result<ConnectionRow, Pro
         return Err(Problem::bad_request("a directory's name has 1 to 100 characters"));
     }
     if app.connection_named(&name).await?.is_some() {
-        let detail = format!("there is a directory `{name}` already; choose another name or remove it first");
+        let detail = format!(
+            "there is a directory `{name}` already; choose another name or remove it first"
+        );
         return Err(Problem::conflict(detail));
     }
     let new = NewConnection {
@@ -239,8 +271,11 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let row = named(&app, &name).await?;
     let readers = app.blocking(store::Store::applications).await?;
-    let readers: Vec<&str> =
-        readers.iter().filter(|a| a.directories.contains(&row.id)).map(|a| a.name.as_str()).collect();
+    let readers: Vec<&str> = readers
+        .iter()
+        .filter(|a| a.directories.contains(&row.id))
+        .map(|a| a.name.as_str())
+        .collect();
     if !readers.is_empty() {
         let detail = format!(
             "applications read this directory: {}; its people would vanish from them, so remove those first",
@@ -326,7 +361,8 @@ pub(super) async fn explain(
     let keeper = keeper(&app, row.id)?;
     let issues = keeper.issues();
     let found =
-        commit::with_basis(&app, &keeper, |basis| explain::explain(basis, &issues, user.trim())).await?;
+        commit::with_basis(&app, &keeper, |basis| explain::explain(basis, &issues, user.trim()))
+            .await?;
     let missing = format!(
         "nobody in `{name}` has the name, mail address or provider id `{user}`, and the provider's list has \
          none either; check the spelling, or synchronise first"
@@ -334,11 +370,17 @@ pub(super) async fn explain(
     found.map(Json).ok_or_else(|| Problem::not_found(missing))
 }
 
-pub(super) async fn pause(State(app): State<App>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn pause(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
     set_paused(&app, &name, true).await
 }
 
-pub(super) async fn resume(State(app): State<App>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn resume(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
     set_paused(&app, &name, false).await
 }
 
@@ -349,7 +391,9 @@ pub(super) async fn set_rules(
 ) -> Result<Json<RunReport>, Problem> {
     let Json(rules) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     if rules.grace_ms < 0 {
-        return Err(Problem::bad_request("grace_ms is a length of time in milliseconds, 0 or more"));
+        return Err(Problem::bad_request(
+            "grace_ms is a length of time in milliseconds, 0 or more",
+        ));
     }
     let row = named(&app, &name).await?;
     let id = row.id;
@@ -388,7 +432,8 @@ async fn decide(
         Some(digest) => digest,
         None => {
             let plan = commit::preview(app, &keeper).await?;
-            plan.digest().ok_or_else(|| Problem::conflict(format!("nothing is held in `{name}`")))?
+            plan.digest()
+                .ok_or_else(|| Problem::conflict(format!("nothing is held in `{name}`")))?
         }
     };
     if let Some(reason) = &decide.reason {
@@ -408,7 +453,11 @@ async fn set_paused(app: &App, name: &str, paused: bool) -> Result<StatusCode, P
 }
 
 async fn named(app: &App, name: &str) -> Result<ConnectionRow, Problem> {
-    let missing = || Problem::not_found(format!("there is no directory `{name}`; `muster directory list` shows all"));
+    let missing = || {
+        Problem::not_found(format!(
+            "there is no directory `{name}`; `muster directory list` shows all"
+        ))
+    };
     app.connection_named(name).await?.ok_or_else(missing)
 }
 
@@ -418,7 +467,9 @@ fn keeper(app: &App, id: DirectoryId) -> Result<Arc<Keeper>, Problem> {
 
 fn summary(app: &App, row: &ConnectionRow) -> Summary {
     let status = app.keeper(row.id).map(|keeper| keeper.status()).unwrap_or_default();
-    let last = status.last.or_else(|| app.store.latest_runs(row.id, 1).ok().and_then(|mut runs| runs.pop()));
+    let last = status
+        .last
+        .or_else(|| app.store.latest_runs(row.id, 1).ok().and_then(|mut runs| runs.pop()));
     Summary {
         id: row.id.0,
         name: row.name.clone(),

@@ -117,8 +117,13 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
     }
     let mut table = table::plain(&["name", "directories", "memberships", "from"]);
     for row in rows {
-        let memberships = if row.aggregate { "of all directories" } else { "of the owning directory" };
-        let from = if row.addresses.is_empty() { "everywhere".to_owned() } else { row.addresses.join(", ") };
+        let memberships =
+            if row.aggregate { "of all directories" } else { "of the owning directory" };
+        let from = if row.addresses.is_empty() {
+            "everywhere".to_owned()
+        } else {
+            row.addresses.join(", ")
+        };
         table.add_row([row.name, row.directories.join(", "), memberships.to_owned(), from]);
     }
     println!("{table}");

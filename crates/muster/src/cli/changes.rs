@@ -44,7 +44,8 @@ pub struct Changes {
 impl Changes {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         let client = Client::new(&self.remote)?;
-        let since = self.since.as_deref().map(|text| since(text, Clock::system().now())).transpose()?;
+        let since =
+            self.since.as_deref().map(|text| since(text, Clock::system().now())).transpose()?;
         let mut wanted = Wanted {
             directory: self.directory,
             user: self.user,
@@ -83,7 +84,8 @@ fn query(wanted: &Wanted) -> String {
         ("after", wanted.after.map(|after| after.to_string())),
         ("limit", wanted.limit.map(|limit| limit.to_string())),
     ];
-    let given = pairs.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", path_part(&value?))));
+    let given =
+        pairs.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", path_part(&value?))));
     let given: Vec<String> = given.collect();
     if given.is_empty() { String::new() } else { format!("?{}", given.join("&")) }
 }
@@ -101,8 +103,12 @@ fn since(text: &str, now: Millis) -> anyhow::Result<Millis> {
         _ => 0,
     };
     match text.get(..text.len().saturating_sub(1)).map(str::parse::<i64>) {
-        Some(Ok(count)) if unit_ms > 0 && count >= 0 => Ok(now.plus(-count.saturating_mul(unit_ms))),
-        _ => bail!("`{text}` is neither a time such as 2026-11-23T09:00:00Z nor a length such as 24h"),
+        Some(Ok(count)) if unit_ms > 0 && count >= 0 => {
+            Ok(now.plus(-count.saturating_mul(unit_ms)))
+        }
+        _ => bail!(
+            "`{text}` is neither a time such as 2026-11-23T09:00:00Z nor a length such as 24h"
+        ),
     }
 }
 

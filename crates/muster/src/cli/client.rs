@@ -36,8 +36,9 @@ impl AdminFile {
                 path.display()
             )
         })?;
-        serde_json::from_str(&text)
-            .with_context(|| format!("{} is damaged; start the server again to renew it", path.display()))
+        serde_json::from_str(&text).with_context(|| {
+            format!("{} is damaged; start the server again to renew it", path.display())
+        })
     }
 }
 
@@ -78,7 +79,11 @@ impl Client {
     ///
     /// # Errors
     /// What the server says, or that it cannot be reached.
-    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
@@ -96,7 +101,10 @@ impl Client {
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
         let response = self.answer(request).await?;
-        response.json().await.context("the server's answer cannot be read; are both of one version?")
+        response
+            .json()
+            .await
+            .context("the server's answer cannot be read; are both of one version?")
     }
 
     async fn answer(&self, request: RequestBuilder) -> anyhow::Result<reqwest::Response> {
@@ -109,7 +117,9 @@ impl Client {
         let status = response.status();
         match response.json::<Problem>().await {
             Ok(problem) => bail!("{}", problem.detail),
-            Err(_) => bail!("the server at {} answered {status}; is it a Muster server?", self.base),
+            Err(_) => {
+                bail!("the server at {} answered {status}; is it a Muster server?", self.base)
+            }
         }
     }
 }

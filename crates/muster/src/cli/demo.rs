@@ -35,6 +35,12 @@ use crate::{
 const DEMO_FILE: &str = "demo.json";
 /// Marks a data directory as one that a demo made and may clear.
 const MARKER: &str = ".muster-demo";
+/// The server's database.
+const DATABASE: &str = "muster.db";
+/// What a running server keeps locked.
+const LOCK: &str = "muster.lock";
+/// How the names of a server's files begin.
+const OURS: [&str; 5] = ["muster.db", "state.db", "secret.key", "admin.json", "demo.json"];
 /// How often the first read is looked at.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -87,7 +93,8 @@ impl Demo {
         }
         clear(&self.data)?;
         let options = simulate::options(self.sim_listen, &self.size, 0, simulator::Quotas::Off);
-        let tenants = simulator::start(options).await.context("the simulated tenants did not start")?;
+        let tenants =
+            simulator::start(options).await.context("the simulated tenants did not start")?;
         let server = Server::start(&self.data, self.listen, &File::default()).await?;
         let done = self.set_up(&tenants, &server).await;
         match done {
@@ -117,7 +124,10 @@ impl Demo {
         let add = api::directory::Add {
             name: "entra".to_owned(),
             provider: "entra".to_owned(),
-            settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect(),
+            settings: settings
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.clone()))
+                .collect(),
             secret: entra.client_secret.clone(),
             rules: None,
             schedule: None,
@@ -138,9 +148,7 @@ impl Demo {
         description: &Description,
         [demo, demo_entra]: [&api::application::Credentials; 2],
     ) -> anyhow::Result<()> {
-        let application = |credentials: &api::application::Credentials| {
-            json!({"name": credentials.name, "password": credentials.password, "directories": ["entra"]})
-        };
+        let application = |credentials: &api::application::Credentials| json!({"name": credentials.name, "password": credentials.password, "directories": ["entra"]});
         let password = entropy::token();
         let file = DemoFile {
             console: json!({"url": format!("{}/", server.url), "username": "admin", "password": password}),
@@ -157,29 +165,37 @@ impl Demo {
     }
 }
 
-/// Makes room for a new demo; never clears a directory that a demo did not make.
+/// Makes room for a new demo; never clears a server's data that a demo did not make.
 fn clear(data: &Path) -> anyhow::Result<()> {
     let marker = data.join(MARKER);
-    let used = fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some());
-    if used && !marker.exists() {
+    if data.join(DATABASE).exists() && !marker.exists() {
         bail!(
-            "{} holds files that no demo made; name another directory with --data, or use `muster serve`",
+            "{} holds a server's data; name another directory with --data, or use `muster serve`",
             data.display()
         );
     }
-    if used {
-        // Everything but the marker, so that an interrupted clearing can be repeated.
-        let entries = fs::read_dir(data).with_context(|| format!("{} cannot be read", data.display()))?;
+    let lock = fs::File::options().read(true).write(true).open(data.join(LOCK));
+    if lock.is_ok_and(|lock| lock.try_lock().is_err()) {
+        bail!("a server runs in {}; stop it, or name another directory with --data", data.display());
+    }
+    // Only what a server writes: the rest of the directory is somebody else's.
+    if marker.exists() && data.join(DATABASE).exists() {
+        let ours = |name: &str| OURS.iter().any(|ours| name.starts_with(ours));
+        let entries =
+            fs::read_dir(data).with_context(|| format!("{} cannot be read", data.display()))?;
         for entry in entries {
-            let path = entry?.path();
-            if path != marker && path.is_file() {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(ours) {
+                let path = entry.path();
                 fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
             }
         }
     }
     fs::create_dir_all(data)
-        .and_then(|()| fs::write(&marker, "made by `muster demo`, which clears this directory at each start\n"))
-        .with_context(|| format!("{} cannot be written; name another directory with --data", data.display()))
+        .and_then(|()| fs::write(&marker, "made by `muster demo`, which clears its files here at each start\n"))
+        .with_context(|| {
+            format!("{} cannot be written; name another directory with --data", data.display())
+        })
 }
 
 /// Waits for the first read with a progress bar.
@@ -222,7 +238,12 @@ fn said(problem: api::Problem) -> anyhow::Error {
     anyhow::anyhow!(problem.detail)
 }
 
-fn instructions(server: &Server, data: &Path, demo: &api::application::Credentials, report: &RunReport) {
+fn instructions(
+    server: &Server,
+    data: &Path,
+    demo: &api::application::Credentials,
+    report: &RunReport,
+) {
     println!("The demo is ready. The tenant's first read:");
     println!("{}", table::report(report));
     println!();
@@ -233,12 +254,17 @@ fn instructions(server: &Server, data: &Path, demo: &api::application::Credentia
     println!("  Application password  {}", demo.password);
     println!("  Permissions           Read Only");
     println!("  Enable Nested Groups  ticked (the tenant has groups in groups)");
-    println!("then press Test Settings, Save and Test, and Synchronise. Confluence, Bitbucket and Bamboo ask");
+    println!(
+        "then press Test Settings, Save and Test, and Synchronise. Confluence, Bitbucket and Bamboo ask"
+    );
     println!("for the same.");
     println!();
     println!("Look at it, and play with it:");
     println!("  muster directory show entra --data {}", data.display());
     println!("  muster directory sync entra --wait --data {}", data.display());
     println!("  muster changes --data {}", data.display());
-    println!("Everything for scripts is in {}. Ctrl-C ends the demo.", data.join(DEMO_FILE).display());
+    println!(
+        "Everything for scripts is in {}. Ctrl-C ends the demo.",
+        data.join(DEMO_FILE).display()
+    );
 }

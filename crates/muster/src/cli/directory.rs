@@ -15,7 +15,9 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::{
-    api::directory::{Add as AddBody, Decide as DecideBody, Detail, Preview, Queued, Summary, Sync as SyncBody},
+    api::directory::{
+        Add as AddBody, Decide as DecideBody, Detail, Preview, Queued, Summary, Sync as SyncBody,
+    },
     cli::{
         Done, Remote,
         client::{Client, path_part},
@@ -80,7 +82,7 @@ pub struct Add {
     /// The kind of provider: entra.
     #[arg(long)]
     provider: String,
-    /// How the provider is reached; for Entra ID: tenant, client_id, and cloud (global, usgov, usgov-dod,
+    /// How the provider is reached; for Entra ID: tenant, client_id, and cloud (global, us_gov, us_gov_dod,
     /// china) or authority and graph.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
@@ -163,7 +165,9 @@ impl DirectoryCommand {
             Self::Discard(discard) => discard.run().await,
             Self::Explain(explain) => explain.run().await,
             Self::Pause(named) => named.order(Method::POST, "/pause", "is paused").await,
-            Self::Resume(named) => named.order(Method::POST, "/resume", "is on its schedule again").await,
+            Self::Resume(named) => {
+                named.order(Method::POST, "/resume", "is on its schedule again").await
+            }
             Self::Remove(named) => named.order(Method::DELETE, "", "was removed").await,
         }
     }
@@ -186,10 +190,13 @@ impl Add {
     async fn run(self) -> anyhow::Result<Done> {
         let mut secret = String::new();
         if self.secret_file.as_os_str() == "-" {
-            std::io::stdin().read_to_string(&mut secret).context("standard input cannot be read")?;
+            std::io::stdin()
+                .read_to_string(&mut secret)
+                .context("standard input cannot be read")?;
         } else {
-            secret = fs::read_to_string(&self.secret_file)
-                .with_context(|| format!("the secret file {} cannot be read", self.secret_file.display()))?;
+            secret = fs::read_to_string(&self.secret_file).with_context(|| {
+                format!("the secret file {} cannot be read", self.secret_file.display())
+            })?;
         }
         let secret = secret.trim_end_matches(['\r', '\n']).to_owned();
         if secret.is_empty() {
@@ -203,8 +210,14 @@ impl Add {
         }
         let client = Client::new(&self.remote)?;
         let name = self.name.clone();
-        let body =
-            AddBody { name: self.name, provider: self.provider, settings, secret, rules: None, schedule: None };
+        let body = AddBody {
+            name: self.name,
+            provider: self.provider,
+            settings,
+            secret,
+            rules: None,
+            schedule: None,
+        };
         let added: Summary = client.post("/directories", &body).await?;
         if self.remote.json {
             println!("{}", serde_json::to_string(&added)?);
@@ -222,8 +235,9 @@ impl Sync {
     async fn run(self) -> anyhow::Result<Done> {
         let client = Client::new(&self.remote)?;
         let part = path_part(&self.name);
-        let queued: Queued =
-            client.post(&format!("/directories/{part}/sync"), &SyncBody { full: self.full }).await?;
+        let queued: Queued = client
+            .post(&format!("/directories/{part}/sync"), &SyncBody { full: self.full })
+            .await?;
         if !self.wait {
             if self.remote.json {
                 println!("{}", serde_json::to_string(&queued)?);
@@ -240,7 +254,8 @@ impl Sync {
 
 impl Approve {
     async fn run(self) -> anyhow::Result<Done> {
-        let body = DecideBody { digest: Some(Digest(self.digest)), kind: self.kind, reason: self.reason };
+        let body =
+            DecideBody { digest: Some(Digest(self.digest)), kind: self.kind, reason: self.reason };
         decide(&self.remote, &self.name, "approve", &body).await
     }
 }
@@ -255,7 +270,11 @@ impl Discard {
 impl Explain {
     async fn run(self) -> anyhow::Result<Done> {
         let client = Client::new(&self.remote)?;
-        let path = format!("/directories/{}/explain?user={}", path_part(&self.name), path_part(&self.user));
+        let path = format!(
+            "/directories/{}/explain?user={}",
+            path_part(&self.name),
+            path_part(&self.user)
+        );
         let explanation: Explanation = client.get(&path).await?;
         if self.remote.json {
             println!("{}", serde_json::to_string(&explanation)?);
@@ -292,9 +311,11 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         println!("no directory yet; `muster directory add` connects one");
         return Ok(Done::Ok);
     }
-    let mut table = table::plain(&["name", "provider", "people", "groups", "memberships", "last run", "state"]);
+    let mut table =
+        table::plain(&["name", "provider", "people", "groups", "memberships", "last run", "state"]);
     for row in rows {
-        let last = row.last.as_ref().map_or_else(|| "never".to_owned(), |run| table::time(run.finished));
+        let last =
+            row.last.as_ref().map_or_else(|| "never".to_owned(), |run| table::time(run.finished));
         table.add_row([
             row.name.clone(),
             row.provider.clone(),
@@ -310,7 +331,8 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
 }
 
 async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
-    let detail: Detail = Client::new(remote)?.get(&format!("/directories/{}", path_part(name))).await?;
+    let detail: Detail =
+        Client::new(remote)?.get(&format!("/directories/{}", path_part(name))).await?;
     if remote.json {
         println!("{}", serde_json::to_string(&detail)?);
         return Ok(Done::Ok);
@@ -320,7 +342,7 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     for (key, value) in &detail.settings {
         println!("  {key} = {value}");
     }
-    println!("rules: {}", serde_json::to_string(&detail.rules)?);
+    println!("{}", table::rules(&detail.rules));
     println!(
         "schedule: every {}, everything every {}",
         table::duration(detail.schedule.pull_every_s.cast_signed() * 1_000),
@@ -334,9 +356,13 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
         println!("{}", table::report(run));
     }
     if detail.issues_total > 0 {
-        println!("{} people and groups are set aside or have another name than the rules make:", detail.issues_total);
+        println!(
+            "{} people and groups are set aside or have another name than the rules make:",
+            detail.issues_total
+        );
         for issue in detail.issues.iter().take(20) {
-            println!("  {issue}");
+            let aside = if issue.served { "" } else { ", set aside" };
+            println!("  {} {} ({}{aside}): {}", issue.kind, issue.label, issue.id, issue.why);
         }
     }
     Ok(Done::Ok)
@@ -344,17 +370,23 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
 
 async fn check(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     let client = Client::new(remote)?;
-    let report: ProbeReport = client.post(&format!("/directories/{}/check", path_part(name)), &json!({})).await?;
+    let report: ProbeReport =
+        client.post(&format!("/directories/{}/check", path_part(name)), &json!({})).await?;
     if remote.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
         print!("{report}");
     }
-    if report.succeeded() { Ok(Done::Ok) } else { bail!("the connection of `{name}` does not work yet") }
+    if report.succeeded() {
+        Ok(Done::Ok)
+    } else {
+        bail!("the connection of `{name}` does not work yet")
+    }
 }
 
 async fn preview(name: &str, remote: &Remote) -> anyhow::Result<Done> {
-    let preview: Preview = Client::new(remote)?.get(&format!("/directories/{}/preview", path_part(name))).await?;
+    let preview: Preview =
+        Client::new(remote)?.get(&format!("/directories/{}/preview", path_part(name))).await?;
     let held = !preview.held.is_empty();
     if remote.json {
         println!("{}", serde_json::to_string(&preview)?);
@@ -377,9 +409,15 @@ async fn preview(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     Ok(if held { Done::Held } else { Done::Ok })
 }
 
-async fn decide(remote: &Remote, name: &str, verb: &str, body: &DecideBody) -> anyhow::Result<Done> {
+async fn decide(
+    remote: &Remote,
+    name: &str,
+    verb: &str,
+    body: &DecideBody,
+) -> anyhow::Result<Done> {
     let client = Client::new(remote)?;
-    let report: RunReport = client.post(&format!("/directories/{}/{verb}", path_part(name)), body).await?;
+    let report: RunReport =
+        client.post(&format!("/directories/{}/{verb}", path_part(name)), body).await?;
     show_report(&report, remote.json)?;
     finish(&report)
 }
@@ -405,7 +443,12 @@ fn finish(report: &RunReport) -> anyhow::Result<Done> {
 ///
 /// # Errors
 /// When the server goes away.
-pub async fn wait_for(client: &Client, part: &str, ticket: u64, show: bool) -> anyhow::Result<RunReport> {
+pub async fn wait_for(
+    client: &Client,
+    part: &str,
+    ticket: u64,
+    show: bool,
+) -> anyhow::Result<RunReport> {
     let bar = if show { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}")?);
     bar.enable_steady_tick(POLL);
@@ -462,10 +505,12 @@ fn state(row: &Summary) -> String {
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form KEY=VALUE"))?;
+    let (key, value) =
+        text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form KEY=VALUE"))?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
 fn guard_kind(text: &str) -> Result<GuardKind, String> {
-    serde_json::from_value(json!(text)).map_err(|_| format!("`{text}` is no kind; the preview shows the kinds"))
+    serde_json::from_value(json!(text))
+        .map_err(|_| format!("`{text}` is no kind; the preview shows the kinds"))
 }

@@ -47,10 +47,17 @@ impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         let file = self.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
         log_to_stderr(file.log.as_deref().unwrap_or("info"));
-        let listen = self.listen.or(file.listen).unwrap_or_else(|| LISTEN.parse().expect("the default is an address"));
+        let listen = self
+            .listen
+            .or(file.listen)
+            .unwrap_or_else(|| LISTEN.parse().expect("the default is an address"));
         let server = Server::start(&self.data, listen, &file).await?;
         println!("Muster listens on {}", server.url);
-        println!("products connect to {}/crowd; commands find the server by --data {}", server.url, self.data.display());
+        println!(
+            "products connect to {}/crowd; commands find the server by --data {}",
+            server.url,
+            self.data.display()
+        );
         until_stopped().await;
         println!("stopping");
         server.stop().await;
@@ -71,7 +78,11 @@ pub(super) struct Server {
 
 impl Server {
     /// Opens the data directory, listens and starts the tasks.
-    pub(super) async fn start(data: &Path, listen: SocketAddr, file: &File) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        data: &Path,
+        listen: SocketAddr,
+        file: &File,
+    ) -> anyhow::Result<Self> {
         // The port first: two servers on one machine are the likeliest mistake.
         let listener = http::bind(listen).await?;
         let app = App::open(data.to_owned(), Clock::system()).await?;
@@ -91,7 +102,10 @@ impl Server {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the listener is the owner of its connections; `Server::stop` waits for it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the listener is the owner of its connections; `Server::stop` waits for it"
+)]
 fn serve(listener: TcpListener, router: Router, app: App) -> JoinHandle<()> {
     tokio::spawn(async move { http::serve(listener, router, app.stop.cancelled()).await })
 }
@@ -160,11 +174,14 @@ pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
         .open(&partial)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .and_then(|()| fs::rename(&partial, path));
-    written.with_context(|| format!("{} cannot be written; are rights and space left?", path.display()))
+    written.with_context(|| {
+        format!("{} cannot be written; are rights and space left?", path.display())
+    })
 }
 
 /// How a listening address is reached from this machine.
 fn local_url(address: SocketAddr) -> String {
-    let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    let ip =
+        if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
     format!("http://{}", SocketAddr::new(ip, address.port()))
 }

@@ -18,7 +18,7 @@ pub struct Simulate {
     size: TenantSize,
     /// How long each answer takes, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 0)]
-    latency_ms: u64,
+    latency_ms: u32,
     /// Whether the vendor's quotas are enforced.
     #[arg(long, value_enum, default_value_t = Quotas::Off)]
     quotas: Quotas,
@@ -35,7 +35,7 @@ pub struct TenantSize {
     pub groups: u32,
     /// Memberships in each tenant.
     #[arg(long, value_name = "N", default_value_t = 20_000)]
-    pub memberships: u32,
+    pub memberships: u64,
     /// The same seed makes the same tenants.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -54,7 +54,8 @@ impl Simulate {
             Quotas::Vendor => simulator::Quotas::Vendor,
         };
         let options = options(self.listen, &self.size, self.latency_ms, quotas);
-        let running = simulator::start(options).await.context("the simulated tenants did not start")?;
+        let running =
+            simulator::start(options).await.context("the simulated tenants did not start")?;
         println!("{}", serde_json::to_string(&running.description())?);
         serve::until_stopped().await;
         running.shutdown().await;
@@ -66,7 +67,7 @@ impl Simulate {
 pub(super) fn options(
     listen: SocketAddr,
     size: &TenantSize,
-    latency_ms: u64,
+    latency_ms: u32,
     quotas: simulator::Quotas,
 ) -> simulator::Options {
     simulator::Options {

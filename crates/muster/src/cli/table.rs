@@ -4,12 +4,13 @@ use comfy_table::{ContentArrangement, Table, presets};
 use directory::{
     id::Millis,
     report::{Outcome, RunKind, RunReport},
+    rules::{GroupRenames, Guests, NestedGroups, Rules},
 };
 
 /// A plain table without lines, as wide as the terminal.
 pub fn plain(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.to_vec());
     table
 }
@@ -50,17 +51,24 @@ pub fn report(report: &RunReport) -> String {
         return lines.join("\n");
     }
     let usage = report.usage;
-    lines.push(format!("{kind} in {took}, {} requests, {} kB", usage.requests, usage.bytes / 1_000));
+    lines.push(format!(
+        "{kind} in {took}, {} requests, {} kB",
+        usage.requests,
+        usage.bytes / 1_000
+    ));
     let applied = &report.applied;
     let mut table = plain(&["", "read", "added", "changed", "deactivated", "removed", "set aside"]);
-    table.add_row(row("people", &[
-        report.read.users,
-        applied.users_added,
-        applied.users_changed.saturating_sub(applied.users_deactivated),
-        applied.users_deactivated,
-        applied.users_removed,
-        report.set_aside,
-    ]));
+    table.add_row(row(
+        "people",
+        &[
+            report.read.users,
+            applied.users_added,
+            applied.users_changed.saturating_sub(applied.users_deactivated),
+            applied.users_deactivated,
+            applied.users_removed,
+            report.set_aside,
+        ],
+    ));
     let groups = [report.read.groups, applied.groups_added, applied.groups_changed];
     table.add_row(row("groups", &groups).into_iter().chain(rest(Some(applied.groups_removed))));
     let memberships = [report.read.memberships, applied.memberships_added];
@@ -84,7 +92,9 @@ pub fn report(report: &RunReport) -> String {
         }
     }
     if report.held.iter().any(|held| held.approvable) {
-        lines.push("look at it with `muster directory preview NAME`, then approve or discard".to_owned());
+        lines.push(
+            "look at it with `muster directory preview NAME`, then approve or discard".to_owned(),
+        );
     }
     lines.join("\n")
 }
@@ -112,4 +122,32 @@ mod tests {
     fn a_time_is_shown_in_utc() {
         assert_eq!(time(Millis(0)), "1970-01-01 00:00:00 UTC");
     }
+}
+
+/// A directory's rules in words.
+pub fn rules(rules: &Rules) -> String {
+    let guests = match rules.guests {
+        Guests::Excluded => "guests are left out",
+        Guests::Included => "guests are served",
+    };
+    let nested = match rules.nested_groups {
+        NestedGroups::Kept => "nested groups are kept",
+        NestedGroups::Flattened => "nested groups are flattened",
+    };
+    let renames = match rules.group_renames {
+        GroupRenames::KeepAccepted => "groups keep their served names until a new one is accepted",
+        GroupRenames::Follow => "group names follow the provider",
+    };
+    let limits = &rules.limits;
+    format!(
+        "rules: user name from {:?} in lower case; {guests}; {nested}; {renames}; people who left stay inactive for {}\n\
+         held for approval within 24 h: over {} % of people or groups leaving, over {} % of memberships lost, a group \
+         of {} or more emptied, over {} % renamed",
+        rules.user_name.attribute,
+        duration(rules.grace_ms),
+        limits.leaving_share / 100,
+        limits.memberships_share / 100,
+        limits.emptied_group_min,
+        limits.renames_share / 100,
+    )
 }

@@ -86,10 +86,14 @@ pub enum DecisionError {
     #[error("nothing of that kind is held; look again with `muster directory preview`")]
     NothingHeld,
     /// Something else is held than what was seen.
-    #[error("what is held has changed since {0} was shown; look again with `muster directory preview`")]
+    #[error(
+        "what is held has changed since {0} was shown; look again with `muster directory preview`"
+    )]
     Changed(String),
     /// Only the provider can clear it up.
-    #[error("{0} cannot be approved: only the provider's own answer can release it; it is asked again at each run")]
+    #[error(
+        "{0} cannot be approved: only the provider's own answer can release it; it is asked again at each run"
+    )]
     NotApprovable(&'static str),
 }
 
@@ -108,7 +112,9 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     run.ask().await;
     keeper.status.send_modify(|status| status.phase = Phase::Committing);
     let (app_, id) = (app.clone(), keeper.id);
-    let done = tokio::task::spawn_blocking(move || run.finish(&app_, id)).await.context("planning panicked")?;
+    let done = tokio::task::spawn_blocking(move || run.finish(&app_, id))
+        .await
+        .context("planning panicked")?;
     let (memory, report, decided) = match done {
         Ok(done) => done,
         Err(error) => return Err(error),
@@ -134,7 +140,11 @@ pub async fn preview(app: &App, keeper: &Keeper) -> anyhow::Result<Plan> {
     };
     let (app_, id) = (app.clone(), keeper.id);
     let planned = tokio::task::spawn_blocking(move || {
-        let plan = Planning::of(&app_, id, app_.clock.now())?.plan(&memory, &Dirty::everything(), &BTreeSet::new());
+        let plan = Planning::of(&app_, id, app_.clock.now())?.plan(
+            &memory,
+            &Dirty::everything(),
+            &BTreeSet::new(),
+        );
         anyhow::Ok((memory, plan))
     });
     let (memory, plan) = planned.await.context("planning panicked")??;
@@ -219,8 +229,10 @@ impl Run {
     fn merge(&mut self, mut observed: Observed) {
         self.started = observed.started;
         self.notes.append(&mut observed.observation.notes);
-        let nobody = matches!(&observed.observation.people, Listing::Complete(people) if people.is_empty());
-        let no_group = matches!(&observed.observation.groups, Listing::Complete(groups) if groups.is_empty());
+        let nobody =
+            matches!(&observed.observation.people, Listing::Complete(people) if people.is_empty());
+        let no_group =
+            matches!(&observed.observation.groups, Listing::Complete(groups) if groups.is_empty());
         let had_groups = self.memory.mirror.groups().next().is_some();
         self.empty_read = nobody || (no_group && had_groups);
         self.merged = self.memory.mirror.merge(&observed.observation, self.at);
@@ -235,7 +247,9 @@ impl Run {
     /// Asks the provider about what came back and about what its listing lacks. A question that cannot be
     /// asked changes nothing.
     async fn ask(&mut self) {
-        let Some(connector) = self.observed.as_ref().map(|observed| Arc::clone(&observed.connector)) else {
+        let Some(connector) =
+            self.observed.as_ref().map(|observed| Arc::clone(&observed.connector))
+        else {
             return;
         };
         self.ask_groups(&connector).await;
@@ -269,8 +283,11 @@ impl Run {
     async fn ask_returned(&mut self, connector: &Connector) {
         let returned: Vec<_> = self.merged.returned.iter().take(QUESTIONS_MAX).copied().collect();
         let mirror = &self.memory.mirror;
-        let ids: Vec<ProviderId> =
-            returned.iter().filter_map(|no| mirror.person(*no)).map(|row| row.record.id.clone()).collect();
+        let ids: Vec<ProviderId> = returned
+            .iter()
+            .filter_map(|no| mirror.person(*no))
+            .map(|row| row.record.id.clone())
+            .collect();
         if ids.is_empty() {
             return;
         }
@@ -306,7 +323,8 @@ impl Run {
         let answers: Vec<(Asked, Verdict)> = asked.into_iter().zip(verdicts).collect();
         let settled = self.memory.mirror.settle(&answers, self.at, &mut self.merged);
         if settled.gone > 0 {
-            self.notes.push(format!("{} losses were confirmed by the provider one by one", settled.gone));
+            self.notes
+                .push(format!("{} losses were confirmed by the provider one by one", settled.gone));
         }
         if settled.exist > 0 {
             self.memory.full_read_wanted = true;
@@ -318,14 +336,18 @@ impl Run {
             if settled.gone == 0 && settled.unknown == 0 {
                 let rest = self.memory.mirror.disbelieve(&mut self.merged);
                 if rest > 0 {
-                    self.notes.push(format!("the list was not believed about {rest} others either"));
+                    self.notes
+                        .push(format!("the list was not believed about {rest} others either"));
                 }
             }
         }
     }
 
     /// Plans and writes. A decision that does not fit leaves the memory as it was.
-    #[expect(clippy::type_complexity, reason = "memory comes back whether or not the decision fitted")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "memory comes back whether or not the decision fitted"
+    )]
     fn finish(
         mut self,
         app: &App,
@@ -359,7 +381,10 @@ impl Run {
             mirror_change: &self.merged.change,
             changes: &plan.changes,
             decisions: &plan.decisions,
-            cursor: self.observed.as_ref().and_then(|observed| observed.observation.cursor.as_ref()),
+            cursor: self
+                .observed
+                .as_ref()
+                .and_then(|observed| observed.observation.cursor.as_ref()),
             full_read: report.kind == RunKind::Full,
             read: self.observed.is_some(),
             served_once: served_now,
@@ -399,12 +424,20 @@ impl Run {
         if let Some(choice) = discard {
             let kinds = chosen(&held, &choice)?;
             let basis = planning.basis(&self.memory);
-            let items = held.held.iter().filter(|held| kinds.contains(&held.kind)).flat_map(|held| &held.items);
-            let digests: BTreeMap<Node, Option<Digest>> =
-                items.map(|item| (item.node, Some(plan::record_digest(&basis, item.node)))).collect();
+            let items = held
+                .held
+                .iter()
+                .filter(|held| kinds.contains(&held.kind))
+                .flat_map(|held| &held.items);
+            let digests: BTreeMap<Node, Option<Digest>> = items
+                .map(|item| (item.node, Some(plan::record_digest(&basis, item.node))))
+                .collect();
             decided.discards.clone_from(&digests);
             self.memory.decisions.apply(decided);
-            self.notes.push(format!("{} objects stay as served: their changes were discarded", digests.len()));
+            self.notes.push(format!(
+                "{} objects stay as served: their changes were discarded",
+                digests.len()
+            ));
         }
         let Some(choice) = approve else { return Ok(BTreeSet::new()) };
         let kinds = chosen(&held, &choice)?;
@@ -420,7 +453,9 @@ impl Run {
         if dirty.all {
             memory.issues.clear();
         } else {
-            memory.issues.retain(|node, _| !plan.looked.contains(node) && !dirty.nodes.contains(node));
+            memory
+                .issues
+                .retain(|node, _| !plan.looked.contains(node) && !dirty.nodes.contains(node));
         }
         for issue in &plan.issues {
             memory.issues.entry(issue.node).or_default().push(issue.clone());
@@ -454,7 +489,11 @@ impl Run {
             size_before: planning.served.size(),
             size_after: planning.served.size(),
             notes: std::mem::take(&mut self.notes),
-            usage: self.observed.as_ref().map(|observed| observed.observation.usage).unwrap_or_default(),
+            usage: self
+                .observed
+                .as_ref()
+                .map(|observed| observed.observation.usage)
+                .unwrap_or_default(),
         }
     }
 }
@@ -472,7 +511,8 @@ fn chosen(plan: &Plan, choice: &Choice) -> Result<BTreeSet<GuardKind>, DecisionE
         return Err(DecisionError::Changed(choice.digest.0.clone()));
     }
     // A digest of one kind means that kind, whether or not it is named.
-    let of_digest: Vec<_> = meant.iter().filter(|held| held.digest == choice.digest).copied().collect();
+    let of_digest: Vec<_> =
+        meant.iter().filter(|held| held.digest == choice.digest).copied().collect();
     let meant = if of_digest.is_empty() { meant } else { of_digest };
     if let [only] = meant.as_slice()
         && !only.approvable
@@ -499,7 +539,14 @@ impl Planning {
         let runs = app.store.run_window(id, now.plus(-DAY_MS))?;
         let size = runs.first_size.unwrap_or(runs.size_then);
         let window = Window { applied: runs.applied, size };
-        Ok(Self { rules: row.rules, window, served, served_once: row.served_once, empty_read: false, now })
+        Ok(Self {
+            rules: row.rules,
+            window,
+            served,
+            served_once: row.served_once,
+            empty_read: false,
+            now,
+        })
     }
 
     fn with(&self, empty_read: bool) -> Self {
@@ -524,8 +571,12 @@ impl Planning {
     }
 
     fn plan(&self, memory: &Memory, dirty: &Dirty, lifted: &BTreeSet<GuardKind>) -> Plan {
-        let context =
-            plan::Context { now: self.now, window: &self.window, lifted, empty_read: self.empty_read };
+        let context = plan::Context {
+            now: self.now,
+            window: &self.window,
+            lifted,
+            empty_read: self.empty_read,
+        };
         plan::plan(&self.basis(memory), dirty, &context)
     }
 }

@@ -1,4 +1,42 @@
 //! From which position of the change log an application has to be told again, kept in the store.
 //!
-//! Invariant: a floor that cannot be read or written costs a product a full synchronisation, never a
-//! change that it is not told.
+//! Invariant: a position that cannot be read or written makes events start earlier at the most: whoever asks
+//! is then told of the last minutes only, as the ruling says for a client that never read a list.
+
+use std::net::IpAddr;
+
+use directory::id::{ChangeSeq, Millis};
+use store::Store;
+
+use crate::crowd::{ApplicationId, Floors};
+
+/// Floors in the store; calls block.
+#[derive(Debug)]
+pub struct StoredFloors(Store);
+
+impl StoredFloors {
+    /// Floors in this store.
+    pub fn new(store: Store) -> Self {
+        Self(store)
+    }
+}
+
+impl Floors for StoredFloors {
+    fn record(&self, application: ApplicationId, client: IpAddr, at: Millis, seq: ChangeSeq) {
+        let recorded = tokio::task::block_in_place(|| {
+            self.0.record_floor(application, &client.to_string(), at, seq)
+        });
+        if let Err(error) = recorded {
+            tracing::error!(%error, "a product's position could not be written; it may miss changes of the last minutes");
+        }
+    }
+
+    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ChangeSeq> {
+        let read =
+            tokio::task::block_in_place(|| self.0.floor(application, &client.to_string(), at));
+        read.unwrap_or_else(|error| {
+            tracing::error!(%error, "a product's position could not be read; its next synchronisation is whole");
+            Some(ChangeSeq(0))
+        })
+    }
+}

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use directory::{
-    change::{Change, LogEntry},
+    change::LogEntry,
     id::{ChangeSeq, DirectoryId},
     recent::Recent,
     snapshot::Directory,
@@ -27,16 +27,23 @@ const RECENT_ENTRIES: u64 = 50_000;
 /// # Errors
 /// When the store cannot be read.
 pub fn load(store: &Store) -> Result<Published, StoreError> {
-    let head = store.head()?;
-    let mut directories = BTreeMap::new();
-    for row in store.connections()? {
-        let directory = Arc::new(store.load_directory(row.id)?);
-        directories.insert(row.id, served(&row, directory));
-    }
+    let (head, rows) = store.load_served()?;
+    let directories: BTreeMap<DirectoryId, Served> = rows
+        .into_iter()
+        .map(|(row, directory)| (row.id, served(&row, Arc::new(directory))))
+        .collect();
     let floor = ChangeSeq(head.0.saturating_sub(RECENT_ENTRIES));
     let mut recent = Recent::from(floor);
-    recent.extend(&store.read_after(floor, usize::MAX)?);
-    Ok(Published { instance: store.instance().into(), epoch: store.epoch()?, head, directories, recent })
+    // What is newer than what was loaded is followed, not loaded.
+    let entries = store.read_after(floor, usize::MAX)?;
+    recent.extend(entries.iter().filter(|entry| entry.seq <= head));
+    Ok(Published {
+        instance: store.instance().into(),
+        epoch: store.epoch(),
+        head,
+        directories,
+        recent,
+    })
 }
 
 /// Follows until the server stops.
@@ -49,8 +56,12 @@ pub async fn run(app: App) {
             Ok(Ok(())) => {
                 app.followed.send_replace(answering);
             }
-            Ok(Err(error)) => tracing::error!(%error, "the change log could not be followed; trying again"),
-            Err(error) => tracing::error!(%error, "following the change log panicked; trying again"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the change log could not be followed; trying again")
+            }
+            Err(error) => {
+                tracing::error!(%error, "following the change log panicked; trying again")
+            }
         }
         tokio::select! {
             () = app.stop.cancelled() => return,
@@ -65,10 +76,14 @@ fn catch_up(app: &App) -> Result<(), StoreError> {
     let before = app.published.load_full();
     let rows = app.store.connections()?;
     let mut recent = before.recent.clone();
-    let mut directories: BTreeMap<DirectoryId, Arc<Directory>> = BTreeMap::new();
+    let mut copies: BTreeMap<DirectoryId, Copy> = BTreeMap::new();
     for row in &rows {
-        let known = before.directories.get(&row.id).map(|served| Arc::clone(&served.directory));
-        directories.insert(row.id, known.unwrap_or_default());
+        let copy = match before.directories.get(&row.id) {
+            Some(served) => Copy { at: before.head, directory: Arc::clone(&served.directory) },
+            // Added since: loaded, so that entries read before it was known are not missed.
+            None => Copy::load(app, row.id)?,
+        };
+        copies.insert(row.id, copy);
     }
     let mut head = before.head;
     loop {
@@ -76,14 +91,18 @@ fn catch_up(app: &App) -> Result<(), StoreError> {
         let Some(last) = entries.last() else { break };
         head = last.seq;
         for run in entries.chunk_by(|a, b| a.run == b.run && a.directory == b.directory) {
-            apply(app, &mut directories, run)?;
+            if let Some(copy) = copies.get_mut(&run[0].directory) {
+                copy.apply(app, run)?;
+            }
         }
         recent.extend(&entries);
     }
-    let directories: BTreeMap<DirectoryId, Served> = rows
-        .iter()
-        .map(|row| (row.id, served(row, directories.remove(&row.id).unwrap_or_default())))
-        .collect();
+    let mut directories = BTreeMap::new();
+    for row in &rows {
+        if let Some(copy) = copies.remove(&row.id) {
+            directories.insert(row.id, served(row, copy.directory));
+        }
+    }
     if head != before.head || !same_directories(&directories, &before.directories) {
         let (instance, epoch) = (before.instance.clone(), before.epoch);
         app.published.store(Arc::new(Published { instance, epoch, head, directories, recent }));
@@ -101,21 +120,34 @@ fn same_directories(a: &BTreeMap<DirectoryId, Served>, b: &BTreeMap<DirectoryId,
         })
 }
 
-fn apply(
-    app: &App,
-    directories: &mut BTreeMap<DirectoryId, Arc<Directory>>,
-    run: &[LogEntry],
-) -> Result<(), StoreError> {
-    let Some(directory) = directories.get_mut(&run[0].directory) else { return Ok(()) };
-    let changes: Vec<&Change> = run.iter().map(|entry| &entry.change).collect();
-    *directory = match directory.apply(changes) {
-        Ok(next) => Arc::new(next),
-        Err(error) => {
-            tracing::error!(directory = run[0].directory.0, %error, "loading the directory again");
-            Arc::new(app.store.load_directory(run[0].directory)?)
+/// A directory on its way to the end of the log.
+struct Copy {
+    /// The position of the log that it shows.
+    at: ChangeSeq,
+    directory: Arc<Directory>,
+}
+
+impl Copy {
+    fn load(app: &App, id: DirectoryId) -> Result<Self, StoreError> {
+        let (at, directory) = app.store.load_directory(id)?;
+        Ok(Self { at, directory: Arc::new(directory) })
+    }
+
+    /// Applies one run, unless the copy shows it already.
+    fn apply(&mut self, app: &App, run: &[LogEntry]) -> Result<(), StoreError> {
+        let last = run[run.len() - 1].seq;
+        if last <= self.at {
+            return Ok(());
         }
-    };
-    Ok(())
+        match self.directory.apply(run.iter().map(|entry| &entry.change)) {
+            Ok(next) => *self = Self { at: last, directory: Arc::new(next) },
+            Err(error) => {
+                tracing::error!(directory = run[0].directory.0, %error, "loading the directory again");
+                *self = Self::load(app, run[0].directory)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn served(row: &store::ConnectionRow, directory: Arc<Directory>) -> Served {

@@ -34,7 +34,8 @@ pub async fn run(app: App, keeper: Arc<Keeper>) {
         keeper.status.send_modify(|status| status.next = due);
         let completed = keeper.status.borrow().completed;
         let asked_for = now.ticket > completed;
-        let wait = if asked_for { Some(0) } else { due.map(|due| due.since(app.clock.now()).max(0)) };
+        let wait =
+            if asked_for { Some(0) } else { due.map(|due| due.since(app.clock.now()).max(0)) };
         let sleep = async {
             match wait {
                 Some(ms) => tokio::time::sleep(Duration::from_millis(ms.unsigned_abs())).await,
@@ -98,14 +99,19 @@ async fn pull(app: &App, keeper: &Keeper, orders: Orders) -> RunReport {
         status.started = Some(started);
     });
     let error = match read(app, keeper, orders, started).await {
-        Ok(observed) => match commit::commit(app, keeper, Step::Observed(Box::new(observed))).await {
+        Ok(observed) => match commit::commit(app, keeper, Step::Observed(Box::new(observed))).await
+        {
             Ok(report) => return report,
             Err(error) => Failure { text: format!("{error:#}"), code: None },
         },
         Err(failure) => failure,
     };
     tracing::warn!(directory = keeper.id.0, error = %error.text, "a pull failed; nothing was changed");
-    let kind = if orders.full_ticket > keeper.status.borrow().completed { RunKind::Full } else { RunKind::Delta };
+    let kind = if orders.full_ticket > keeper.status.borrow().completed {
+        RunKind::Full
+    } else {
+        RunKind::Delta
+    };
     let size = app.served(keeper.id).map(|directory| directory.size()).unwrap_or_default();
     let report = RunReport {
         kind,
@@ -119,7 +125,10 @@ async fn pull(app: &App, keeper: &Keeper, orders: Orders) -> RunReport {
     let (store, id, written) = (app.store.clone(), keeper.id, report.clone());
     let recorded = tokio::task::spawn_blocking(move || store.record_failed_run(id, &written)).await;
     if !matches!(recorded, Ok(Ok(_))) {
-        tracing::error!(directory = keeper.id.0, "the report of a failed pull could not be written");
+        tracing::error!(
+            directory = keeper.id.0,
+            "the report of a failed pull could not be written"
+        );
     }
     report
 }
@@ -141,7 +150,12 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-async fn read(app: &App, keeper: &Keeper, orders: Orders, started: Millis) -> Result<Observed, Failure> {
+async fn read(
+    app: &App,
+    keeper: &Keeper,
+    orders: Orders,
+    started: Millis,
+) -> Result<Observed, Failure> {
     let row = app.connection(keeper.id).await?;
     let connector = connector(app, keeper, &row).await?;
     let full_asked = orders.full_ticket > keeper.status.borrow().completed;
@@ -150,10 +164,12 @@ async fn read(app: &App, keeper: &Keeper, orders: Orders, started: Millis) -> Re
         memory.as_ref().is_some_and(|memory| memory.full_read_wanted)
     };
     let since_full = row.last_full_read.map(|last| started.since(last));
-    let verification_ms = i64::try_from(row.schedule.full_every_s).unwrap_or(i64::MAX / 1_000) * 1_000;
+    let verification_ms =
+        i64::try_from(row.schedule.full_every_s).unwrap_or(i64::MAX / 1_000) * 1_000;
     let full = full_asked
         || !row.served_once
-        || since_full.is_none_or(|since| since >= verification_ms || (wanted_again && since >= HOUR_MS));
+        || since_full
+            .is_none_or(|since| since >= verification_ms || (wanted_again && since >= HOUR_MS));
     let cursor = row.cursor.as_ref().filter(|_| !full);
     let observation = connector.pull(cursor, &keeper.progress).await?;
     let complete = matches!(observation.people, directory::observation::Listing::Complete(_));
@@ -168,7 +184,11 @@ async fn read(app: &App, keeper: &Keeper, orders: Orders, started: Millis) -> Re
 ///
 /// # Errors
 /// When the settings cannot be used; the message names the setting.
-pub async fn connector(app: &App, keeper: &Keeper, row: &ConnectionRow) -> Result<Arc<Connector>, ConnectError> {
+pub async fn connector(
+    app: &App,
+    keeper: &Keeper,
+    row: &ConnectionRow,
+) -> Result<Arc<Connector>, ConnectError> {
     let mut slot = keeper.connector.lock().await;
     if let Some(connector) = slot.as_ref() {
         return Ok(Arc::clone(connector));
@@ -177,4 +197,3 @@ pub async fn connector(app: &App, keeper: &Keeper, row: &ConnectionRow) -> Resul
     *slot = Some(Arc::clone(&connector));
     Ok(connector)
 }
-

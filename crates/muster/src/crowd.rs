@@ -1,0 +1,242 @@
+//! The Crowd REST server: how products read people and groups (`protocols/crowd.md`).
+//!
+//! Invariants: every answer of these paths carries the version header; an application is authenticated
+//! before anything is said about a path; an answer is made from one publication, whole or not at all;
+//! nothing is ever written, since directories belong to their providers.
+
+mod application;
+mod auth;
+mod authentication;
+mod body;
+mod call;
+mod cookie;
+mod cql;
+mod date;
+mod document;
+mod entity;
+mod error;
+mod event;
+mod group;
+mod json;
+mod links;
+mod negotiate;
+mod relation;
+mod restriction;
+mod route;
+mod search;
+mod user;
+mod write;
+mod writer;
+mod xml;
+
+use std::{any::Any, fmt, net::IpAddr, sync::Arc};
+
+use arc_swap::ArcSwap;
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts},
+    routing::any,
+};
+use directory::{
+    id::{ChangeSeq, Millis},
+    view::Published,
+};
+use ipnet::IpNet;
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+
+pub use self::application::{
+    AddressRule, Application, ApplicationId, ApplicationRegistry, InvalidAddressRule,
+};
+use self::{
+    auth::{Authenticator, Peer},
+    call::{Call, Parameters},
+    error::CrowdError,
+    event::Ahead,
+    links::Links,
+    negotiate::Representation,
+    route::Resource,
+};
+
+/// Without this header Java clients take an answer for one of another server.
+const VERSION_HEADER: HeaderName = HeaderName::from_static("x-embedded-crowd-version");
+const VERSION: HeaderValue =
+    HeaderValue::from_static(concat!("Muster/", env!("CARGO_PKG_VERSION")));
+/// Answers must not be kept: a cached one would be a stale one.
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache, no-store, no-transform");
+/// The addresses, with and without the context path that administrators type from habit.
+const ROOTS: [&str; 2] = ["/crowd/rest/usermanagement", "/rest/usermanagement"];
+
+/// Remembers from which position of the log each client has to be told (DESIGN.md 10.8).
+pub trait Floors: Send + Sync {
+    /// A whole list of people as of `seq` is about to be served to a client.
+    fn record(&self, application: ApplicationId, client: IpAddr, at: Millis, seq: ChangeSeq);
+
+    /// The position from which a client has to be told: that of its own last whole list within 24 hours,
+    /// or of the oldest one served to the application within 2 hours, whichever is older.
+    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ChangeSeq>;
+}
+
+/// What the server needs from the service around it.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// What is served.
+    pub published: Arc<ArcSwap<Published>>,
+    /// Who may read.
+    pub applications: Arc<ApplicationRegistry>,
+    /// What was served to whom.
+    pub floors: Arc<dyn Floors>,
+    /// Tells the time.
+    pub clock: Arc<dyn Fn() -> Millis + Send + Sync>,
+    /// Whose `X-Forwarded-…` headers count.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings")
+            .field("trusted_proxies", &self.trusted_proxies)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The server's state; clones share it.
+#[derive(Clone, Debug)]
+pub struct CrowdState(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    surroundings: Surroundings,
+    authenticator: Authenticator,
+    ahead: Ahead,
+}
+
+impl CrowdState {
+    /// A server in these surroundings.
+    pub fn new(surroundings: Surroundings) -> Self {
+        let authenticator = Authenticator::new();
+        Self(Arc::new(Shared { surroundings, authenticator, ahead: Ahead::default() }))
+    }
+
+    fn surroundings(&self) -> &Surroundings {
+        &self.0.surroundings
+    }
+
+    fn ahead(&self) -> &Ahead {
+        &self.0.ahead
+    }
+}
+
+/// All paths of the protocol. Requests carry their peer as `ConnectInfo<SocketAddr>`.
+pub fn router(state: CrowdState) -> Router {
+    let mut router = Router::new();
+    for root in ROOTS {
+        router = router
+            .route(root, any(answer))
+            .route(&format!("{root}/"), any(answer))
+            .route(&format!("{root}/{{*path}}"), any(answer));
+    }
+    router
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(SetResponseHeaderLayer::overriding(VERSION_HEADER, VERSION))
+        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, CACHE_CONTROL))
+        .with_state(state)
+}
+
+fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    // What happened was printed by the panic hook; nobody outside has to know.
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    let error = CrowdError::refused(status, "OPERATION_FAILED", "the server failed; see its log");
+    error.respond(Representation::Xml)
+}
+
+async fn answer(State(state): State<CrowdState>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let target = Target::of(parts.uri.path());
+    // An error has to be written somehow even when the client accepts neither representation.
+    let accepted = target.suffix.or_else(|| Representation::accepted(&parts.headers));
+    let representation = accepted.unwrap_or(Representation::Xml);
+    let answered = serve(state, &target, &parts, body, accepted).await;
+    answered.unwrap_or_else(|error| error.respond(representation))
+}
+
+async fn serve(
+    state: CrowdState,
+    target: &Target<'_>,
+    parts: &Parts,
+    body: Body,
+    accepted: Option<Representation>,
+) -> Result<Response<Body>, CrowdError> {
+    let surroundings = state.surroundings();
+    let peer = Peer::of(parts, &surroundings.trusted_proxies);
+    let authenticator = &state.0.authenticator;
+    let applications = &surroundings.applications;
+    let application = authenticator.authenticate(applications, &parts.headers, peer.client).await?;
+    let resource = target.resource().ok_or_else(CrowdError::no_such_path)?;
+    let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
+    if !resource.allows(method) {
+        return Err(CrowdError::Method(resource.methods()));
+    }
+    let representation = accepted.ok_or_else(|| {
+        let message = "answers are application/xml or application/json";
+        CrowdError::refused(StatusCode::NOT_ACCEPTABLE, "UNSUPPORTED_OPERATION", message)
+    })?;
+    let sends = matches!(*method, Method::POST | Method::PUT);
+    let body = if sends { received(parts, body).await? } else { None };
+    let now = (surroundings.clock)();
+    let call = Call {
+        application,
+        client: peer.client,
+        now,
+        parameters: Parameters::of(parts.uri.query().unwrap_or_default()),
+        representation,
+        links: Links::of(parts, peer, target.context),
+        body,
+        state,
+    };
+    route::dispatch(&call, &resource, method).await
+}
+
+/// What was sent with a request, understood.
+async fn received(parts: &Parts, body: Body) -> Result<Option<body::Element>, CrowdError> {
+    let bytes = body::read(body).await?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let representation = Representation::of_body(&parts.headers).ok_or_else(|| {
+        let message = "bodies are application/xml or application/json";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        CrowdError::refused(status, "UNSUPPORTED_OPERATION", message)
+    })?;
+    body::parse(&bytes, representation)
+}
+
+/// What a path means.
+struct Target<'a> {
+    /// What stands before `/rest`.
+    context: &'static str,
+    /// The path behind the API's root, without its suffix.
+    path: &'a str,
+    suffix: Option<Representation>,
+}
+
+impl<'a> Target<'a> {
+    fn of(path: &'a str) -> Self {
+        let (path, suffix) = Representation::suffix(path);
+        let (context, rest) = match path.strip_prefix(ROOTS[0]) {
+            Some(rest) => ("/crowd", rest),
+            None => ("", path.strip_prefix(ROOTS[1]).unwrap_or_default()),
+        };
+        Self { context, path: rest, suffix }
+    }
+
+    fn resource(&self) -> Option<Resource> {
+        let path = self.path.strip_prefix('/')?;
+        let (version, path) = path.split_once('/')?;
+        if !matches!(version, "1" | "latest") {
+            return None;
+        }
+        Resource::at(path)
+    }
+}

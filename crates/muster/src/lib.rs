@@ -1,0 +1,15 @@
+//! The Muster service and its one binary: tasks, Crowd server, admin API and command line.
+//!
+//! ARCHITECTURE.md in the repository's root says how the parts fit; a test keeps the arrows between them.
+#![warn(missing_docs)]
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod crowd;
+pub mod entropy;
+pub mod health;
+pub mod http;
+pub mod task;

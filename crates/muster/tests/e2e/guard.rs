@@ -1,0 +1,100 @@
+//! What is too much waits for a person; the rest flows.
+
+use serde_json::{Value, json};
+
+use crate::service::Demo;
+
+async fn delete_people(demo: &Demo, count: usize) -> Vec<String> {
+    let truth = demo.truth().await;
+    let leavers: Vec<String> = truth
+        .users
+        .iter()
+        .filter(|user| !user.guest && user.active)
+        .take(count)
+        .map(|user| user.id.clone())
+        .collect();
+    let steps: Vec<Value> =
+        leavers.iter().map(|id| json!({"method": "DELETE", "path": format!("users/{id}")})).collect();
+    demo.control("POST", "batch", Value::Array(steps)).await;
+    leavers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mass_deletion_waits_and_joiners_flow() {
+    let demo = Demo::start(300, 30, 1_500, 7).await;
+    let mut product = demo.product();
+    product.synchronise().await;
+    let before = product.copy();
+    let leavers = delete_people(&demo, 100).await;
+    demo.new_user("joiner@contoso.example").await;
+    let (code, report) = demo.sync(false);
+    assert_eq!(code, 3, "{report}");
+    assert_eq!(report["held"][0]["kind"], "people_leaving", "{report}");
+    product.synchronise().await;
+    let copy = product.copy();
+    assert!(copy.users.contains_key("joiner@contoso.example"), "a joiner is never stopped");
+    for (name, person) in &before.users {
+        assert_eq!(copy.users.get(name), Some(person), "{name} is served as before");
+    }
+    assert!(before.members.is_subset(&copy.members));
+
+    let ran = demo.muster(&["directory", "preview", "entra", "--json"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let preview: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let digest = preview["digest"].as_str().unwrap();
+    let wrong = demo.muster(&["directory", "approve", "entra", "--digest", "0000"]);
+    assert_eq!(wrong.code, 1, "{wrong:?}");
+    assert!(wrong.stderr.contains("preview"), "{wrong:?}");
+    let ran = demo.muster(&["directory", "approve", "entra", "--digest", digest]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    product.synchronise().await;
+    let copy = product.copy();
+    let inactive = copy.users.values().filter(|person| leavers.contains(&person.id));
+    assert_eq!(inactive.filter(|person| !person.active).count(), 100, "deactivated, not deleted");
+    // The next run holds nothing.
+    let (code, report) = demo.sync(false);
+    assert_eq!(code, 0, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_steps_count_together_over_a_day() {
+    let demo = Demo::start(300, 30, 1_500, 8).await;
+    let mut held = false;
+    for _ in 0..8 {
+        delete_people(&demo, 6).await;
+        held |= demo.sync(false).0 == 3;
+    }
+    assert!(held, "48 of some 280 people in steps of 6 are more than 10 % in a day");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_discarded_stays_as_served() {
+    let demo = Demo::start(300, 30, 1_500, 9).await;
+    let mut product = demo.product();
+    product.synchronise().await;
+    let before = product.copy();
+    delete_people(&demo, 100).await;
+    assert_eq!(demo.sync(false).0, 3);
+    let ran = demo.muster(&["directory", "discard", "entra"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(demo.sync(true).0, 0, "what was discarded does not wait any more");
+    product.synchronise().await;
+    assert_eq!(product.copy().users, before.users);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_does_not_pass_to_a_newcomer() {
+    let demo = Demo::start(100, 10, 300, 10).await;
+    let truth = demo.truth().await;
+    let leaver = truth.users.iter().find(|user| !user.guest && user.active).unwrap();
+    demo.control("DELETE", &format!("users/{}", leaver.id), Value::Null).await;
+    assert_eq!(demo.sync(false).0, 0);
+    let newcomer = demo.new_user(&leaver.login).await;
+    let (code, report) = demo.sync(false);
+    assert_eq!(code, 3, "{report}");
+    let mut product = demo.product();
+    product.synchronise().await;
+    assert_eq!(product.copy().users[&leaver.login.to_lowercase()].id, leaver.id);
+    let ran = demo.muster(&["directory", "explain", "entra", &newcomer]);
+    assert!(ran.stdout.contains("waits for an approval"), "{ran:?}");
+}

@@ -1,0 +1,11 @@
+//! The product's whole way, over real sockets and with the real binary: a simulated tenant is edited and
+//! fails, Muster keeps its directory in step, and a product synchronises from it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod edits;
+mod expected;
+mod faults;
+mod guard;
+mod product;
+mod service;
