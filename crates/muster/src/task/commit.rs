@@ -15,7 +15,7 @@ use directory::{
     decisions::{DecisionsChange, Digest, Node},
     derive::Basis,
     id::{DAY_MS, Millis, ProviderId},
-    mirror::{Asked, Dirty, Merged},
+    mirror::{Asked, Dirty, Merged, Settled},
     observation::{Listing, Observation, Question, Verdict},
     plan::{self, Plan, guard::Window},
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
@@ -307,38 +307,51 @@ impl Run {
         }
     }
 
+    /// First whether objects are there, then whether they are in groups.
     async fn ask_unconfirmed(&mut self, connector: &Connector) {
-        let (asked, questions): (Vec<Asked>, Vec<Question>) =
-            self.memory.mirror.questions(QUESTIONS_MAX).into_iter().unzip();
-        if asked.is_empty() {
-            return;
-        }
-        let verdicts = match connector.confirm(&questions).await {
-            Ok(verdicts) => verdicts,
-            Err(error) => {
-                self.notes.push(format!("asking about what the listing lacks failed: {error}"));
-                return;
+        let mut settled = Settled::default();
+        let mut left = QUESTIONS_MAX;
+        for _ in 0..2 {
+            let (asked, questions): (Vec<Asked>, Vec<Question>) =
+                self.memory.mirror.questions(left).into_iter().unzip();
+            if asked.is_empty() {
+                break;
             }
-        };
-        let answers: Vec<(Asked, Verdict)> = asked.into_iter().zip(verdicts).collect();
-        let settled = self.memory.mirror.settle(&answers, self.at, &mut self.merged);
+            left -= asked.len();
+            let verdicts = match connector.confirm(&questions).await {
+                Ok(verdicts) => verdicts,
+                Err(error) => {
+                    self.notes.push(format!("asking about what the listing lacks failed: {error}"));
+                    return;
+                }
+            };
+            let answers: Vec<(Asked, Verdict)> = asked.into_iter().zip(verdicts).collect();
+            let round = self.memory.mirror.settle(&answers, self.at, &mut self.merged);
+            settled.gone += round.gone;
+            settled.exist += round.exist;
+            settled.unknown += round.unknown;
+        }
+        self.note_settled(settled);
+    }
+
+    fn note_settled(&mut self, settled: Settled) {
         if settled.gone > 0 {
             self.notes
                 .push(format!("{} losses were confirmed by the provider one by one", settled.gone));
         }
-        if settled.exist > 0 {
-            self.memory.full_read_wanted = true;
-            self.notes.push(format!(
-                "the provider's list lacked {} people, groups or memberships that it still has when asked \
-                 for each: the list was wrong, and nothing was changed for them",
-                settled.exist
-            ));
-            if settled.gone == 0 && settled.unknown == 0 {
-                let rest = self.memory.mirror.disbelieve(&mut self.merged);
-                if rest > 0 {
-                    self.notes
-                        .push(format!("the list was not believed about {rest} others either"));
-                }
+        if settled.exist == 0 {
+            return;
+        }
+        self.memory.full_read_wanted = true;
+        self.notes.push(format!(
+            "the provider's list lacked {} people, groups or memberships that it still has when asked for each: the \
+             list was wrong, and nothing was changed for them",
+            settled.exist
+        ));
+        if settled.gone == 0 && settled.unknown == 0 {
+            let rest = self.memory.mirror.disbelieve(&mut self.merged);
+            if rest > 0 {
+                self.notes.push(format!("the list was not believed about {rest} others either"));
             }
         }
     }

@@ -116,12 +116,27 @@ struct Events {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Event {
-    UserEvent { operation: Operation, user: User },
-    GroupEvent { operation: Operation, group: Group },
+    UserEvent {
+        operation: Operation,
+        user: User,
+    },
+    GroupEvent {
+        operation: Operation,
+        group: Group,
+    },
     #[serde(rename_all = "camelCase")]
-    UserMembershipEvent { operation: Operation, child_user: Name, parent_groups: Names },
+    UserMembershipEvent {
+        operation: Operation,
+        child_user: Name,
+        parent_groups: Names,
+    },
     #[serde(rename_all = "camelCase")]
-    GroupMembershipEvent { operation: Operation, group: Name, parent_groups: Names, child_groups: Names },
+    GroupMembershipEvent {
+        operation: Operation,
+        group: Name,
+        parent_groups: Names,
+        child_groups: Names,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -169,12 +184,15 @@ impl Product {
         self.full_syncs += 1;
         let events: Events = read(&self.fetch(Method::GET, "event", None).await);
         assert_eq!(events.available, Some(true));
-        let search = |kind: &str| format!("search?entity-type={kind}&start-index=0&max-results=-1&expand={kind}");
+        let search = |kind: &str| {
+            format!("search?entity-type={kind}&start-index=0&max-results=-1&expand={kind}")
+        };
         let users = self.fetch(Method::POST, &search("user"), Some(NULL_RESTRICTION)).await;
         self.users_are(read::<Users>(&users).users);
         let groups = self.fetch(Method::POST, &search("group"), Some(NULL_RESTRICTION)).await;
         self.groups_are(read::<Groups>(&groups).groups);
-        let memberships: Memberships = read(&self.fetch(Method::GET, "group/membership", None).await);
+        let memberships: Memberships =
+            read(&self.fetch(Method::GET, "group/membership", None).await);
         for membership in memberships.memberships {
             self.members_are(&membership);
         }
@@ -185,17 +203,29 @@ impl Product {
     /// The copy by names, to be compared with what should be there.
     pub(crate) fn copy(&self) -> Copy {
         let group = |folded: &str| self.groups[folded].0.clone();
-        let spelled: BTreeMap<String, &str> =
-            self.users.values().map(|user| (user.name.to_lowercase(), user.name.as_str())).collect();
+        let spelled: BTreeMap<String, &str> = self
+            .users
+            .values()
+            .map(|user| (user.name.to_lowercase(), user.name.as_str()))
+            .collect();
         Copy {
-            users: self.users.values().map(|user| (user.name.clone(), user.person.clone())).collect(),
+            users: self
+                .users
+                .values()
+                .map(|user| (user.name.clone(), user.person.clone()))
+                .collect(),
             groups: self.groups.values().cloned().collect(),
             members: self.members.iter().map(|(g, u)| (group(g), spelled[u].to_owned())).collect(),
             nested: self.nested.iter().map(|(g, inner)| (group(g), group(inner))).collect(),
         }
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&'static str>) -> (StatusCode, String) {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&'static str>,
+    ) -> (StatusCode, String) {
         let mut request = self
             .http
             .request(method, format!("{}/{path}", self.base))
@@ -220,8 +250,12 @@ impl Product {
     fn users_are(&mut self, list: Vec<User>) {
         let keys: BTreeSet<String> = list.iter().map(|user| user.key.clone()).collect();
         assert_eq!(keys.len(), list.len(), "keys are unique");
-        let gone: Vec<LocalUser> =
-            self.users.iter().filter(|(key, _)| !keys.contains(*key)).map(|(_, user)| user.clone()).collect();
+        let gone: Vec<LocalUser> = self
+            .users
+            .iter()
+            .filter(|(key, _)| !keys.contains(*key))
+            .map(|(_, user)| user.clone())
+            .collect();
         self.users.retain(|key, _| keys.contains(key));
         for user in gone {
             self.members.retain(|(_, member)| *member != user.name.to_lowercase());
@@ -239,7 +273,8 @@ impl Product {
         {
             // A local rename takes the memberships along.
             let old = old.name.to_lowercase();
-            let moved: Vec<_> = self.members.iter().filter(|(_, member)| *member == old).cloned().collect();
+            let moved: Vec<_> =
+                self.members.iter().filter(|(_, member)| *member == old).cloned().collect();
             for (group, member) in moved {
                 self.members.remove(&(group.clone(), member));
                 self.members.insert((group, name.clone()));
@@ -251,13 +286,19 @@ impl Product {
     fn groups_are(&mut self, list: Vec<Group>) {
         let names: BTreeSet<String> = list.iter().map(|group| group.name.to_lowercase()).collect();
         assert_eq!(names.len(), list.len(), "group names are unique in any case");
-        let gone: Vec<String> = self.groups.keys().filter(|name| !names.contains(*name)).cloned().collect();
+        let gone: Vec<String> =
+            self.groups.keys().filter(|name| !names.contains(*name)).cloned().collect();
         gone.iter().for_each(|name| self.forget_group(name));
         list.into_iter().for_each(|group| self.group_is(group));
     }
 
     fn group_is(&mut self, group: Group) {
-        assert_eq!((group.kind.as_deref(), group.active), (Some("GROUP"), Some(true)), "{}", group.name);
+        assert_eq!(
+            (group.kind.as_deref(), group.active),
+            (Some("GROUP"), Some(true)),
+            "{}",
+            group.name
+        );
         self.groups.insert(group.name.to_lowercase(), (group.name, group.description));
     }
 
@@ -309,10 +350,13 @@ impl Product {
             }
             Event::UserEvent { user, .. } => {
                 let name = user.name.to_lowercase();
-                self.users.retain(|key, known| known.name.to_lowercase() != name || *key == user.key);
+                self.users
+                    .retain(|key, known| known.name.to_lowercase() != name || *key == user.key);
                 self.upsert(user);
             }
-            Event::GroupEvent { operation: Deleted, group } => self.forget_group(&group.name.to_lowercase()),
+            Event::GroupEvent { operation: Deleted, group } => {
+                self.forget_group(&group.name.to_lowercase())
+            }
             Event::GroupEvent { group, .. } => self.group_is(group),
             Event::UserMembershipEvent { operation, child_user, parent_groups } => {
                 let user = child_user.name.to_lowercase();
@@ -363,5 +407,6 @@ fn local(user: User) -> (String, LocalUser) {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &str) -> T {
-    quick_xml::de::from_str(body).unwrap_or_else(|error| panic!("{error}: {}", &body[..body.len().min(2_000)]))
+    quick_xml::de::from_str(body)
+        .unwrap_or_else(|error| panic!("{error}: {}", &body[..body.len().min(2_000)]))
 }

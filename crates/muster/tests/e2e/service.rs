@@ -33,7 +33,8 @@ impl Demo {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let mut demo = Self { child, data, file: Value::Null, http: connect::http::local_client().unwrap() };
+        let mut demo =
+            Self { child, data, file: Value::Null, http: connect::http::local_client().unwrap() };
         demo.file = demo.ready().await;
         demo
     }
@@ -131,7 +132,11 @@ pub(crate) fn muster_in(data: &Path, arguments: &[&str]) -> Ran {
 
 fn ran(output: Output) -> Ran {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
 }
 
 /// Starts a server and waits until it answers; gives it with its address.
