@@ -137,7 +137,7 @@ impl Demo {
         let report = first_read(&keeper).await?;
         let demo = admit(server, "demo").await?;
         let demo_entra = admit(server, "demo-entra").await?;
-        self.write(server, &description, [&demo, &demo_entra])?;
+        self.write(server, description, [&demo, &demo_entra])?;
         instructions(server, &self.data, &demo, &report);
         Ok(())
     }

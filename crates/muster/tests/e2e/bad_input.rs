@@ -93,9 +93,8 @@ fn a_data_directory_that_cannot_be_used_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_database_is_refused() {
     let data = tempfile::tempdir().unwrap();
-    let (mut child, _) = crate::service::serve(data.path()).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let (server, _) = crate::service::serve(data.path()).await;
+    drop(server);
     let database = rusqlite::Connection::open(data.path().join("muster.db")).unwrap();
     database
         .execute("UPDATE meta SET value = '99' WHERE name IN ('schema', 'min_reader')", ())

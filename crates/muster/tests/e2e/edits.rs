@@ -157,7 +157,10 @@ async fn run(seed: u64, renames: u32) {
         assert_same(&fresh.copy(), &expected, &format!("seed {seed} round {round}, in full"));
     }
     if renames == 0 {
-        assert_eq!(faithful.full_syncs, 1, "without renames all goes by events after the first time");
+        assert_eq!(
+            faithful.full_syncs, 1,
+            "without renames all goes by events after the first time"
+        );
     }
 }
 

@@ -130,13 +130,14 @@ async fn a_killed_server_starts_again_with_what_products_were_told() {
     product.synchronise().await;
     let before = product.copy();
     demo.kill();
-    let (mut child, url) = crate::service::serve(demo.data.path()).await;
+    let (_server, url) = crate::service::serve(demo.data.path()).await;
     let crowd = &demo.file["crowd"];
     let text = |key: &str| crowd[key].as_str().unwrap().to_owned();
-    let mut after =
-        crate::product::Product::new(format!("{url}/crowd"), text("application"), text("password"));
+    let mut after = crate::product::Product::new(
+        &format!("{url}/crowd"),
+        text("application"),
+        text("password"),
+    );
     after.synchronise().await;
     assert_eq!(after.copy(), before);
-    child.kill().unwrap();
-    child.wait().unwrap();
 }

@@ -110,33 +110,22 @@ struct Events {
     #[serde(rename = "@incrementalSynchronisationAvailable")]
     available: Option<bool>,
     #[serde(default, rename = "$value")]
-    events: Vec<Event>,
+    list: Vec<Event>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Event {
-    UserEvent {
-        operation: Operation,
-        user: User,
-    },
-    GroupEvent {
-        operation: Operation,
-        group: Group,
-    },
+    #[serde(rename = "userEvent")]
+    User { operation: Operation, user: User },
+    #[serde(rename = "groupEvent")]
+    Group { operation: Operation, group: Group },
     #[serde(rename_all = "camelCase")]
-    UserMembershipEvent {
-        operation: Operation,
-        child_user: Name,
-        parent_groups: Names,
-    },
+    #[serde(rename = "userMembershipEvent")]
+    Membership { operation: Operation, child_user: Name, parent_groups: Names },
     #[serde(rename_all = "camelCase")]
-    GroupMembershipEvent {
-        operation: Operation,
-        group: Name,
-        parent_groups: Names,
-        child_groups: Names,
-    },
+    #[serde(rename = "groupMembershipEvent")]
+    Nesting { operation: Operation, group: Name, parent_groups: Names, child_groups: Names },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -148,7 +137,7 @@ enum Operation {
 }
 
 impl Product {
-    pub(crate) fn new(url: String, name: String, password: String) -> Self {
+    pub(crate) fn new(url: &str, name: String, password: String) -> Self {
         Self {
             base: format!("{url}/rest/usermanagement/1"),
             name,
@@ -173,7 +162,7 @@ impl Product {
         }
         assert_eq!(status, StatusCode::OK, "{body}");
         let events: Events = read(&body);
-        for event in events.events {
+        for event in events.list {
             self.hear(event);
         }
         self.token = Some(events.new_event_token.expect("a token after events"));
@@ -288,8 +277,12 @@ impl Product {
         assert_eq!(names.len(), list.len(), "group names are unique in any case");
         let gone: Vec<String> =
             self.groups.keys().filter(|name| !names.contains(*name)).cloned().collect();
-        gone.iter().for_each(|name| self.forget_group(name));
-        list.into_iter().for_each(|group| self.group_is(group));
+        for name in gone {
+            self.forget_group(&name);
+        }
+        for group in list {
+            self.group_is(group);
+        }
     }
 
     fn group_is(&mut self, group: Group) {
@@ -343,22 +336,22 @@ impl Product {
     fn hear(&mut self, event: Event) {
         use Operation::{Created, Deleted, Updated};
         match event {
-            Event::UserEvent { operation: Deleted, user } => {
+            Event::User { operation: Deleted, user } => {
                 let name = user.name.to_lowercase();
                 self.users.retain(|_, known| known.name.to_lowercase() != name);
                 self.members.retain(|(_, member)| *member != name);
             }
-            Event::UserEvent { user, .. } => {
+            Event::User { user, .. } => {
                 let name = user.name.to_lowercase();
                 self.users
                     .retain(|key, known| known.name.to_lowercase() != name || *key == user.key);
                 self.upsert(user);
             }
-            Event::GroupEvent { operation: Deleted, group } => {
-                self.forget_group(&group.name.to_lowercase())
+            Event::Group { operation: Deleted, group } => {
+                self.forget_group(&group.name.to_lowercase());
             }
-            Event::GroupEvent { group, .. } => self.group_is(group),
-            Event::UserMembershipEvent { operation, child_user, parent_groups } => {
+            Event::Group { group, .. } => self.group_is(group),
+            Event::Membership { operation, child_user, parent_groups } => {
                 let user = child_user.name.to_lowercase();
                 if operation == Updated {
                     self.members.retain(|(_, member)| *member != user);
@@ -373,7 +366,7 @@ impl Product {
                     }
                 }
             }
-            Event::GroupMembershipEvent { operation, group, parent_groups, child_groups } => {
+            Event::Nesting { operation, group, parent_groups, child_groups } => {
                 let inner = group.name.to_lowercase();
                 if operation == Updated {
                     self.nested.retain(|(outer, known)| *known != inner && *outer != inner);
