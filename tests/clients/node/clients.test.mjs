@@ -40,7 +40,7 @@ test('groups of a person, direct and nested', async () => {
 test('a group, its members, children and parents', async () => {
   const group = truth.groups.find((g) => /^[a-z0-9-]+$/i.test(g.name) && g.users.length > 0)
     ?? truth.groups.find((g) => /^[a-z0-9 -]+$/i.test(g.name) && g.users.length > 0);
-  const name = encodeURIComponent(group.name);
+  const { name } = group;
   const found = await crowd.group.get(name);
   assert.equal(found.groupname, group.name);
   assert.equal(found.active, true);
