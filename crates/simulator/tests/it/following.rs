@@ -39,7 +39,7 @@ async fn edit(tenant: &Tenant, known: &mut Known, dice: &mut Dice) {
             ("POST", "groups".to_owned(), json!({"name": format!("New {number}"), "kind": "m365"}))
         }
         2 => ("POST", "groups".to_owned(), json!({"name": format!("New {number}")})),
-        3 => ("PATCH", format!("users/{user}"), json!({"active": number % 2 == 0})),
+        3 => ("PATCH", format!("users/{user}"), json!({"active": number.is_multiple_of(2)})),
         4 => (
             "PATCH",
             format!("users/{user}"),
