@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long somebody waits for what they wrote to be served.
-const PUBLISH_TIMEOUT: Duration = Duration::from_secs(120);
+const PUBLISH_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The running service.
 #[derive(Clone)]

@@ -313,9 +313,9 @@ mod tests {
 
     #[test]
     fn an_item_becomes_a_record() {
-        let json = r##"{"value":[{"id":"11111111-0000-4000-8000-000000000001","userPrincipalName":"Ann@contoso.com",
+        let json = r#"{"value":[{"id":"11111111-0000-4000-8000-000000000001","userPrincipalName":"Ann@contoso.com",
             "accountEnabled":false,"userType":"Guest","displayName":"A\"nn","otherMails":["b@x","a@x"],"mail":null,
-            "unknown":{"x":[1]}}],"@odata.nextLink":"https:\/\/graph.example\/next"}"##;
+            "unknown":{"x":[1]}}],"@odata.nextLink":"https:\/\/graph.example\/next"}"#;
         let page: Page<'_, UserItem<'_>> = serde_json::from_str(json).unwrap();
         assert_eq!(page.next.as_deref(), Some("https://graph.example/next"));
         let item = &page.value[0];

@@ -8,6 +8,8 @@ use crate::tenant::{Copy, Tenant, id, person, pull};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_is_gone_is_confirmed_as_gone() {
+    use Verdict::{Exists, Gone, Unknown};
+
     let tenant = Tenant::start().await;
     let connector = tenant.connector();
     let (ann, ben) = (
@@ -34,7 +36,6 @@ async fn only_what_is_gone_is_confirmed_as_gone() {
         membership(&outer, Member::Group(id(&inner))),
         membership(&outer, person(&gone)),
     ];
-    use Verdict::{Exists, Gone, Unknown};
     let expected = [Exists, Gone, Exists, Exists, Gone, Gone, Exists, Gone];
     assert_eq!(connector.confirm(&questions).await.unwrap(), expected);
     // Without the permission nothing is confirmed.

@@ -318,6 +318,9 @@ impl Mirror {
             return;
         }
         self.index_state(node, Some(old), Some(new));
+        if matches!(new, State::Absent { .. }) {
+            self.park_edges(node, merged);
+        }
         match node {
             Node::User(no) => {
                 if let Some(entry) = self.people[no.0 as usize].as_deref_mut() {
@@ -330,6 +333,18 @@ impl Mirror {
                     entry.row.state = new;
                 }
                 mark::<GroupRecord>(no.0, merged);
+            }
+        }
+    }
+}
+
+impl Mirror {
+    /// Somebody who left keeps their memberships, also those that a listing lacks since they left.
+    fn park_edges(&mut self, node: Node, merged: &mut Merged) {
+        for group in self.parents_of(node).to_vec() {
+            let edge = (GroupNo(group), node);
+            if self.unconfirmed_edges.remove(&edge).is_some() {
+                merged.change.edges.insert(edge);
             }
         }
     }

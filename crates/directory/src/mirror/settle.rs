@@ -43,7 +43,10 @@ impl Mirror {
             };
             (Asked::Node(*node), question)
         });
-        let edges = self.unconfirmed_edges.keys().map(|(group, member)| {
+        // Whether somebody is in a group is asked once it is known whether there is somebody.
+        let settled =
+            self.unconfirmed_edges.keys().filter(|(_, member)| !self.unconfirmed.contains(member));
+        let edges = settled.map(|(group, member)| {
             let question = self
                 .group(*group)
                 .zip(self.member(*member))

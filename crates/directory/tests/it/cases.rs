@@ -77,6 +77,19 @@ fn a_leaver_is_deactivated_and_keeps_memberships_until_grace_ends() {
 }
 
 #[test]
+fn a_leaver_whom_only_listings_lack_keeps_memberships_too() {
+    let (mut bench, mut tenant) = settled(20, Rules::default());
+    tenant.apply(&Edit::Delete(3));
+    for _ in 0..3 {
+        bench.run(&tenant.listing(false), &tenant, &[]);
+        assert_eq!(active(&bench, "p3"), Some(false));
+        let members = shape(&bench.served).members;
+        assert!(members.contains(&("Everyone".to_owned(), "p3".to_owned())), "{members:?}");
+        assert_eq!(held(&bench.last), []);
+    }
+}
+
+#[test]
 fn a_leaver_who_comes_back_is_active_again_with_parked_memberships() {
     let (mut bench, mut tenant) = settled(20, Rules::default());
     step(&mut bench, &mut tenant, &[Edit::Delete(3)]);

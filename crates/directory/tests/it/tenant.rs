@@ -265,10 +265,15 @@ impl Bench {
         self.now = self.now.plus(1_000);
         let mut merged = self.mirror.merge(observation, self.now);
         self.ask_about_returned(tenant, &mut merged);
-        let questions = self.mirror.questions(500);
-        let answers: Vec<(Asked, Verdict)> =
-            questions.iter().map(|(asked, question)| (*asked, tenant.answer(question))).collect();
-        self.mirror.settle(&answers, self.now, &mut merged);
+        // First whether people are there, then whether they are in groups.
+        for _ in 0..2 {
+            let questions = self.mirror.questions(500);
+            let answers: Vec<(Asked, Verdict)> = questions
+                .iter()
+                .map(|(asked, question)| (*asked, tenant.answer(question)))
+                .collect();
+            self.mirror.settle(&answers, self.now, &mut merged);
+        }
         let mut dirty = merged.dirty;
         dirty.nodes.extend(self.pending.iter().copied());
         dirty.members.extend(self.pending.iter().copied());

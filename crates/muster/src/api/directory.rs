@@ -339,6 +339,11 @@ pub(super) async fn approve(
     Path(name): Path<String>,
     body: Result<Json<Decide>, JsonRejection>,
 ) -> Result<Json<RunReport>, Problem> {
+    if body.as_ref().is_ok_and(|body| body.digest.is_none()) {
+        let detail =
+            "an approval names the digest of what was seen; `muster directory preview` shows it";
+        return Err(Problem::bad_request(detail));
+    }
     let decision = |choice| Decision { approve: Some(choice), discard: None };
     decide(&app, &name, body, decision).await
 }
@@ -428,13 +433,11 @@ async fn decide(
     let Json(decide) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = named(app, name).await?;
     let keeper = keeper(app, row.id)?;
-    let digest = match decide.digest {
-        Some(digest) => digest,
-        None => {
-            let plan = commit::preview(app, &keeper).await?;
-            plan.digest()
-                .ok_or_else(|| Problem::conflict(format!("nothing is held in `{name}`")))?
-        }
+    let digest = if let Some(digest) = decide.digest {
+        digest
+    } else {
+        let plan = commit::preview(app, &keeper).await?;
+        plan.digest().ok_or_else(|| Problem::conflict(format!("nothing is held in `{name}`")))?
     };
     if let Some(reason) = &decide.reason {
         tracing::info!(directory = name, digest = digest.0, reason, "a held plan was decided");

@@ -56,12 +56,11 @@ impl Client {
     /// # Errors
     /// When neither names one.
     pub fn new(remote: &Remote) -> anyhow::Result<Self> {
-        let (url, token) = match config::remote_from_environment() {
-            Some(pair) => pair,
-            None => {
-                let file = AdminFile::read(&remote.data)?;
-                (file.url, file.token)
-            }
+        let (url, token) = if let Some(pair) = config::remote_from_environment() {
+            pair
+        } else {
+            let file = AdminFile::read(&remote.data)?;
+            (file.url, file.token)
         };
         let http = connect::http::local_client().context("no HTTP client could be made")?;
         Ok(Self { http, base: url.trim_end_matches('/').to_owned(), token })

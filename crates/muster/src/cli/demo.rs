@@ -137,7 +137,7 @@ impl Demo {
         let report = first_read(&keeper).await?;
         let demo = admit(server, "demo").await?;
         let demo_entra = admit(server, "demo-entra").await?;
-        self.write(server, &description, [&demo, &demo_entra])?;
+        self.write(server, description, [&demo, &demo_entra])?;
         instructions(server, &self.data, &demo, &report);
         Ok(())
     }
@@ -176,7 +176,10 @@ fn clear(data: &Path) -> anyhow::Result<()> {
     }
     let lock = fs::File::options().read(true).write(true).open(data.join(LOCK));
     if lock.is_ok_and(|lock| lock.try_lock().is_err()) {
-        bail!("a server runs in {}; stop it, or name another directory with --data", data.display());
+        bail!(
+            "a server runs in {}; stop it, or name another directory with --data",
+            data.display()
+        );
     }
     // Only what a server writes: the rest of the directory is somebody else's.
     if marker.exists() && data.join(DATABASE).exists() {
@@ -187,12 +190,15 @@ fn clear(data: &Path) -> anyhow::Result<()> {
             let entry = entry?;
             if entry.file_name().to_str().is_some_and(ours) {
                 let path = entry.path();
-                fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+                fs::remove_file(&path)
+                    .with_context(|| format!("{} cannot be removed", path.display()))?;
             }
         }
     }
     fs::create_dir_all(data)
-        .and_then(|()| fs::write(&marker, "made by `muster demo`, which clears its files here at each start\n"))
+        .and_then(|()| {
+            fs::write(&marker, "made by `muster demo`, which clears its files here at each start\n")
+        })
         .with_context(|| {
             format!("{} cannot be written; name another directory with --data", data.display())
         })

@@ -2,7 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 use directory::{
-    id::Millis,
+    id::{DAY_MS, HOUR_MS, MINUTE_MS, Millis},
     report::{Outcome, RunKind, RunReport},
     rules::{GroupRenames, Guests, NestedGroups, Rules},
 };
@@ -25,12 +25,14 @@ pub fn time(at: Millis) -> String {
 
 /// A length of time, in the largest units that say enough.
 pub fn duration(ms: i64) -> String {
+    const SECOND: i64 = 1_000;
+    const TWO_DAYS: i64 = 2 * DAY_MS;
     match ms {
-        ..1_000 => format!("{ms} ms"),
-        ..60_000 => format!("{:.1} s", ms as f64 / 1_000.0),
-        ..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
-        ..172_800_000 => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
-        _ => format!("{} days", ms / 86_400_000),
+        TWO_DAYS.. => format!("{} days", ms / DAY_MS),
+        HOUR_MS.. => format!("{} h {} min", ms / HOUR_MS, ms % HOUR_MS / MINUTE_MS),
+        MINUTE_MS.. => format!("{} min {} s", ms / MINUTE_MS, ms % MINUTE_MS / SECOND),
+        SECOND.. => format!("{:.1} s", ms as f64 / SECOND as f64),
+        _ => format!("{ms} ms"),
     }
 }
 
@@ -108,22 +110,6 @@ fn rest(removed: Option<u64>) -> [String; 3] {
     [String::new(), removed.map(|n| n.to_string()).unwrap_or_default(), String::new()]
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_of_time_read_well() {
-        let texts = [0, 999, 1_500, 61_000, 3_700_000, 14 * 86_400_000].map(duration);
-        assert_eq!(texts, ["0 ms", "999 ms", "1.5 s", "1 min 1 s", "1 h 1 min", "14 days"]);
-    }
-
-    #[test]
-    fn a_time_is_shown_in_utc() {
-        assert_eq!(time(Millis(0)), "1970-01-01 00:00:00 UTC");
-    }
-}
-
 /// A directory's rules in words.
 pub fn rules(rules: &Rules) -> String {
     let guests = match rules.guests {
@@ -150,4 +136,20 @@ pub fn rules(rules: &Rules) -> String {
         limits.emptied_group_min,
         limits.renames_share / 100,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_read_well() {
+        let texts = [0, 999, 1_500, 61_000, 3_700_000, 14 * 86_400_000].map(duration);
+        assert_eq!(texts, ["0 ms", "999 ms", "1.5 s", "1 min 1 s", "1 h 1 min", "14 days"]);
+    }
+
+    #[test]
+    fn a_time_is_shown_in_utc() {
+        assert_eq!(time(Millis(0)), "1970-01-01 00:00:00 UTC");
+    }
 }

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
 use axum::{
     body::{Body, Bytes},
     http::{Response, header},
@@ -16,6 +15,7 @@ use directory::{
     query::Filter,
     view::{GroupAt, Place, View},
 };
+use futures_util::{StreamExt, stream};
 
 use super::{
     entity::{Detail, Entity},

@@ -4,6 +4,9 @@
 //! mirror and the cursor always move, holding stops only the step from wanted to served; a run that finds
 //! nothing new writes nothing but its report and cursor.
 
+mod ask;
+mod planning;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -14,16 +17,15 @@ use connect::Connector;
 use directory::{
     decisions::{DecisionsChange, Digest, Node},
     derive::Basis,
-    id::{DAY_MS, Millis, ProviderId},
-    mirror::{Asked, Dirty, Merged},
-    observation::{Listing, Observation, Question, Verdict},
-    plan::{self, Plan, guard::Window},
+    id::{DAY_MS, Millis},
+    mirror::{Dirty, Merged},
+    observation::{Listing, Observation},
+    plan::{self, Plan},
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
-    rules::Rules,
-    snapshot::Directory,
 };
 use store::RunCommit;
 
+use self::planning::Planning;
 use crate::{
     app::App,
     task::{
@@ -121,10 +123,11 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     };
     keeper.issues.send_replace(Arc::new(memory.issues.values().flatten().cloned().collect()));
     *slot = Some(memory);
-    drop(slot);
     decided?;
     keeper.status.send_modify(|status| status.phase = Phase::Publishing);
+    // Still under the lock: whoever plans next must plan from what is served now.
     app.published_up_to_date().await;
+    drop(slot);
     Ok(report)
 }
 
@@ -244,110 +247,7 @@ impl Run {
         self.observed = Some(observed);
     }
 
-    /// Asks the provider about what came back and about what its listing lacks. A question that cannot be
-    /// asked changes nothing.
-    async fn ask(&mut self) {
-        let Some(connector) =
-            self.observed.as_ref().map(|observed| Arc::clone(&observed.connector))
-        else {
-            return;
-        };
-        self.ask_groups(&connector).await;
-        self.ask_returned(&connector).await;
-        self.ask_unconfirmed(&connector).await;
-    }
-
-    async fn ask_groups(&mut self, connector: &Connector) {
-        let groups: Vec<ProviderId> = self
-            .merged
-            .reread
-            .iter()
-            .filter_map(|no| self.memory.mirror.group(*no))
-            .map(|row| row.record.id.clone())
-            .collect();
-        if groups.is_empty() {
-            return;
-        }
-        match connector.members(&groups).await {
-            Ok(members) => {
-                self.memory.mirror.merge_members(&members, self.at, &mut self.merged);
-                self.notes.push(format!("{} groups were read a second time", groups.len()));
-            }
-            Err(error) => self.notes.push(format!(
-                "{} groups should have been read a second time, which failed: {error}",
-                groups.len()
-            )),
-        }
-    }
-
-    async fn ask_returned(&mut self, connector: &Connector) {
-        let returned: Vec<_> = self.merged.returned.iter().take(QUESTIONS_MAX).copied().collect();
-        let mirror = &self.memory.mirror;
-        let ids: Vec<ProviderId> = returned
-            .iter()
-            .filter_map(|no| mirror.person(*no))
-            .map(|row| row.record.id.clone())
-            .collect();
-        if ids.is_empty() {
-            return;
-        }
-        match connector.memberships(&ids).await {
-            Ok(answers) => {
-                for (id, groups) in answers {
-                    if let (Some(no), Some(groups)) = (self.memory.mirror.person_no(&id), groups) {
-                        self.memory.mirror.set_memberships(no, &groups, &mut self.merged);
-                    }
-                }
-            }
-            Err(error) => self.notes.push(format!(
-                "{} people came back; their memberships are as they were when they left, since asking \
-                 failed: {error}",
-                ids.len()
-            )),
-        }
-    }
-
-    async fn ask_unconfirmed(&mut self, connector: &Connector) {
-        let (asked, questions): (Vec<Asked>, Vec<Question>) =
-            self.memory.mirror.questions(QUESTIONS_MAX).into_iter().unzip();
-        if asked.is_empty() {
-            return;
-        }
-        let verdicts = match connector.confirm(&questions).await {
-            Ok(verdicts) => verdicts,
-            Err(error) => {
-                self.notes.push(format!("asking about what the listing lacks failed: {error}"));
-                return;
-            }
-        };
-        let answers: Vec<(Asked, Verdict)> = asked.into_iter().zip(verdicts).collect();
-        let settled = self.memory.mirror.settle(&answers, self.at, &mut self.merged);
-        if settled.gone > 0 {
-            self.notes
-                .push(format!("{} losses were confirmed by the provider one by one", settled.gone));
-        }
-        if settled.exist > 0 {
-            self.memory.full_read_wanted = true;
-            self.notes.push(format!(
-                "the provider's list lacked {} people, groups or memberships that it still has when asked \
-                 for each: the list was wrong, and nothing was changed for them",
-                settled.exist
-            ));
-            if settled.gone == 0 && settled.unknown == 0 {
-                let rest = self.memory.mirror.disbelieve(&mut self.merged);
-                if rest > 0 {
-                    self.notes
-                        .push(format!("the list was not believed about {rest} others either"));
-                }
-            }
-        }
-    }
-
     /// Plans and writes. A decision that does not fit leaves the memory as it was.
-    #[expect(
-        clippy::type_complexity,
-        reason = "memory comes back whether or not the decision fitted"
-    )]
     fn finish(
         mut self,
         app: &App,
@@ -520,63 +420,4 @@ fn chosen(plan: &Plan, choice: &Choice) -> Result<BTreeSet<GuardKind>, DecisionE
         return Err(DecisionError::NotApprovable(only.kind.as_str()));
     }
     Ok(meant.iter().filter(|held| held.approvable).map(|held| held.kind).collect())
-}
-
-/// What planning needs from store and snapshot.
-struct Planning {
-    rules: Rules,
-    window: Window,
-    served: Arc<Directory>,
-    served_once: bool,
-    empty_read: bool,
-    now: Millis,
-}
-
-impl Planning {
-    fn of(app: &App, id: directory::id::DirectoryId, now: Millis) -> anyhow::Result<Self> {
-        let row = app.store.connection(id)?.context("the directory was removed")?;
-        let served = app.served(id).unwrap_or_default();
-        let runs = app.store.run_window(id, now.plus(-DAY_MS))?;
-        let size = runs.first_size.unwrap_or(runs.size_then);
-        let window = Window { applied: runs.applied, size };
-        Ok(Self {
-            rules: row.rules,
-            window,
-            served,
-            served_once: row.served_once,
-            empty_read: false,
-            now,
-        })
-    }
-
-    fn with(&self, empty_read: bool) -> Self {
-        Self {
-            rules: self.rules.clone(),
-            window: self.window,
-            served: Arc::clone(&self.served),
-            served_once: self.served_once,
-            empty_read,
-            now: self.now,
-        }
-    }
-
-    fn basis<'a>(&'a self, memory: &'a Memory) -> Basis<'a> {
-        Basis {
-            mirror: &memory.mirror,
-            rules: &self.rules,
-            decisions: &memory.decisions,
-            served: &self.served,
-            observed: memory.observed,
-        }
-    }
-
-    fn plan(&self, memory: &Memory, dirty: &Dirty, lifted: &BTreeSet<GuardKind>) -> Plan {
-        let context = plan::Context {
-            now: self.now,
-            window: &self.window,
-            lifted,
-            empty_read: self.empty_read,
-        };
-        plan::plan(&self.basis(memory), dirty, &context)
-    }
 }

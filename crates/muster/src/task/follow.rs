@@ -57,10 +57,10 @@ pub async fn run(app: App) {
                 app.followed.send_replace(answering);
             }
             Ok(Err(error)) => {
-                tracing::error!(%error, "the change log could not be followed; trying again")
+                tracing::error!(%error, "the change log could not be followed; trying again");
             }
             Err(error) => {
-                tracing::error!(%error, "following the change log panicked; trying again")
+                tracing::error!(%error, "following the change log panicked; trying again");
             }
         }
         tokio::select! {

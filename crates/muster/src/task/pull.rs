@@ -124,7 +124,7 @@ async fn pull(app: &App, keeper: &Keeper, orders: Orders) -> RunReport {
     };
     let (store, id, written) = (app.store.clone(), keeper.id, report.clone());
     let recorded = tokio::task::spawn_blocking(move || store.record_failed_run(id, &written)).await;
-    if !matches!(recorded, Ok(Ok(_))) {
+    if !matches!(recorded, Ok(Ok(()))) {
         tracing::error!(
             directory = keeper.id.0,
             "the report of a failed pull could not be written"

@@ -16,12 +16,25 @@ async fn a_wrong_secret_missing_consent_and_an_unknown_tenant_are_named() {
         let set = |key: &str, value: &str| format!("{key}={value}");
         let text = |key: &str| entra[key].as_str().unwrap();
         demo.muster(&[
-            "directory", "add", name, "--provider", "entra", "--secret-file", secret.to_str().unwrap(),
-            "--set", &set("authority", text("authority")), "--set", &set("graph", text("graph")),
-            "--set", &set("tenant", tenant), "--set", &set("client_id", text("client_id")),
+            "directory",
+            "add",
+            name,
+            "--provider",
+            "entra",
+            "--secret-file",
+            secret.to_str().unwrap(),
+            "--set",
+            &set("authority", text("authority")),
+            "--set",
+            &set("graph", text("graph")),
+            "--set",
+            &set("tenant", tenant),
+            "--set",
+            &set("client_id", text("client_id")),
         ])
     };
-    let (tenant, right) = (entra["tenant"].as_str().unwrap(), entra["client_secret"].as_str().unwrap());
+    let (tenant, right) =
+        (entra["tenant"].as_str().unwrap(), entra["client_secret"].as_str().unwrap());
     let check = |name: &str| demo.muster(&["directory", "check", name]);
 
     assert_eq!(add("wrong-secret", tenant, "not-the-secret-itself").code, 0);
@@ -40,7 +53,10 @@ async fn a_wrong_secret_missing_consent_and_an_unknown_tenant_are_named() {
     demo.control("POST", "revoke", json!({"what": "consent"})).await;
     assert_eq!(add("no-consent", tenant, right).code, 0);
     let ran = check("no-consent");
-    assert!(ran.stdout.contains("E-CONSENT") && ran.stdout.contains("Grant admin consent"), "{ran:?}");
+    assert!(
+        ran.stdout.contains("E-CONSENT") && ran.stdout.contains("Grant admin consent"),
+        "{ran:?}"
+    );
 
     // A setting that cannot be right is refused at once.
     let ran = add("two words", "a tenant", right);
@@ -77,11 +93,12 @@ fn a_data_directory_that_cannot_be_used_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_database_is_refused() {
     let data = tempfile::tempdir().unwrap();
-    let (mut child, _) = crate::service::serve(data.path()).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let (server, _) = crate::service::serve(data.path()).await;
+    drop(server);
     let database = rusqlite::Connection::open(data.path().join("muster.db")).unwrap();
-    database.execute("UPDATE meta SET value = '99' WHERE name IN ('schema', 'min_reader')", ()).unwrap();
+    database
+        .execute("UPDATE meta SET value = '99' WHERE name IN ('schema', 'min_reader')", ())
+        .unwrap();
     drop(database);
     let ran = muster_in(data.path(), &["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(ran.code, 1);
@@ -94,7 +111,8 @@ fn a_command_without_a_server_says_so() {
     let ran = muster_in(data.path(), &["directory", "list"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("admin.json") && ran.stderr.contains("--data"), "{ran:?}");
-    fs::write(data.path().join("admin.json"), "{\"url\":\"http://127.0.0.1:1\",\"token\":\"t\"}").unwrap();
+    fs::write(data.path().join("admin.json"), "{\"url\":\"http://127.0.0.1:1\",\"token\":\"t\"}")
+        .unwrap();
     let ran = muster_in(data.path(), &["directory", "list"]);
     assert!(ran.stderr.contains("muster serve"), "{ran:?}");
     assert_eq!(muster_in(data.path(), &["directory", "sync"]).code, 2, "usage");
@@ -108,10 +126,18 @@ async fn malformed_bodies_and_filters_are_refused_in_words() {
     let http = connect::http::local_client().unwrap();
     let base = format!("{}/rest/usermanagement/1", text("url"));
     let search = format!("{base}/search?entity-type=user");
-    let cql = |filter: &str| format!("{search}&restriction={}", filter.replace(' ', "%20").replace('"', "%22"));
+    let cql = |filter: &str| {
+        format!("{search}&restriction={}", filter.replace(' ', "%20").replace('"', "%22"))
+    };
     let cases = [
         (search.clone(), Some(("application/xml", "<null-search-restriction>"))),
-        (search.clone(), Some(("application/xml", "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><x>&e;</x>"))),
+        (
+            search.clone(),
+            Some((
+                "application/xml",
+                "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><x>&e;</x>",
+            )),
+        ),
         (search.clone(), Some(("application/json", "{\"restriction-type\":"))),
         (cql("name = "), None),
         (cql("name \"x\""), None),
@@ -122,12 +148,16 @@ async fn malformed_bodies_and_filters_are_refused_in_words() {
             Some((kind, body)) => http.post(&url).header("Content-Type", kind).body(body),
             None => http.get(&url),
         };
-        let response = request.basic_auth(text("application"), Some(text("password"))).send().await.unwrap();
+        let response =
+            request.basic_auth(text("application"), Some(text("password"))).send().await.unwrap();
         let status = response.status();
         assert!(response.headers().contains_key("X-Embedded-Crowd-Version"));
         let said = response.text().await.unwrap();
         assert_eq!(status, 400, "{url} {body:?}: {said}");
-        assert!(said.contains("<reason>") && said.contains("<message>") && !said.contains("root:"), "{said}");
+        assert!(
+            said.contains("<reason>") && said.contains("<message>") && !said.contains("root:"),
+            "{said}"
+        );
     }
     // The admin API too.
     let api = demo.file["api"]["url"].as_str().unwrap();
@@ -139,7 +169,12 @@ async fn malformed_bodies_and_filters_are_refused_in_words() {
             .body(body)
             .send()
     };
-    for body in ["{", "[]", "{\"name\": 5}", "{\"name\":\"x\",\"provider\":\"entra\",\"secret\":\"s\",\"sekret\":1}"] {
+    for body in [
+        "{",
+        "[]",
+        "{\"name\": 5}",
+        "{\"name\":\"x\",\"provider\":\"entra\",\"secret\":\"s\",\"sekret\":1}",
+    ] {
         let response = post(body).await.unwrap();
         assert!(response.status().is_client_error(), "{body}");
         let problem: Value = response.json().await.unwrap();

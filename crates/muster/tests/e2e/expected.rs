@@ -80,7 +80,8 @@ impl Oracle {
             copy.groups.insert(name.clone(), group.description.clone().unwrap_or_default());
             let listed: BTreeSet<&str> = group.users.iter().map(String::as_str).collect();
             for (id, (user, _)) in &self.people {
-                let parked = !there.contains(id.as_str()) && self.memberships[id].contains(&group.id);
+                let parked =
+                    !there.contains(id.as_str()) && self.memberships[id].contains(&group.id);
                 if parked || listed.contains(id.as_str()) {
                     copy.members.insert((name.clone(), user.clone()));
                 }
@@ -96,7 +97,8 @@ impl Oracle {
         users.sort_by(|a, b| a.id.cmp(&b.id));
         for user in &users {
             let in_groups = truth.groups.iter().filter(|group| group.users.contains(&user.id));
-            self.memberships.insert(user.id.clone(), in_groups.map(|group| group.id.clone()).collect());
+            self.memberships
+                .insert(user.id.clone(), in_groups.map(|group| group.id.clone()).collect());
             let claim = user.login.trim().to_lowercase();
             if user.guest || claim.is_empty() {
                 self.people.remove(&user.id);
@@ -132,7 +134,8 @@ impl Oracle {
             if name.is_empty() {
                 continue;
             }
-            let holder = self.group_names.entry(name.to_lowercase()).or_insert_with(|| group.id.clone());
+            let holder =
+                self.group_names.entry(name.to_lowercase()).or_insert_with(|| group.id.clone());
             if *holder == group.id {
                 self.groups.insert(group.id.clone(), name);
             }

@@ -13,8 +13,10 @@ async fn delete_people(demo: &Demo, count: usize) -> Vec<String> {
         .take(count)
         .map(|user| user.id.clone())
         .collect();
-    let steps: Vec<Value> =
-        leavers.iter().map(|id| json!({"method": "DELETE", "path": format!("users/{id}")})).collect();
+    let steps: Vec<Value> = leavers
+        .iter()
+        .map(|id| json!({"method": "DELETE", "path": format!("users/{id}")}))
+        .collect();
     demo.control("POST", "batch", Value::Array(steps)).await;
     leavers
 }

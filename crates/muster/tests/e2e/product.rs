@@ -110,18 +110,22 @@ struct Events {
     #[serde(rename = "@incrementalSynchronisationAvailable")]
     available: Option<bool>,
     #[serde(default, rename = "$value")]
-    events: Vec<Event>,
+    list: Vec<Event>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Event {
-    UserEvent { operation: Operation, user: User },
-    GroupEvent { operation: Operation, group: Group },
+    #[serde(rename = "userEvent")]
+    User { operation: Operation, user: User },
+    #[serde(rename = "groupEvent")]
+    Group { operation: Operation, group: Group },
     #[serde(rename_all = "camelCase")]
-    UserMembershipEvent { operation: Operation, child_user: Name, parent_groups: Names },
+    #[serde(rename = "userMembershipEvent")]
+    Membership { operation: Operation, child_user: Name, parent_groups: Names },
     #[serde(rename_all = "camelCase")]
-    GroupMembershipEvent { operation: Operation, group: Name, parent_groups: Names, child_groups: Names },
+    #[serde(rename = "groupMembershipEvent")]
+    Nesting { operation: Operation, group: Name, parent_groups: Names, child_groups: Names },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -133,7 +137,7 @@ enum Operation {
 }
 
 impl Product {
-    pub(crate) fn new(url: String, name: String, password: String) -> Self {
+    pub(crate) fn new(url: &str, name: String, password: String) -> Self {
         Self {
             base: format!("{url}/rest/usermanagement/1"),
             name,
@@ -158,7 +162,7 @@ impl Product {
         }
         assert_eq!(status, StatusCode::OK, "{body}");
         let events: Events = read(&body);
-        for event in events.events {
+        for event in events.list {
             self.hear(event);
         }
         self.token = Some(events.new_event_token.expect("a token after events"));
@@ -169,12 +173,15 @@ impl Product {
         self.full_syncs += 1;
         let events: Events = read(&self.fetch(Method::GET, "event", None).await);
         assert_eq!(events.available, Some(true));
-        let search = |kind: &str| format!("search?entity-type={kind}&start-index=0&max-results=-1&expand={kind}");
+        let search = |kind: &str| {
+            format!("search?entity-type={kind}&start-index=0&max-results=-1&expand={kind}")
+        };
         let users = self.fetch(Method::POST, &search("user"), Some(NULL_RESTRICTION)).await;
         self.users_are(read::<Users>(&users).users);
         let groups = self.fetch(Method::POST, &search("group"), Some(NULL_RESTRICTION)).await;
         self.groups_are(read::<Groups>(&groups).groups);
-        let memberships: Memberships = read(&self.fetch(Method::GET, "group/membership", None).await);
+        let memberships: Memberships =
+            read(&self.fetch(Method::GET, "group/membership", None).await);
         for membership in memberships.memberships {
             self.members_are(&membership);
         }
@@ -185,17 +192,29 @@ impl Product {
     /// The copy by names, to be compared with what should be there.
     pub(crate) fn copy(&self) -> Copy {
         let group = |folded: &str| self.groups[folded].0.clone();
-        let spelled: BTreeMap<String, &str> =
-            self.users.values().map(|user| (user.name.to_lowercase(), user.name.as_str())).collect();
+        let spelled: BTreeMap<String, &str> = self
+            .users
+            .values()
+            .map(|user| (user.name.to_lowercase(), user.name.as_str()))
+            .collect();
         Copy {
-            users: self.users.values().map(|user| (user.name.clone(), user.person.clone())).collect(),
+            users: self
+                .users
+                .values()
+                .map(|user| (user.name.clone(), user.person.clone()))
+                .collect(),
             groups: self.groups.values().cloned().collect(),
             members: self.members.iter().map(|(g, u)| (group(g), spelled[u].to_owned())).collect(),
             nested: self.nested.iter().map(|(g, inner)| (group(g), group(inner))).collect(),
         }
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&'static str>) -> (StatusCode, String) {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&'static str>,
+    ) -> (StatusCode, String) {
         let mut request = self
             .http
             .request(method, format!("{}/{path}", self.base))
@@ -220,8 +239,12 @@ impl Product {
     fn users_are(&mut self, list: Vec<User>) {
         let keys: BTreeSet<String> = list.iter().map(|user| user.key.clone()).collect();
         assert_eq!(keys.len(), list.len(), "keys are unique");
-        let gone: Vec<LocalUser> =
-            self.users.iter().filter(|(key, _)| !keys.contains(*key)).map(|(_, user)| user.clone()).collect();
+        let gone: Vec<LocalUser> = self
+            .users
+            .iter()
+            .filter(|(key, _)| !keys.contains(*key))
+            .map(|(_, user)| user.clone())
+            .collect();
         self.users.retain(|key, _| keys.contains(key));
         for user in gone {
             self.members.retain(|(_, member)| *member != user.name.to_lowercase());
@@ -239,7 +262,8 @@ impl Product {
         {
             // A local rename takes the memberships along.
             let old = old.name.to_lowercase();
-            let moved: Vec<_> = self.members.iter().filter(|(_, member)| *member == old).cloned().collect();
+            let moved: Vec<_> =
+                self.members.iter().filter(|(_, member)| *member == old).cloned().collect();
             for (group, member) in moved {
                 self.members.remove(&(group.clone(), member));
                 self.members.insert((group, name.clone()));
@@ -251,13 +275,23 @@ impl Product {
     fn groups_are(&mut self, list: Vec<Group>) {
         let names: BTreeSet<String> = list.iter().map(|group| group.name.to_lowercase()).collect();
         assert_eq!(names.len(), list.len(), "group names are unique in any case");
-        let gone: Vec<String> = self.groups.keys().filter(|name| !names.contains(*name)).cloned().collect();
-        gone.iter().for_each(|name| self.forget_group(name));
-        list.into_iter().for_each(|group| self.group_is(group));
+        let gone: Vec<String> =
+            self.groups.keys().filter(|name| !names.contains(*name)).cloned().collect();
+        for name in gone {
+            self.forget_group(&name);
+        }
+        for group in list {
+            self.group_is(group);
+        }
     }
 
     fn group_is(&mut self, group: Group) {
-        assert_eq!((group.kind.as_deref(), group.active), (Some("GROUP"), Some(true)), "{}", group.name);
+        assert_eq!(
+            (group.kind.as_deref(), group.active),
+            (Some("GROUP"), Some(true)),
+            "{}",
+            group.name
+        );
         self.groups.insert(group.name.to_lowercase(), (group.name, group.description));
     }
 
@@ -302,19 +336,22 @@ impl Product {
     fn hear(&mut self, event: Event) {
         use Operation::{Created, Deleted, Updated};
         match event {
-            Event::UserEvent { operation: Deleted, user } => {
+            Event::User { operation: Deleted, user } => {
                 let name = user.name.to_lowercase();
                 self.users.retain(|_, known| known.name.to_lowercase() != name);
                 self.members.retain(|(_, member)| *member != name);
             }
-            Event::UserEvent { user, .. } => {
+            Event::User { user, .. } => {
                 let name = user.name.to_lowercase();
-                self.users.retain(|key, known| known.name.to_lowercase() != name || *key == user.key);
+                self.users
+                    .retain(|key, known| known.name.to_lowercase() != name || *key == user.key);
                 self.upsert(user);
             }
-            Event::GroupEvent { operation: Deleted, group } => self.forget_group(&group.name.to_lowercase()),
-            Event::GroupEvent { group, .. } => self.group_is(group),
-            Event::UserMembershipEvent { operation, child_user, parent_groups } => {
+            Event::Group { operation: Deleted, group } => {
+                self.forget_group(&group.name.to_lowercase());
+            }
+            Event::Group { group, .. } => self.group_is(group),
+            Event::Membership { operation, child_user, parent_groups } => {
                 let user = child_user.name.to_lowercase();
                 if operation == Updated {
                     self.members.retain(|(_, member)| *member != user);
@@ -329,7 +366,7 @@ impl Product {
                     }
                 }
             }
-            Event::GroupMembershipEvent { operation, group, parent_groups, child_groups } => {
+            Event::Nesting { operation, group, parent_groups, child_groups } => {
                 let inner = group.name.to_lowercase();
                 if operation == Updated {
                     self.nested.retain(|(outer, known)| *known != inner && *outer != inner);
@@ -363,5 +400,6 @@ fn local(user: User) -> (String, LocalUser) {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &str) -> T {
-    quick_xml::de::from_str(body).unwrap_or_else(|error| panic!("{error}: {}", &body[..body.len().min(2_000)]))
+    quick_xml::de::from_str(body)
+        .unwrap_or_else(|error| panic!("{error}: {}", &body[..body.len().min(2_000)]))
 }

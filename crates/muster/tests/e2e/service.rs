@@ -33,7 +33,8 @@ impl Demo {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let mut demo = Self { child, data, file: Value::Null, http: connect::http::local_client().unwrap() };
+        let mut demo =
+            Self { child, data, file: Value::Null, http: connect::http::local_client().unwrap() };
         demo.file = demo.ready().await;
         demo
     }
@@ -98,7 +99,7 @@ impl Demo {
     pub(crate) fn product(&self) -> Product {
         let crowd = &self.file["crowd"];
         let text = |key: &str| crowd[key].as_str().unwrap().to_owned();
-        Product::new(text("url"), text("application"), text("password"))
+        Product::new(&text("url"), text("application"), text("password"))
     }
 
     /// Kills it without warning.
@@ -131,11 +132,26 @@ pub(crate) fn muster_in(data: &Path, arguments: &[&str]) -> Ran {
 
 fn ran(output: Output) -> Ran {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+/// A running server, killed when dropped.
+pub(crate) struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Starts a server and waits until it answers; gives it with its address.
-pub(crate) async fn serve(data: &Path) -> (Child, String) {
+pub(crate) async fn serve(data: &Path) -> (Server, String) {
+    let _ = std::fs::remove_file(data.join("admin.json"));
     let child = Command::new(BINARY)
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
@@ -143,7 +159,7 @@ pub(crate) async fn serve(data: &Path) -> (Child, String) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let _ = std::fs::remove_file(data.join("admin.json"));
+    let server = Server(child);
     let http = connect::http::local_client().unwrap();
     for _ in 0..600 {
         if let Ok(text) = std::fs::read_to_string(data.join("admin.json")) {
@@ -151,7 +167,7 @@ pub(crate) async fn serve(data: &Path) -> (Child, String) {
             let url = admin["url"].as_str().unwrap().to_owned();
             let ready = http.get(format!("{url}/health/ready")).send().await;
             if ready.is_ok_and(|response| response.status().is_success()) {
-                return (child, url);
+                return (server, url);
             }
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
