@@ -1,6 +1,6 @@
 //! The subset of `$filter` that the simulated tenant understands.
 //!
-//! Grammar: `or` of `and` of [`not`] terms; a term is `property eq|ne literal`, `property in (…)`,
+//! Grammar: `or` of `and` of terms, each perhaps with `not`; a term is `property eq|ne literal`, `property in (…)`,
 //! `startswith(property,'x')`, `endswith(property,'x')` or parentheses. Texts compare without case, as at the vendor.
 //! Anything else is refused, never ignored.
 

@@ -186,3 +186,23 @@ async fn the_same_seed_makes_the_same_tenant() {
     assert_eq!(description["control"], format!("{}/__sim", one.running.url()));
     assert_eq!(description["entra"]["graph"], format!("{}/entra/graph", one.running.url()));
 }
+
+#[tokio::test]
+async fn only_this_machine_may_control() {
+    // The address that this machine has towards others; connecting a datagram socket sends nothing.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let own = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
+    let Some(own) = own.ok().filter(|own| !own.ip().is_loopback()) else {
+        return; // A machine without a network has nobody to refuse.
+    };
+    let listen = "0.0.0.0:0".parse().unwrap();
+    let running = simulator::start(Options { listen, ..Tenant::options() }).await.unwrap();
+    let port = running.url().rsplit(':').next().unwrap();
+    let ask = async |host: String| {
+        send(crate::tenant::client().get(format!("http://{host}:{port}/__sim/entra/truth"))).await
+    };
+    assert_eq!(ask("127.0.0.1".to_owned()).await.status, 200);
+    let refused = ask(own.ip().to_string()).await;
+    assert_eq!(refused.status, 403);
+    assert!(text(&refused.body["error"]).contains("this machine"));
+}

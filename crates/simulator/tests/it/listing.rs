@@ -175,3 +175,33 @@ async fn lists_lag_as_long_as_they_are_told_to() {
     tenant.advance(30).await;
     assert!(listed().await);
 }
+
+#[tokio::test]
+async fn edits_between_pages_disturb_only_what_they_touch() {
+    let tenant = Tenant::start().await;
+    let before = tenant.truth().await;
+    let page = tenant.get("users?$top=200&$select=id").await;
+    let mut rows = page.rows().to_vec();
+    let mut next = page.next().map(str::to_owned);
+    let mut touched = BTreeSet::new();
+    let mut victims = before.users.keys();
+    while let Some(link) = next {
+        touched.insert(tenant.new_user(&format!("new{}@contoso.example", rows.len())).await);
+        for _ in 0..3 {
+            let id = victims.next().unwrap();
+            tenant.tell("PATCH", &format!("users/{id}"), json!({"first_name": "New"})).await;
+            touched.insert(id.clone());
+        }
+        let id = victims.next().unwrap();
+        tenant.tell("DELETE", &format!("users/{id}"), serde_json::Value::Null).await;
+        touched.insert(id.clone());
+        let page = tenant.get(&link).await;
+        rows.extend_from_slice(page.rows());
+        next = page.next().map(str::to_owned);
+    }
+    let untouched: Vec<String> =
+        rows.iter().map(|row| text(&row["id"])).filter(|id| !touched.contains(id)).collect();
+    let expected: Vec<&String> = before.users.keys().filter(|id| !touched.contains(*id)).collect();
+    assert_eq!(untouched.len(), expected.len(), "exactly once each");
+    assert_eq!(untouched.iter().collect::<BTreeSet<_>>(), expected.into_iter().collect());
+}

@@ -8,6 +8,7 @@ mod asking;
 mod control;
 mod delta;
 mod faults;
+mod following;
 mod listing;
 mod login;
 mod tenant;
