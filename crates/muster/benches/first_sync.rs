@@ -211,9 +211,14 @@ async fn first_sync(entra: &Value) -> (f64, String) {
     let began = Instant::now();
     let added = http.post(format!("{url}/api/v1/directories")).bearer_auth(&token).json(&body).send().await.unwrap();
     assert!(added.status().is_success(), "{}", added.text().await.unwrap());
+    let mut phases: Vec<(String, Instant)> = Vec::new();
     loop {
         let status = http.get(format!("{url}/api/v1/directories/entra/status")).bearer_auth(&token).send().await.unwrap();
         let status: Value = status.json().await.unwrap();
+        let phase = status["phase"].as_str().unwrap_or_default();
+        if phases.last().is_none_or(|(last, _)| last != phase) {
+            phases.push((phase.to_owned(), Instant::now()));
+        }
         if status["completed"].as_u64() >= Some(1) {
             let seconds = began.elapsed().as_secs_f64();
             let peak = peak_mib(server.0.id());
@@ -225,7 +230,11 @@ async fn first_sync(entra: &Value) -> (f64, String) {
                 applied["users_added"],
                 applied["memberships_added"]
             );
-            return (seconds, line);
+            let lengths = phases.windows(2).map(|pair| {
+                format!("{} {:.2} s", pair[0].0, (pair[1].1 - pair[0].1).as_secs_f64())
+            });
+            let lengths: Vec<String> = lengths.collect();
+            return (seconds, format!("{line} ({})", lengths.join(", ")));
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
