@@ -177,7 +177,7 @@ async fn case_114_nestings_come_and_go() {
 async fn case_115_a_user_comes_before_their_memberships() {
     let told = told(&[
         &|state| drop(state.people.insert(2, Person::named("carol"))),
-        &|state| drop(state.teams.get_mut(&0).unwrap().users.insert(2)),
+        &|state| state.teams.get_mut(&0).unwrap().users.extend([2]),
         &|state| drop(state.teams.insert(2, Team::of("ops", &[1, 2], &[0]))),
     ]);
     let expected = [

@@ -225,10 +225,14 @@ fn carry_out(state: &mut State, edit: &Edit) {
         }
         Edit::NoTeam(no) => drop(state.teams.remove(no)),
         Edit::Member(team, no) => {
-            state.teams.get_mut(team).map_or((), |team| toggle(&mut team.users, *no));
+            if let Some(team) = state.teams.get_mut(team) {
+                toggle(&mut team.users, *no);
+            }
         }
         Edit::Child(team, no) if team != no => {
-            state.teams.get_mut(team).map_or((), |team| toggle(&mut team.groups, *no));
+            if let Some(team) = state.teams.get_mut(team) {
+                toggle(&mut team.groups, *no);
+            }
         }
         Edit::Child(..) => {}
     }

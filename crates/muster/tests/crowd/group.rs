@@ -12,7 +12,7 @@ async fn names(world: &World, path: &str) -> Vec<String> {
 async fn case_040_a_group() {
     let world = World::usual();
     let answer = world.get("/group?groupname=DEVS&expand=attributes").await;
-    insta::assert_snapshot!(answer.body, @"");
+    insta::assert_snapshot!(answer.body, @r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><group name="devs" expand="attributes"><link href="http://muster.example.org/crowd/rest/usermanagement/1/group?groupname=devs" rel="self"/><description>Developers</description><type>GROUP</type><active>true</active><attributes><link href="http://muster.example.org/crowd/rest/usermanagement/1/group/attribute?groupname=devs" rel="self"/></attributes></group>"#);
     let group = world.json("/group?groupname=devs").await;
     assert_eq!((&group["type"], &group["active"]), (&"GROUP".into(), &true.into()));
     assert_eq!(world.xml("/group/attribute?groupname=devs").await.name, "attributes");

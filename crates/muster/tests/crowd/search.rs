@@ -19,7 +19,12 @@ async fn found(entity: &str, body: &str) -> Vec<String> {
 }
 
 async fn users(restriction: &str) -> Vec<String> {
-    let restriction = restriction.replace('%', "%25").replace(' ', "+").replace('&', "%26");
+    let encode = |c: char| match c {
+        ' ' => "+".to_owned(),
+        '"' | '<' | '>' | '\'' => format!("%{:02X}", u32::from(c)),
+        other => other.to_string(),
+    };
+    let restriction: String = restriction.chars().map(encode).collect();
     let path = format!("/search?entity-type=user&restriction={restriction}");
     let answer = World::usual().get(&path).await;
     assert_eq!(answer.status, 200, "{restriction}: {}", answer.body);

@@ -5,13 +5,43 @@ use crate::world::World;
 #[tokio::test]
 async fn case_020_a_user_in_xml() {
     let answer = World::usual().get("/user?username=alice").await;
-    insta::assert_snapshot!(answer.body, @"");
+    insta::assert_snapshot!(answer.body, @r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><user name="alice" expand="attributes"><link href="http://muster.example.org/crowd/rest/usermanagement/1/user?username=alice" rel="self"/><first-name>First alice</first-name><last-name>Last</last-name><display-name>First alice Last</display-name><email>alice@example.org</email><password><link href="http://muster.example.org/crowd/rest/usermanagement/1/user/password?username=alice" rel="edit"/></password><key>1:u0</key><created-date>2024-01-01T00:00:00.000Z</created-date><updated-date>2024-01-01T00:00:00.000Z</updated-date><active>true</active><attributes><link href="http://muster.example.org/crowd/rest/usermanagement/1/user/attribute?username=alice" rel="self"/></attributes></user>"#);
 }
 
 #[tokio::test]
 async fn case_021_a_user_in_json() {
     let user = World::usual().json("/user?username=alice").await;
-    insta::assert_snapshot!(serde_json::to_string_pretty(&user).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&user).unwrap(), @r#"
+    {
+      "active": true,
+      "attributes": {
+        "attributes": [],
+        "link": {
+          "href": "http://muster.example.org/crowd/rest/usermanagement/1/user/attribute?username=alice",
+          "rel": "self"
+        }
+      },
+      "created-date": 1704067200000,
+      "display-name": "First alice Last",
+      "email": "alice@example.org",
+      "expand": "attributes",
+      "first-name": "First alice",
+      "key": "1:u0",
+      "last-name": "Last",
+      "link": {
+        "href": "http://muster.example.org/crowd/rest/usermanagement/1/user?username=alice",
+        "rel": "self"
+      },
+      "name": "alice",
+      "password": {
+        "link": {
+          "href": "http://muster.example.org/crowd/rest/usermanagement/1/user/password?username=alice",
+          "rel": "edit"
+        }
+      },
+      "updated-date": 1704067200000
+    }
+    "#);
 }
 
 #[tokio::test]
