@@ -211,7 +211,7 @@ async fn case_116_who_went_and_came_goes_before_coming() {
 
 async fn told_again() -> Vec<String> {
     told(&[&|state| drop(state.teams.remove(&0)), &|state| {
-        drop(state.teams.insert(7, Team::of("devs", &[0], &[])))
+        drop(state.teams.insert(7, Team::of("devs", &[0], &[])));
     }])
     .await
 }

@@ -220,7 +220,7 @@ fn carry_out(state: &mut State, edit: &Edit) {
                 other == no || !team.name.eq_ignore_ascii_case(TEAMS[*name])
             };
             if state.teams.iter().all(free) {
-                state.teams.entry(*no).or_default().name = TEAMS[*name].to_owned();
+                TEAMS[*name].clone_into(&mut state.teams.entry(*no).or_default().name);
             }
         }
         Edit::NoTeam(no) => drop(state.teams.remove(no)),

@@ -221,3 +221,16 @@ async fn case_088_nothing_is_cached() {
     let answer = World::usual().get("/search?entity-type=user").await;
     assert_eq!(answer.header("cache-control"), "no-cache, no-store, no-transform");
 }
+
+/// More than is looked at before other requests are let pass.
+#[tokio::test]
+async fn one_among_thousands_is_found() {
+    let names: Vec<String> = (0..5000).map(|no| format!("person{no:05}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let states = [crate::world::State::of(&names, &[]), crate::world::State::of(&["zoe"], &[])];
+    let world = World::new(&states);
+    let found = world.xml("/search?entity-type=user&restriction=email=person04999*").await;
+    assert_eq!(found.names(), ["person04999"]);
+    let found = world.xml("/search?entity-type=user&start-index=4999&max-results=-1").await;
+    assert_eq!(found.names(), ["person04999", "zoe"]);
+}

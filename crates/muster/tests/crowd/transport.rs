@@ -1,7 +1,9 @@
 //! Transport: cases 1 to 19.
 
 use axum::http::Request;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use muster::crowd::Application;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::world::{PASSWORD, World, application};
 
@@ -112,7 +114,6 @@ async fn case_008_a_password_may_hold_colons_and_umlauts() {
 
 #[tokio::test]
 async fn case_009_the_scheme_has_any_case() {
-    use base64::{Engine, engine::general_purpose::STANDARD};
     let value = format!("bAsIc {}", STANDARD.encode(format!("JIRA:{PASSWORD}")));
     let world = World::usual();
     let ask = world.ask("GET", "/user?username=alice").credentials(None);
@@ -273,8 +274,6 @@ async fn a_long_list_goes_over_a_socket_in_chunks() {
     let request = Request::get(
         "/crowd/rest/usermanagement/1/search?entity-type=user&expand=user&max-results=-1",
     );
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service =

@@ -194,7 +194,7 @@ impl World {
         );
         state.people.get_mut(&1).unwrap().active = false;
         state.people.get_mut(&3).unwrap().email = String::new();
-        state.teams.get_mut(&0).unwrap().description = "Developers".to_owned();
+        "Developers".clone_into(&mut state.teams.get_mut(&0).unwrap().description);
         Self::new(&[state])
     }
 
