@@ -13,6 +13,7 @@ use axum::{
 use directory::{
     id::UserNo,
     query::Filter,
+    user::User,
     view::{GroupAt, Place, View},
 };
 use futures_util::{StreamExt, stream};
@@ -26,8 +27,12 @@ use super::{
 
 /// Objects that are looked at for one piece.
 const BATCH: usize = 64;
+/// Pieces that are made without letting other requests pass.
+const PIECES_MAX: usize = 16;
 /// Names that are written in one piece.
 const NAMES_BATCH: usize = 1024;
+/// Members that are looked up before one of them is written.
+const AHEAD: usize = 32;
 
 /// A document in the making.
 pub(super) trait Document: Send + 'static {
@@ -42,7 +47,10 @@ pub(super) fn respond(
 ) -> Response<Body> {
     let mut writer = Writer::new(representation);
     let mut more = true;
-    while more && writer.len() < CHUNK_BYTES {
+    for _ in 0..PIECES_MAX {
+        if !more || writer.len() >= CHUNK_BYTES {
+            break;
+        }
         more = document.next(&mut writer);
     }
     if !more {
@@ -73,7 +81,7 @@ async fn chunk<D: Document>(
             return Some((Ok(writer.take()), Some((document, writer))));
         }
         pieces += 1;
-        if pieces % 16 == 0 {
+        if pieces % PIECES_MAX == 0 {
             tokio::task::yield_now().await;
         }
     }
@@ -234,9 +242,17 @@ impl Members {
         }
         let Some(directory) = view.single() else { return false };
         let users = directory.users_of(self.group.no);
-        for no in users.iter().skip(from).take(NAMES_BATCH) {
-            if let Some(user) = directory.user(UserNo(*no)) {
-                writer.named("user", user.name());
+        let rest = users.get(from..).unwrap_or_default();
+        for some in rest[..rest.len().min(NAMES_BATCH)].chunks(AHEAD) {
+            // Members lie scattered in memory: finding some before writing any lets the processor wait
+            // for all of them at once.
+            let mut found: [Option<&User>; AHEAD] = [None; AHEAD];
+            for (slot, no) in found.iter_mut().zip(some) {
+                *slot = directory.user(UserNo(*no)).map(|user| &**user);
+            }
+            let names = found.map(|user| user.map(User::name));
+            for name in names.into_iter().flatten() {
+                writer.named("user", name);
             }
         }
         self.written < users.len()

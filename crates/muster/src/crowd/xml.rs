@@ -62,6 +62,7 @@ impl Xml {
     /// An element with nothing but a name: the one that there are millions of.
     pub(super) fn named(&mut self, out: &mut Vec<u8>, element: &str, name: &str) {
         self.end_tag(out);
+        out.reserve(element.len() + name.len() + 16);
         out.push(b'<');
         out.extend_from_slice(element.as_bytes());
         out.extend_from_slice(b" name=\"");

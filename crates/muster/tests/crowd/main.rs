@@ -1,1 +1,15 @@
-//! placeholder
+//! The Crowd server against the cases of `protocols/crowd.md` section 8; each test is named after its case.
+//!
+//! Invariant: the one request helper asserts the version header on every answer.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod authentication;
+mod event;
+mod follow;
+mod group;
+mod membership;
+mod search;
+mod transport;
+mod tree;
+mod user;
+mod world;

@@ -209,7 +209,9 @@ impl Traces {
             let traced = self.user_names.get(&(*directory, user.0));
             let traced = traced.and_then(|names| names.first()).map(String::as_str);
             let Some(name) = now.map(|user| user.folded_name()).or(traced) else { continue };
-            let Some(user) = view.user_named(name) else { continue };
+            // Whom another directory owns is a member as that one says, unless all have a say.
+            let shown = |at: &UserAt| view.aggregate() || view.owner(*at) == *directory;
+            let Some(user) = view.user_named(name).filter(shown) else { continue };
             let groups = group_names(*directory, *group);
             let groups = groups.iter().filter_map(|name| view.group_named(name));
             memberships.extend(groups.map(|group| (user, group)));
@@ -219,7 +221,9 @@ impl Traces {
             let parents = group_names(*directory, *parent);
             let parents: Vec<_> = parents.iter().filter_map(|n| view.group_named(n)).collect();
             let children = group_names(*directory, *child);
-            for child in children.iter().filter_map(|name| view.group_named(name)) {
+            let shown = |at: &GroupAt| view.aggregate() || view.group_owner(*at) == *directory;
+            let children = children.iter().filter_map(|name| view.group_named(name));
+            for child in children.filter(shown) {
                 nestings.extend(parents.iter().map(|parent| (child, *parent)));
             }
         }

@@ -1,0 +1,419 @@
+//! Events: cases 108 to 123.
+
+use directory::id::{DAY_MS, DirectoryId, MINUTE_MS};
+use muster::crowd::Application;
+
+use crate::{
+    tree::Node,
+    world::{Person, State, Team, World, application},
+};
+
+fn start() -> State {
+    State::of(&["alice", "bob"], &[Team::of("devs", &[0], &[]), Team::of("leads", &[], &[])])
+}
+
+async fn token(world: &World) -> String {
+    let events = world.xml("/event").await;
+    events.attribute("newEventToken").unwrap().to_owned()
+}
+
+/// A token of the present, as if nothing had happened for long.
+async fn settled_token(world: &World) -> String {
+    world.advance(10 * MINUTE_MS);
+    token(world).await
+}
+
+async fn events(world: &World, token: &str) -> Node {
+    world.xml(&format!("/event/{token}")).await
+}
+
+/// Events in short: `element OPERATION name`, and what else they hold.
+fn short(events: &Node) -> Vec<String> {
+    let list = |event: &Node, element: &str| {
+        let mut names = event.child(element).unwrap().names();
+        names.sort_unstable();
+        names.join(" ")
+    };
+    let one = |event: &Node| {
+        let operation = event.text_of("operation").unwrap();
+        let name = |element: &str| event.child(element).unwrap().attribute("name").unwrap();
+        match event.name.as_str() {
+            "userEvent" => format!("user {operation} {}", name("user")),
+            "groupEvent" => format!("group {operation} {}", name("group")),
+            "userMembershipEvent" => {
+                format!(
+                    "member {operation} {} in {}",
+                    name("childUser"),
+                    list(event, "parentGroups")
+                )
+            }
+            "groupMembershipEvent" => format!(
+                "nested {operation} {} in [{}] holds [{}]",
+                name("group"),
+                list(event, "parentGroups"),
+                list(event, "childGroups")
+            ),
+            other => panic!("{other}"),
+        }
+    };
+    events.children.iter().map(one).collect()
+}
+
+/// What is told of one change by several runs.
+async fn told(runs: &[&dyn Fn(&mut State)]) -> Vec<String> {
+    let mut state = start();
+    let world = World::new(std::slice::from_ref(&state));
+    let token = settled_token(&world).await;
+    for run in runs {
+        run(&mut state);
+        world.advance(MINUTE_MS);
+        world.commit(1, &state);
+    }
+    short(&events(&world, &token).await)
+}
+
+#[tokio::test]
+async fn case_108_the_present_token() {
+    let world = World::usual();
+    let events = world.xml("/event").await;
+    assert_eq!(events.name, "events");
+    assert_eq!(events.attribute("incrementalSynchronisationAvailable"), Some("true"));
+    assert!(events.attribute("newEventToken").is_some());
+    let json = world.json("/event").await;
+    assert_eq!(json["incrementalSynchronisationAvailable"], true);
+    assert!(json["newEventToken"].is_string());
+}
+
+#[tokio::test]
+async fn case_109_a_fresh_token_has_no_events() {
+    let world = World::usual();
+    let token = settled_token(&world).await;
+    let answer = world.get(&format!("/event/{token}")).await;
+    let expected = format!("<events newEventToken=\"{token}\"/>");
+    assert!(answer.body.ends_with(&expected), "{}", answer.body);
+    let json = world.json(&format!("/event/{token}")).await;
+    assert_eq!(json, serde_json::json!({"newEventToken": token, "events": []}));
+}
+
+#[tokio::test]
+async fn case_110_an_encoded_token() {
+    let world = World::usual();
+    let token = token(&world).await;
+    assert!(token.contains(':'));
+    assert_eq!(events(&world, &token.replace(':', "%3A")).await.name, "events");
+}
+
+#[tokio::test]
+async fn case_111_users_come_change_and_go() {
+    let mut state = start();
+    let world = World::new(std::slice::from_ref(&state));
+    let token = settled_token(&world).await;
+    state.people.insert(2, Person::named("carol"));
+    state.people.get_mut(&1).unwrap().email = "new@example.org".to_owned();
+    world.commit(1, &state);
+    let first = events(&world, &token).await;
+    assert_eq!(short(&first), ["user UPDATED bob", "user CREATED carol"]);
+    let bob = first.children[0].child("user").unwrap();
+    assert_eq!(bob.text_of("email"), Some("new@example.org"));
+    assert_eq!((bob.text_of("key"), bob.text_of("active")), (Some("1:u1"), Some("true")));
+    state.people.remove(&1);
+    world.commit(1, &state);
+    let next = first.attribute("newEventToken").unwrap();
+    let second = events(&world, next).await;
+    assert_eq!(short(&second), ["user DELETED bob"]);
+    let gone = second.children[0].child("user").unwrap();
+    assert_eq!(gone.text_of("active"), Some("true"));
+}
+
+#[tokio::test]
+async fn case_112_groups_come_change_and_go() {
+    let told = told(&[&|state| {
+        state.teams.insert(2, Team::of("ops", &[], &[]));
+        state.teams.get_mut(&0).unwrap().description = "x".to_owned();
+        state.teams.remove(&1);
+    }]);
+    let expected = ["group DELETED leads", "group UPDATED devs", "group CREATED ops"];
+    assert_eq!(told.await, expected);
+    let mut state = start();
+    let world = World::new(std::slice::from_ref(&state));
+    let token = settled_token(&world).await;
+    state.teams.insert(2, Team::of("ops", &[], &[]));
+    world.commit(1, &state);
+    let group = events(&world, &token).await.children[0].child("group").unwrap().clone();
+    assert_eq!((group.text_of("type"), group.text_of("active")), (Some("GROUP"), Some("true")));
+}
+
+#[tokio::test]
+async fn case_113_memberships_come_and_go() {
+    let told = told(&[&|state| {
+        state.teams.get_mut(&0).unwrap().users = [1].into();
+        state.teams.get_mut(&1).unwrap().users = [1].into();
+    }]);
+    let expected = ["member DELETED alice in devs", "member CREATED bob in devs leads"];
+    assert_eq!(told.await, expected);
+}
+
+#[tokio::test]
+async fn case_114_nestings_come_and_go() {
+    let mut state = start();
+    let world = World::new(std::slice::from_ref(&state));
+    let token = settled_token(&world).await;
+    state.teams.get_mut(&0).unwrap().groups = [1].into();
+    world.commit(1, &state);
+    let first = events(&world, &token).await;
+    assert_eq!(short(&first), ["nested CREATED leads in [devs] holds []"]);
+    state.teams.get_mut(&0).unwrap().groups.clear();
+    world.commit(1, &state);
+    let second = events(&world, first.attribute("newEventToken").unwrap()).await;
+    assert_eq!(short(&second), ["nested DELETED leads in [devs] holds []"]);
+    let json = world.json(&format!("/event/{token}")).await;
+    let event = &json["events"][0]["groupMembershipEvent"];
+    assert_eq!(event["operation"], "DELETED");
+    assert_eq!(event["parentGroups"]["groups"][0]["name"], "devs");
+    assert_eq!(event["childGroups"]["groups"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn case_115_a_user_comes_before_their_memberships() {
+    let told = told(&[
+        &|state| drop(state.people.insert(2, Person::named("carol"))),
+        &|state| state.teams.get_mut(&0).unwrap().users.extend([2]),
+        &|state| drop(state.teams.insert(2, Team::of("ops", &[1, 2], &[0]))),
+    ]);
+    let expected = [
+        "group CREATED ops",
+        "user CREATED carol",
+        "member CREATED bob in ops",
+        "member CREATED carol in devs ops",
+        "nested CREATED devs in [ops] holds []",
+    ];
+    assert_eq!(told.await, expected);
+}
+
+#[tokio::test]
+async fn case_116_who_went_and_came_goes_before_coming() {
+    let told = told(&[
+        &|state| {
+            state.people.remove(&0);
+            state.tidy();
+        },
+        &|state| {
+            state.people.insert(5, Person::named("alice"));
+            state.teams.get_mut(&1).unwrap().users.insert(5);
+        },
+    ]);
+    let expected = ["user DELETED alice", "user CREATED alice", "member CREATED alice in leads"];
+    assert_eq!(told.await, expected);
+    let same = told_again().await;
+    let expected = ["group DELETED devs", "group CREATED devs", "member CREATED alice in devs"];
+    assert_eq!(same, expected);
+}
+
+async fn told_again() -> Vec<String> {
+    told(&[&|state| drop(state.teams.remove(&0)), &|state| {
+        drop(state.teams.insert(7, Team::of("devs", &[0], &[])));
+    }])
+    .await
+}
+
+#[tokio::test]
+async fn case_117_a_rename_is_410_and_a_later_token_works() {
+    let mut state = start();
+    let world = World::new(std::slice::from_ref(&state));
+    let token = settled_token(&world).await;
+    state.people.get_mut(&0).unwrap().name = "alicia".to_owned();
+    world.commit(1, &state);
+    world.get(&format!("/event/{token}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
+    let token = settled_token(&world).await;
+    assert!(events(&world, &token).await.children.is_empty());
+    // By going and coming under another name, too.
+    let gone = state.people.remove(&1).unwrap();
+    world.commit(1, &state);
+    state.people.insert(1, Person { name: "robert".to_owned(), ..gone });
+    world.commit(1, &state);
+    world.get(&format!("/event/{token}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
+}
+
+#[tokio::test]
+async fn a_change_of_spelling_is_an_update() {
+    let told = told(&[&|state| state.people.get_mut(&0).unwrap().name = "Alice".to_owned()]);
+    assert_eq!(told.await, ["user UPDATED Alice"]);
+}
+
+#[tokio::test]
+async fn a_renamed_group_goes_and_comes_with_its_members() {
+    let told = told(&[&|state| {
+        let devs = state.teams.get_mut(&0).unwrap();
+        devs.name = "makers".to_owned();
+        devs.groups.insert(1);
+    }]);
+    let expected = [
+        "group DELETED devs",
+        "group CREATED makers",
+        "member CREATED alice in makers",
+        "nested CREATED leads in [makers] holds []",
+    ];
+    assert_eq!(told.await, expected);
+}
+
+#[tokio::test]
+async fn case_118_foreign_and_broken_tokens_are_410() {
+    let world = World::usual();
+    let good = token(&world).await;
+    let seq = good.rsplit(':').next().unwrap().to_owned();
+    let foreign_epoch = good.replace("instance-1:1:", "instance-1:2:");
+    let foreign = good.replace("instance-1", "instance-2");
+    let truncated = good[..good.len() - seq.len()].to_owned();
+    for bad in ["garbage", "", "%20", "1:2", ":::", &foreign_epoch, &foreign, &truncated] {
+        let answer = world.get(&format!("/event/{bad}")).await;
+        answer.fails(410, "EVENT_TOKEN_EXPIRED");
+    }
+}
+
+#[tokio::test]
+async fn case_119_too_much_and_too_long_ago_are_410() {
+    let world = World::new(&[start()]);
+    let token = settled_token(&world).await;
+    let names: Vec<String> = (0..50_001).map(|no| format!("p{no}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    world.commit(1, &State { people: State::of(&names, &[]).people, teams: start().teams });
+    world.get(&format!("/event/{token}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
+    let world = World::new(&[start()]);
+    let old = settled_token(&world).await;
+    world.change(|all| {
+        all.head.0 += 10;
+        all.recent = directory::recent::Recent::from(all.head);
+    });
+    world.get(&format!("/event/{old}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
+}
+
+#[tokio::test]
+async fn case_120_a_token_is_not_used_up() {
+    let mut state = start();
+    let world = World::new(std::slice::from_ref(&state));
+    let token = settled_token(&world).await;
+    state.people.insert(2, Person::named("carol"));
+    world.commit(1, &state);
+    let path = format!("/event/{token}");
+    assert_eq!(world.get(&path).await.body, world.get(&path).await.body);
+    assert_eq!(short(&events(&world, &token).await), ["user CREATED carol"]);
+}
+
+const WHOLE: &str = "/search?entity-type=user&start-index=0&max-results=-1&expand=user";
+
+#[tokio::test]
+async fn case_121_what_changes_during_a_full_reading_is_told() {
+    let mut state = start();
+    let world = World::new(std::slice::from_ref(&state));
+    world.advance(10 * MINUTE_MS);
+    let path = WHOLE.replace("&expand", "&x");
+    assert_eq!(world.post(&path, "<null-search-restriction/>").await.status, 200);
+    state.people.insert(2, Person::named("carol"));
+    world.commit(1, &state);
+    // A full reading that takes hours: five minutes of overlap would not do.
+    world.advance(DAY_MS / 2);
+    assert_eq!(short(&events(&world, &token(&world).await).await), ["user CREATED carol"]);
+    // Another address of the application counts for two hours, its own for a day.
+    let elsewhere = world.ask("GET", "/event").peer("192.0.2.99").send().await.xml();
+    let elsewhere = elsewhere.attribute("newEventToken").unwrap().to_owned();
+    assert!(events(&world, &elsewhere).await.children.is_empty());
+    world.advance(DAY_MS);
+    assert!(events(&world, &token(&world).await).await.children.is_empty());
+}
+
+#[tokio::test]
+async fn case_121_rotating_addresses_and_short_overlap() {
+    let mut state = start();
+    let world = World::new(std::slice::from_ref(&state));
+    world.advance(10 * MINUTE_MS);
+    assert_eq!(world.get(WHOLE).await.status, 200);
+    state.people.insert(2, Person::named("carol"));
+    world.commit(1, &state);
+    world.advance(60 * MINUTE_MS);
+    let elsewhere = world.ask("GET", "/event").peer("192.0.2.99").send().await.xml();
+    let elsewhere = elsewhere.attribute("newEventToken").unwrap().to_owned();
+    assert_eq!(short(&events(&world, &elsewhere).await), ["user CREATED carol"]);
+    // Without any reading a token points five minutes back.
+    state.people.insert(3, Person::named("dan"));
+    world.commit(1, &state);
+    world.advance(4 * MINUTE_MS);
+    let unread = world.ask("GET", "/event").of("united").send().await.xml();
+    let unread = unread.attribute("newEventToken").unwrap().to_owned();
+    let ask = world.ask("GET", &format!("/event/{unread}")).of("united");
+    assert_eq!(short(&ask.send().await.xml()), ["user CREATED dan"]);
+}
+
+#[tokio::test]
+async fn case_122_a_token_ahead_is_lag_for_a_minute() {
+    let world = World::new(&[start()]);
+    let token = settled_token(&world).await;
+    let (stem, _) = token.rsplit_once(':').unwrap();
+    let ahead = format!("{stem}:{}", world.head().0 + 5);
+    let answer = events(&world, &ahead).await;
+    assert_eq!(answer.attribute("newEventToken"), Some(ahead.as_str()));
+    assert!(answer.children.is_empty());
+    world.advance(59_000);
+    assert_eq!(events(&world, &ahead).await.attribute("newEventToken"), Some(ahead.as_str()));
+    world.advance(1_000);
+    world.get(&format!("/event/{ahead}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
+}
+
+#[tokio::test]
+async fn case_123_another_view_is_410() {
+    let world = World::new(&[start(), State::of(&["zoe"], &[])]);
+    let token = settled_token(&world).await;
+    for (directories, aggregate) in [(vec![1], false), (vec![2, 1], false), (vec![1, 2], true)] {
+        let jira = Application { aggregate, ..application(1, "jira", &directories) };
+        world.applications.replace(vec![jira]);
+        world.get(&format!("/event/{token}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
+    }
+    world.applications.replace(vec![application(1, "jira", &[1, 2])]);
+    assert_eq!(events(&world, &token).await.name, "events");
+}
+
+fn masking() -> (World, State, State) {
+    let first = State::of(&["Bob"], &[Team::of("devs", &[0], &[])]);
+    let second = State::of(&["alice", "bob"], &[Team::of("ops", &[0], &[])]);
+    (World::new(&[first.clone(), second.clone()]), first, second)
+}
+
+#[tokio::test]
+async fn a_masked_change_is_not_told() {
+    let (world, _, mut second) = masking();
+    let token = settled_token(&world).await;
+    second.people.get_mut(&1).unwrap().email = "x@example.org".to_owned();
+    second.teams.get_mut(&0).unwrap().users.insert(1);
+    world.commit(2, &second);
+    assert!(events(&world, &token).await.children.is_empty());
+}
+
+#[tokio::test]
+async fn an_aggregated_view_is_told_of_masked_memberships() {
+    let (world, _, mut second) = masking();
+    world.advance(10 * MINUTE_MS);
+    let ask = async |path: &str| world.ask("GET", path).of("united").send().await.xml();
+    let token = ask("/event").await.attribute("newEventToken").unwrap().to_owned();
+    second.teams.get_mut(&0).unwrap().users.insert(1);
+    world.commit(2, &second);
+    let events = ask(&format!("/event/{token}")).await;
+    assert_eq!(short(&events), ["member CREATED Bob in ops"]);
+}
+
+#[tokio::test]
+async fn a_change_of_owner_tells_the_complete_set() {
+    let (world, mut first, mut second) = masking();
+    second.teams.get_mut(&0).unwrap().users.insert(1);
+    world.commit(2, &second);
+    let token = settled_token(&world).await;
+    first.people.clear();
+    first.tidy();
+    world.commit(1, &first);
+    let told = events(&world, &token).await;
+    assert_eq!(short(&told), ["user UPDATED bob", "member UPDATED bob in ops"]);
+    let bob = told.children[0].child("user").unwrap();
+    assert_eq!(bob.text_of("key"), Some("2:u1"));
+    world.change(|all| {
+        all.directories.remove(&DirectoryId(2));
+    });
+    world.get(&format!("/event/{token}")).await.fails(503, "OPERATION_FAILED");
+}
