@@ -52,14 +52,22 @@ struct Arguments {
 
 fn main() {
     let arguments = Arguments::parse();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(run(arguments));
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(run(arguments));
 }
 
 async fn run(arguments: Arguments) {
     let (simulator, entra) = simulate(&arguments);
     println!(
         "{} users, {} groups, {} memberships, latency {} ms, quotas {}",
-        arguments.users, arguments.groups, arguments.memberships, arguments.latency_ms, arguments.quotas
+        arguments.users,
+        arguments.groups,
+        arguments.memberships,
+        arguments.latency_ms,
+        arguments.quotas
     );
     let mut bare = Vec::new();
     let mut ours = Vec::new();
@@ -78,7 +86,10 @@ async fn run(arguments: Arguments) {
         let before = cpu_s(simulator.0.id());
         let (seconds, line) = first_sync(&entra).await;
         ours.push(seconds);
-        println!("first sync       {seconds:6.2} s  {line}  (simulator {:.2} s CPU)", cpu_s(simulator.0.id()) - before);
+        println!(
+            "first sync       {seconds:6.2} s  {line}  (simulator {:.2} s CPU)",
+            cpu_s(simulator.0.id()) - before
+        );
     }
     let best = |list: &[f64]| list.iter().copied().fold(f64::INFINITY, f64::min);
     println!(
@@ -106,7 +117,12 @@ fn simulate(arguments: &Arguments) -> (Process, Value) {
             .args(["simulate", "--listen", "127.0.0.1:0", "--users", &arguments.users.to_string()])
             .args(["--groups", &arguments.groups.to_string()])
             .args(["--memberships", &arguments.memberships.to_string()])
-            .args(["--latency-ms", &arguments.latency_ms.to_string(), "--quotas", &arguments.quotas])
+            .args([
+                "--latency-ms",
+                &arguments.latency_ms.to_string(),
+                "--quotas",
+                &arguments.quotas,
+            ])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap(),
@@ -142,15 +158,25 @@ async fn bare_client(entra: &Value) -> usize {
         ("grant_type", "client_credentials"),
     ];
     let token: Value = http.post(url).form(&form).send().await.unwrap().json().await.unwrap();
-    let bare = Bare { http, token: token["access_token"].as_str().unwrap().to_owned(), graph: text("graph").to_owned() };
+    let bare = Bare {
+        http,
+        token: token["access_token"].as_str().unwrap().to_owned(),
+        graph: text("graph").to_owned(),
+    };
     let people = bare.list::<IgnoredAny>(format!("users?$select={USER_SELECT}&$top=999"));
     let groups = async {
-        let (groups, pages) = bare.list::<WithId>(format!("groups?$select={GROUP_SELECT}&$top=999")).await;
+        let (groups, pages) =
+            bare.list::<WithId>(format!("groups?$select={GROUP_SELECT}&$top=999")).await;
         let members = stream::iter(groups)
             .map(|group| {
                 let bare = &bare;
                 async move {
-                    let (_, pages) = bare.list::<IgnoredAny>(format!("groups/{}/members?$select=id&$top=999", group.id)).await;
+                    let (_, pages) = bare
+                        .list::<IgnoredAny>(format!(
+                            "groups/{}/members?$select=id&$top=999",
+                            group.id
+                        ))
+                        .await;
                     Ok::<_, ()>(pages)
                 }
             })
@@ -205,15 +231,28 @@ async fn first_sync(entra: &Value) -> (f64, String) {
     );
     let http = connect::http::local_client().unwrap();
     let (url, token) = admin(data.path()).await;
-    let settings = ["authority", "graph", "tenant", "client_id"].map(|key| (key, entra[key].clone()));
-    let settings: serde_json::Map<String, Value> = settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let settings =
+        ["authority", "graph", "tenant", "client_id"].map(|key| (key, entra[key].clone()));
+    let settings: serde_json::Map<String, Value> =
+        settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let body = json!({"name": "entra", "provider": "entra", "settings": settings, "secret": entra["client_secret"]});
     let began = Instant::now();
-    let added = http.post(format!("{url}/api/v1/directories")).bearer_auth(&token).json(&body).send().await.unwrap();
+    let added = http
+        .post(format!("{url}/api/v1/directories"))
+        .bearer_auth(&token)
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
     assert!(added.status().is_success(), "{}", added.text().await.unwrap());
     let mut phases: Vec<(String, Instant)> = Vec::new();
     loop {
-        let status = http.get(format!("{url}/api/v1/directories/entra/status")).bearer_auth(&token).send().await.unwrap();
+        let status = http
+            .get(format!("{url}/api/v1/directories/entra/status"))
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap();
         let status: Value = status.json().await.unwrap();
         let phase = status["phase"].as_str().unwrap_or_default();
         if phases.last().is_none_or(|(last, _)| last != phase) {
@@ -244,7 +283,10 @@ async fn admin(data: &Path) -> (String, String) {
     loop {
         if let Ok(text) = fs::read_to_string(data.join("admin.json")) {
             let admin: Value = serde_json::from_str(&text).unwrap();
-            return (admin["url"].as_str().unwrap().to_owned(), admin["token"].as_str().unwrap().to_owned());
+            return (
+                admin["url"].as_str().unwrap().to_owned(),
+                admin["token"].as_str().unwrap().to_owned(),
+            );
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
