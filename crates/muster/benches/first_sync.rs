@@ -5,7 +5,11 @@
 //! Everything runs as processes of its own on loopback: the simulator, the bare client (this process: same
 //! requests, same concurrency, gzip, bodies parsed and dropped) and the server. Prints seconds, CPU seconds
 //! and peak memory; asserts nothing.
-#![expect(clippy::unwrap_used, reason = "a benchmark ends at the first thing that goes wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures time, and ends at the first thing that goes wrong"
+)]
 
 use std::{
     fs,
