@@ -12,6 +12,7 @@ use directory::{
 
 use super::{
     Entra,
+    graph::Links,
     listing::links,
     wire::{GROUP_SELECT, GroupItem, Page, Removal, USER_SELECT, UserItem},
 };
@@ -92,25 +93,18 @@ impl Entra {
         link: &str,
         progress: &Progress,
     ) -> Result<PeopleRound, ConnectError> {
-        let what = "changes of users";
-        let mut rounds = 1;
-        loop {
-            let mut round = PeopleRound::default();
-            let read = self.pages(link.to_owned(), what, progress, |bytes| {
+        let read =
+            self.round(link, "changes of users", progress, |round: &mut PeopleRound, bytes| {
                 let page: Page<'_, UserItem<'_>> = serde_json::from_slice(bytes)?;
-                page.value.iter().for_each(|item| round.add(item));
+                for item in &page.value {
+                    round.add(item);
+                }
                 progress.users.store(round.words.len() as u64, Relaxed);
                 Ok(links(page.next, page.delta, page.value.len()))
             });
-            match read.await {
-                Ok(link) => {
-                    round.link = link.ok_or_else(|| no_link(what))?;
-                    return Ok(round);
-                }
-                Err(error) if error.kind == Kind::PageExpired && rounds < ROUNDS => rounds += 1,
-                Err(error) => return Err(expired(error)),
-            }
-        }
+        let (mut round, link) = read.await?;
+        round.link = link;
+        Ok(round)
     }
 
     /// What changed about groups and members since a link was given.
@@ -119,11 +113,8 @@ impl Entra {
         link: &str,
         progress: &Progress,
     ) -> Result<GroupsRound, ConnectError> {
-        let what = "changes of groups";
-        let mut rounds = 1;
-        loop {
-            let mut round = GroupsRound::default();
-            let read = self.pages(link.to_owned(), what, progress, |bytes| {
+        let read =
+            self.round(link, "changes of groups", progress, |round: &mut GroupsRound, bytes| {
                 let page: Page<'_, GroupItem<'_>> = serde_json::from_slice(bytes)?;
                 for item in &page.value {
                     add(&progress.memberships, item.members.len());
@@ -132,12 +123,28 @@ impl Entra {
                 progress.groups.store(round.words.len() as u64, Relaxed);
                 Ok(links(page.next, page.delta, page.value.len()))
             });
-            match read.await {
-                Ok(link) => {
-                    round.link = link.ok_or_else(|| no_link(what))?;
-                    return Ok(round);
-                }
-                Err(error) if error.kind == Kind::PageExpired && rounds < ROUNDS => rounds += 1,
+        let (mut round, link) = read.await?;
+        round.link = link;
+        Ok(round)
+    }
+
+    /// Reads a round to its end, from its start again when a position within expires; gives it with the link
+    /// to later changes.
+    async fn round<R: Default>(
+        &self,
+        link: &str,
+        what: &str,
+        progress: &Progress,
+        mut page: impl FnMut(&mut R, &[u8]) -> serde_json::Result<Links>,
+    ) -> Result<(R, String), ConnectError> {
+        let mut starts = 1;
+        loop {
+            let mut round = R::default();
+            match self.pages(link.to_owned(), what, progress, |bytes| page(&mut round, bytes)).await
+            {
+                Ok(Some(later)) => return Ok((round, later)),
+                Ok(None) => return Err(no_link(what)),
+                Err(error) if error.kind == Kind::PageExpired && starts < ROUNDS => starts += 1,
                 Err(error) => return Err(expired(error)),
             }
         }

@@ -122,10 +122,13 @@ fn escape_each(out: &mut Vec<u8>, text: &str) {
 fn is_plain(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut suspicious = words.iter().fold(0, |all, word| all | look(u64::from_le_bytes(*word)));
-    if !rest.is_empty() {
-        let mut last = [b' '; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        suspicious |= look(u64::from_le_bytes(last));
+    if let Some(last) = bytes.last_chunk::<8>() {
+        // Some of these bytes were seen already, which is cheaper than to copy the rest.
+        suspicious |= look(u64::from_le_bytes(*last));
+    } else {
+        let mut padded = [b' '; 8];
+        padded[..rest.len()].copy_from_slice(rest);
+        suspicious |= look(u64::from_le_bytes(padded));
     }
     suspicious == 0
 }
