@@ -25,7 +25,8 @@ use directory::{
 use divan::{Bencher, counter::BytesCount};
 use futures_util::StreamExt;
 use muster::crowd::{
-    Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Surroundings, router,
+    Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Session, Sessions,
+    SessionsFailed, Settings, Surroundings, TokenDigest, router,
 };
 use tower::ServiceExt;
 
@@ -51,6 +52,35 @@ impl Floors for NoFloors {
 
     fn oldest(&self, _: ApplicationId, _: IpAddr, _: Millis) -> Option<ChangeSeq> {
         None
+    }
+}
+
+struct NoSessions;
+
+impl Sessions for NoSessions {
+    fn start(&self, _: &Session) -> Result<(), SessionsFailed> {
+        Ok(())
+    }
+
+    fn find(&self, _: &TokenDigest) -> Result<Option<Session>, SessionsFailed> {
+        Ok(None)
+    }
+
+    fn prolong(&self, _: &TokenDigest, _: Millis) -> Result<(), SessionsFailed> {
+        Ok(())
+    }
+
+    fn end(&self, _: &TokenDigest) -> Result<(), SessionsFailed> {
+        Ok(())
+    }
+
+    fn end_all(
+        &self,
+        _: DirectoryId,
+        _: &ProviderId,
+        _: Option<&TokenDigest>,
+    ) -> Result<(), SessionsFailed> {
+        Ok(())
     }
 }
 
@@ -107,8 +137,11 @@ fn server() -> Router {
         published: Arc::new(ArcSwap::from_pointee(published)),
         applications,
         floors: Arc::new(NoFloors),
+        sessions: Arc::new(NoSessions),
+        sign_in: Arc::new(muster::sign_in::Unavailable),
         clock: Arc::new(|| Millis(0)),
         trusted_proxies: Vec::new(),
+        settings: Settings::default(),
     }))
 }
 

@@ -3,11 +3,14 @@
 //! Invariant: the environment is read here and by the command-line parser only. A key that is not known is
 //! an error that names it, so that a misspelt setting is never silently ignored.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr, num::NonZeroU32, path::Path};
 
 use anyhow::Context;
+use directory::id::MINUTE_MS;
 use ipnet::IpNet;
 use serde::Deserialize;
+
+use crate::crowd::{Settings, Unchecked};
 
 /// The configuration file, TOML.
 #[derive(Debug, Default, Deserialize)]
@@ -19,6 +22,14 @@ pub struct File {
     pub trusted_proxies: Vec<Network>,
     /// What is logged, such as `info` or `muster=debug`.
     pub log: Option<String>,
+    /// How long a single sign-on session lasts after its last use, in minutes.
+    pub session_minutes: Option<NonZeroU32>,
+    /// The domain of the single sign-on cookie, such as `.example.org`.
+    pub cookie_domain: Option<String>,
+    /// What products are told of passwords that a directory does not check: `fail` or `refuse`.
+    pub unchecked_passwords: Unchecked,
+    /// Whether products are kept from synchronising by events.
+    pub full_synchronisation_only: bool,
 }
 
 /// An address or a network.
@@ -48,6 +59,18 @@ impl File {
             .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
         toml::from_str(&text)
             .with_context(|| format!("the configuration file {} cannot be used", path.display()))
+    }
+
+    /// What it says about the Crowd server.
+    pub fn crowd(&self) -> Settings {
+        let usual = Settings::default();
+        let minutes = self.session_minutes.map(|minutes| i64::from(minutes.get()) * MINUTE_MS);
+        Settings {
+            session_ms: minutes.unwrap_or(usual.session_ms),
+            cookie_domain: self.cookie_domain.clone().filter(|domain| !domain.is_empty()),
+            unchecked: self.unchecked_passwords,
+            incremental: !self.full_synchronisation_only,
+        }
     }
 }
 

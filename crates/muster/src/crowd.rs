@@ -24,6 +24,8 @@ mod relation;
 mod restriction;
 mod route;
 mod search;
+mod session;
+mod settings;
 mod user;
 mod write;
 mod writer;
@@ -49,6 +51,8 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 pub use self::application::{
     AddressRule, Application, ApplicationId, ApplicationRegistry, InvalidAddressRule,
 };
+pub use self::session::{FactorsDigest, Session, Sessions, SessionsFailed, TokenDigest};
+pub use self::settings::{Settings, Unchecked};
 use self::{
     auth::{Authenticator, Peer},
     call::{Call, Parameters},
@@ -58,6 +62,7 @@ use self::{
     negotiate::Representation,
     route::Resource,
 };
+use crate::sign_in::SignIn;
 
 /// Without this header Java clients take an answer for one of another server.
 const VERSION_HEADER: HeaderName = HeaderName::from_static("x-embedded-crowd-version");
@@ -87,10 +92,16 @@ pub struct Surroundings {
     pub applications: Arc<ApplicationRegistry>,
     /// What was served to whom.
     pub floors: Arc<dyn Floors>,
+    /// Keeps single sign-on sessions.
+    pub sessions: Arc<dyn Sessions>,
+    /// Checks passwords.
+    pub sign_in: Arc<dyn SignIn>,
     /// Tells the time.
     pub clock: Arc<dyn Fn() -> Millis + Send + Sync>,
     /// Whose `X-Forwarded-…` headers count.
     pub trusted_proxies: Vec<IpNet>,
+    /// What the operator chose.
+    pub settings: Settings,
 }
 
 impl fmt::Debug for Surroundings {

@@ -13,6 +13,19 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// Letters and digits, each of 62 equally likely.
+pub fn alphanumeric(chars: usize) -> String {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut text = String::with_capacity(chars);
+    while text.len() < chars {
+        // Of 64 values the last two are thrown away, so that none is likelier than another.
+        let drawn = bytes::<32>().map(|byte| usize::from(byte & 63));
+        let letters = drawn.into_iter().filter_map(|at| ALPHABET.get(at).copied().map(char::from));
+        text.extend(letters.take(chars - text.len()));
+    }
+    text
+}
+
 /// A password or token of 192 random bits, safe in URLs, shells and forms.
 pub fn token() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<24>())

@@ -12,4 +12,5 @@ pub mod crowd;
 pub mod entropy;
 pub mod health;
 pub mod http;
+pub mod sign_in;
 pub mod task;

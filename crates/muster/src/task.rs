@@ -8,6 +8,7 @@ pub mod floors;
 pub mod follow;
 pub mod keeper;
 pub mod pull;
+pub mod sessions;
 
 use directory::{id::Millis, plan::Issue, report::RunReport};
 use serde::{Deserialize, Serialize};

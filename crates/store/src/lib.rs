@@ -19,6 +19,7 @@ mod pack;
 mod runs;
 mod sealed;
 mod served;
+mod sessions;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -31,7 +32,7 @@ use std::{
 use directory::{
     change::LogEntry,
     decisions::Decisions,
-    id::{ChangeSeq, DirectoryId, Millis},
+    id::{ChangeSeq, DirectoryId, Millis, ProviderId},
     mirror::Mirror,
     report::RunReport,
     rules::Rules,
@@ -45,6 +46,7 @@ pub use self::{
     connections::{ConnectionRow, NewConnection, Schedule},
     error::StoreError,
     runs::{RunCommit, RunWindow},
+    sessions::SessionRow,
 };
 use self::{db::Db, sealed::Key};
 
@@ -266,6 +268,36 @@ impl Store {
         now: Millis,
     ) -> Result<Option<ChangeSeq>, StoreError> {
         self.0.state.read(|transaction| floors::floor(transaction, application, client, now))
+    }
+
+    /// Keeps a new session, and forgets those that ended before it began.
+    pub fn start_session(&self, session: &SessionRow) -> Result<(), StoreError> {
+        self.0.state.write(|transaction| sessions::start(transaction, session))
+    }
+
+    /// The session whose token has this digest; it may have ended by time.
+    pub fn session(&self, token: &[u8; 32]) -> Result<Option<SessionRow>, StoreError> {
+        self.0.state.read(|transaction| sessions::find(transaction, token))
+    }
+
+    /// Lets a session end at another time.
+    pub fn prolong_session(&self, token: &[u8; 32], expires: Millis) -> Result<(), StoreError> {
+        self.0.state.write(|transaction| sessions::prolong(transaction, token, expires))
+    }
+
+    /// Ends a session, if there is one.
+    pub fn end_session(&self, token: &[u8; 32]) -> Result<(), StoreError> {
+        self.0.state.write(|transaction| sessions::end(transaction, token))
+    }
+
+    /// Ends all sessions of a person, or all but one.
+    pub fn end_sessions(
+        &self,
+        directory: DirectoryId,
+        person: &ProviderId,
+        except: Option<&[u8; 32]>,
+    ) -> Result<(), StoreError> {
+        self.0.state.write(|transaction| sessions::end_all(transaction, directory, person, except))
     }
 }
 

@@ -36,7 +36,13 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
 
 /// Brings the database of short-lived state to its schema.
 pub(crate) fn state(connection: &mut Connection) -> Result<bool, StoreError> {
-    run(connection, &[("V1__floors", include_str!("../migrations/state/V1__floors.sql"))])?;
+    run(
+        connection,
+        &[
+            ("V1__floors", include_str!("../migrations/state/V1__floors.sql")),
+            ("V2__sessions", include_str!("../migrations/state/V2__sessions.sql")),
+        ],
+    )?;
     Ok(true)
 }
 

@@ -25,8 +25,8 @@ use crate::{
     },
     clock::Clock,
     config::{self, File},
-    crowd, entropy, health, http,
-    task::floors::StoredFloors,
+    crowd, entropy, health, http, sign_in,
+    task::{floors::StoredFloors, sessions::StoredSessions},
 };
 
 /// Run the server.
@@ -38,7 +38,7 @@ pub struct Serve {
     /// Address and port to listen on; port 0 takes a free one. [default: 127.0.0.1:8095]
     #[arg(long, value_parser = listen_address)]
     listen: Option<SocketAddr>,
-    /// Configuration file, TOML: listen, trusted_proxies, log.
+    /// Configuration file, TOML; docs/operators/running.md lists its keys.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -117,8 +117,11 @@ fn router(app: &App, token: &str, file: &File) -> Router {
         published: Arc::clone(&app.published),
         applications: Arc::clone(&app.applications),
         floors: Arc::new(StoredFloors::new(app.store.clone())),
+        sessions: Arc::new(StoredSessions::new(app.store.clone())),
+        sign_in: Arc::new(sign_in::Unavailable),
         clock: Arc::new(move || clock.now()),
         trusted_proxies: file.trusted_proxies.iter().map(|network| network.0).collect(),
+        settings: file.crowd(),
     });
     Router::new()
         .route("/", get(async || Html(include_str!("../welcome.html"))))

@@ -12,7 +12,8 @@ use directory::{
 
 use super::{
     CrowdState, application::Application, body::Element, document::Page, entity::Detail,
-    error::CrowdError, links::Links, negotiate::Representation,
+    error::CrowdError, links::Links, negotiate::Representation, session::Sessions,
+    settings::Settings,
 };
 
 /// How much of a list is shown when the client does not say.
@@ -33,6 +34,16 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// Who keeps sessions.
+    pub(super) fn sessions(&self) -> &dyn Sessions {
+        &*self.state.surroundings().sessions
+    }
+
+    /// What the operator chose.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.state.surroundings().settings
+    }
+
     /// What is published now.
     pub(super) fn published(&self) -> Arc<Published> {
         self.state.surroundings().published.load_full()

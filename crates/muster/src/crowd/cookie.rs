@@ -9,10 +9,11 @@ use super::{call::Call, writer::Writer};
 /// Crowd's own name for it, which products expect.
 const NAME: &str = "crowd.token_key";
 
-/// Answers with the configuration; the cookie is for the product's own host, so there is no domain.
+/// Answers with the configuration; without a domain the cookie is for the product's own host.
 pub(super) fn show(call: &Call) -> Response<Body> {
     let mut writer = Writer::new(call.representation);
     writer.open("cookie-config");
+    writer.text_if_any("domain", call.settings().cookie_domain.as_deref().unwrap_or_default());
     writer.flag("secure", call.links.secure());
     writer.text("name", NAME);
     writer.close("cookie-config");

@@ -12,7 +12,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use axum::{body::Body, http::Response};
+use axum::{
+    body::Body,
+    http::{Response, StatusCode},
+};
 use directory::{
     id::{ChangeSeq, MINUTE_MS, Millis},
     view::View,
@@ -43,6 +46,13 @@ const BATCH: usize = 64;
 /// `GET /event`.
 pub(super) async fn current(call: &Call) -> Result<Response<Body>, CrowdError> {
     let view = call.view()?;
+    if !call.settings().incremental {
+        let mut writer = Writer::new(call.representation);
+        writer.open("events");
+        writer.flag_attribute("incrementalSynchronisationAvailable", false);
+        writer.close("events");
+        return Ok(writer.into_response());
+    }
     let published = view.published();
     let floors = Arc::clone(&call.state.surroundings().floors);
     let (application, client, now) = (call.application.id, call.client, call.now);
@@ -61,6 +71,11 @@ pub(super) async fn current(call: &Call) -> Result<Response<Body>, CrowdError> {
 /// `GET /event/TOKEN`.
 pub(super) fn since(call: &Call, token: &str) -> Result<Response<Body>, CrowdError> {
     let view = call.view()?;
+    if !call.settings().incremental {
+        let (status, message) =
+            (StatusCode::BAD_REQUEST, "synchronising by events is switched off");
+        return Err(CrowdError::refused(status, "INCREMENTAL_SYNC_NOT_AVAILABLE", message));
+    }
     let head = view.published().head;
     let given = Token::parse(token).ok_or_else(CrowdError::token_expired)?;
     if given != Token::of(&view, given.seq()) {

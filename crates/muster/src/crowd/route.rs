@@ -17,7 +17,7 @@ use super::{
     event, group,
     negotiate::Representation,
     relation::{self, Depth, Relation},
-    search, user, write,
+    search, session, user, write,
 };
 
 /// A resource.
@@ -43,6 +43,10 @@ pub(super) enum Resource {
     Authentication,
     /// Somebody was authenticated elsewhere.
     Notification,
+    /// All single sign-on sessions.
+    Sessions,
+    /// One session, by its token.
+    Session(String),
     /// How the single sign-on cookie is called.
     Cookie,
     /// The present position.
@@ -58,6 +62,9 @@ impl Resource {
         use Relation::{ChildGroups, GroupUsers, ParentGroups, UserGroups};
         if let Some(token) = path.strip_prefix("event/") {
             return (!token.contains('/')).then(|| Self::Events(decode(token)));
+        }
+        if let Some(token) = path.strip_prefix("session/") {
+            return (!token.contains('/')).then(|| Self::Session(decode(token)));
         }
         let resource = match path.strip_suffix('/').unwrap_or(path) {
             "user" => Self::User,
@@ -81,6 +88,7 @@ impl Resource {
             "search" => Self::Search,
             "authentication" => Self::Authentication,
             "authentication/notify" => Self::Notification,
+            "session" => Self::Sessions,
             "config/cookie" => Self::Cookie,
             "event" => Self::Event,
             _ => return None,
@@ -97,9 +105,11 @@ impl Resource {
             Self::Relation(Relation::ParentGroups, Depth::Direct) | Self::Search => {
                 "GET, HEAD, POST"
             }
-            Self::UserAttribute | Self::GroupAttribute | Self::Relation(_, Depth::Direct) => {
-                "GET, HEAD, POST, DELETE"
-            }
+            Self::Sessions => "POST, DELETE",
+            Self::UserAttribute
+            | Self::GroupAttribute
+            | Self::Relation(_, Depth::Direct)
+            | Self::Session(_) => "GET, HEAD, POST, DELETE",
             Self::Relation(_, Depth::Nested)
             | Self::Memberships
             | Self::Cookie
@@ -129,8 +139,13 @@ pub(super) async fn dispatch(
         Resource::Relation(relation, depth) if reads => relation::show(call, *relation, *depth),
         Resource::Memberships => Ok(respond(Memberships::new(call.view()?), Representation::Xml)),
         Resource::Search => search::show(call, reads).await,
-        Resource::Authentication => authentication::check(call),
+        Resource::Authentication => authentication::check(call).await,
         Resource::Notification => authentication::notify(call),
+        Resource::Sessions if *method == Method::POST => session::create(call).await,
+        Resource::Sessions => session::end_all(call),
+        Resource::Session(token) if reads => session::show(call, token),
+        Resource::Session(token) if *method == Method::POST => session::validate(call, token),
+        Resource::Session(token) => session::end(call, token),
         Resource::Cookie => Ok(cookie::show(call)),
         Resource::Event => event::current(call).await,
         Resource::Events(token) => event::since(call, token),

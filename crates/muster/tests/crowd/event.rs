@@ -1,7 +1,7 @@
 //! Events: cases 108 to 123.
 
 use directory::id::{DAY_MS, DirectoryId, MINUTE_MS};
-use muster::crowd::Application;
+use muster::crowd::{Application, Settings};
 
 use crate::{
     tree::Node,
@@ -416,4 +416,17 @@ async fn a_change_of_owner_tells_the_complete_set() {
         all.directories.remove(&DirectoryId(2));
     });
     world.get(&format!("/event/{token}")).await.fails(503, "OPERATION_FAILED");
+}
+
+#[tokio::test]
+async fn case_124_events_can_be_switched_off() {
+    let settings = Settings { incremental: false, ..Settings::default() };
+    let world = World::with(&World::usual_states(), settings);
+    let answer = world.get("/event").await;
+    assert_eq!(answer.status, 200);
+    let expected = "<events incrementalSynchronisationAvailable=\"false\"/>";
+    assert!(answer.body.ends_with(expected), "{}", answer.body);
+    let json = world.json("/event.json").await;
+    assert_eq!(json, serde_json::json!({"incrementalSynchronisationAvailable": false}));
+    world.get("/event/x").await.fails(400, "INCREMENTAL_SYNC_NOT_AVAILABLE");
 }

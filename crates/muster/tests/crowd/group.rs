@@ -188,6 +188,14 @@ async fn case_057_what_is_missing_is_said_before_what_is_forbidden() {
     world.ask("DELETE", path).send().await.fails(404, "MEMBERSHIP_NOT_FOUND");
     let path = "/group/user/direct?groupname=devs&username=x";
     world.ask("DELETE", path).send().await.fails(404, "USER_NOT_FOUND");
+    // What would be done by a server that can be written to: a member added, and added again.
+    for (path, user) in [
+        ("/group/user/direct?groupname=devs", "<user name=\"bob\"/>"),
+        ("/group/user/direct?groupname=devs", "<user name=\"alice\"/>"),
+        ("/user/group/direct?username=bob", "<group name=\"devs\"/>"),
+    ] {
+        post(path, user).await.fails(403, "APPLICATION_PERMISSION_DENIED");
+    }
 }
 
 #[tokio::test]
@@ -197,6 +205,10 @@ async fn case_058_missing_groups_on_either_side() {
     let child = "/group/child-group/direct?groupname=";
     world.post(&format!("{child}x"), group).await.fails(404, "GROUP_NOT_FOUND");
     world.post(&format!("{child}devs"), group).await.fails(400, "GROUP_NOT_FOUND");
+    for (parent, body) in [("devs", "empty"), ("leads", "devs")] {
+        let (path, body) = (format!("{child}{parent}"), format!("<group name=\"{body}\"/>"));
+        world.post(&path, &body).await.fails(403, "APPLICATION_PERMISSION_DENIED");
+    }
 }
 
 fn many(count: usize) -> World {

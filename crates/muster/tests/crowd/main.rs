@@ -9,7 +9,11 @@ mod follow;
 mod group;
 mod membership;
 mod search;
+mod session;
 mod transport;
 mod tree;
 mod user;
 mod world;
+
+/// Over how many directories the usual people are spread.
+const DIRECTORIES: usize = 1;

@@ -174,3 +174,30 @@ async fn case_036_an_echoed_user_is_understood() {
     let ask = world.ask("PUT", "/user?username=alice").body("application/json", &json);
     ask.send().await.fails(403, "APPLICATION_PERMISSION_DENIED");
 }
+
+/// The writable cases in their refused form: well-formed and forbidden, whoever is named.
+#[tokio::test]
+async fn case_037_a_new_user_is_refused_in_json_too() {
+    let world = World::usual();
+    let body = serde_json::json!({"name": "new", "first-name": "N", "password": {"value": "x"}});
+    let ask = world.ask("POST", "/user").header("accept", "application/json");
+    let answer = ask.body("application/json", &body.to_string()).send().await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.json()["reason"], "APPLICATION_PERMISSION_DENIED");
+}
+
+#[tokio::test]
+async fn case_038_an_existing_user_cannot_be_added() {
+    is_forbidden("POST", "/user", &USER.replace("new", "alice")).await;
+}
+
+#[tokio::test]
+async fn case_039_no_user_can_be_renamed() {
+    let world = World::usual();
+    for body in [r#"{"new-name":"al"}"#, r#"{"newName":"al"}"#] {
+        let ask = world.ask("POST", "/user/rename?username=alice");
+        let answer = ask.body("application/json", body).send().await;
+        answer.fails(403, "APPLICATION_PERMISSION_DENIED");
+    }
+    assert_eq!(world.get("/user?username=alice").await.status, 200);
+}

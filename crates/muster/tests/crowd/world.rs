@@ -29,8 +29,11 @@ use directory::{
     view::{Published, Served},
 };
 use muster::crowd::{
-    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Surroundings,
+    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Session, Sessions,
+    SessionsFailed, Settings, Surroundings, TokenDigest,
 };
+use muster::sign_in::{Person as SignedIn, SignIn, Verdict};
+use secrecy::{ExposeSecret, SecretString};
 use tower::ServiceExt;
 
 use crate::tree::Node;
@@ -118,6 +121,67 @@ impl Floors for MemoryFloors {
     }
 }
 
+#[derive(Debug, Default)]
+pub(crate) struct MemorySessions(Mutex<BTreeMap<TokenDigest, Session>>);
+
+impl Sessions for MemorySessions {
+    fn start(&self, session: &Session) -> Result<(), SessionsFailed> {
+        self.0.lock().unwrap().insert(session.token, session.clone());
+        Ok(())
+    }
+
+    fn find(&self, token: &TokenDigest) -> Result<Option<Session>, SessionsFailed> {
+        Ok(self.0.lock().unwrap().get(token).cloned())
+    }
+
+    fn prolong(&self, token: &TokenDigest, expires: Millis) -> Result<(), SessionsFailed> {
+        self.0.lock().unwrap().get_mut(token).unwrap().expires = expires;
+        Ok(())
+    }
+
+    fn end(&self, token: &TokenDigest) -> Result<(), SessionsFailed> {
+        self.0.lock().unwrap().remove(token);
+        Ok(())
+    }
+
+    fn end_all(
+        &self,
+        directory: DirectoryId,
+        person: &ProviderId,
+        except: Option<&TokenDigest>,
+    ) -> Result<(), SessionsFailed> {
+        let of = |session: &Session| session.directory == directory && session.person == *person;
+        self.0.lock().unwrap().retain(|token, s| !of(s) || except == Some(token));
+        Ok(())
+    }
+}
+
+/// Knows one password, and says something else of some others.
+#[derive(Debug)]
+pub(crate) struct TestSignIn;
+
+/// The password that [`TestSignIn`] takes for everybody's.
+pub(crate) const RIGHT: &str = " s3cret ü]]>";
+
+impl SignIn for TestSignIn {
+    fn check<'a>(
+        &'a self,
+        _: &'a SignedIn,
+        password: &'a SecretString,
+    ) -> futures_util::future::BoxFuture<'a, Verdict> {
+        let verdict = match password.expose_secret() {
+            RIGHT => Verdict::Right,
+            "expired" => Verdict::Expired,
+            "locked" => Verdict::Inactive,
+            "not here" => Verdict::NotAllowed,
+            "down" => Verdict::Failed("connection refused".to_owned()),
+            "unchecked" => Verdict::NotAvailable,
+            _ => Verdict::Wrong,
+        };
+        Box::pin(std::future::ready(verdict))
+    }
+}
+
 pub(crate) struct World {
     pub(crate) published: Arc<ArcSwap<Published>>,
     pub(crate) applications: Arc<ApplicationRegistry>,
@@ -145,6 +209,11 @@ pub(crate) fn application(id: u32, name: &str, directories: &[u32]) -> Applicati
 impl World {
     /// Directories 1, 2, … as given; `jira` sees all of them, `united` too but aggregated.
     pub(crate) fn new(states: &[State]) -> Self {
+        Self::with(states, Settings::default())
+    }
+
+    /// The same with settings.
+    pub(crate) fn with(states: &[State], settings: Settings) -> Self {
         let directories: BTreeMap<_, _> = (1..)
             .zip(states)
             .map(|(no, _)| {
@@ -171,8 +240,11 @@ impl World {
             published: Arc::clone(&published),
             applications: Arc::clone(&applications),
             floors: Arc::new(MemoryFloors::default()),
+            sessions: Arc::new(MemorySessions::default()),
+            sign_in: Arc::new(TestSignIn),
             clock: Arc::new(move || Millis(clock.load(Ordering::SeqCst))),
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            settings,
         });
         let world = Self { published, applications, now, router: crowd::router(state) };
         for (no, state) in (1..).zip(states) {
@@ -181,8 +253,13 @@ impl World {
         world
     }
 
-    /// alice, bob (inactive), "ann b+c&ö%" and the groups devs > leads > cycle > devs, and empty.
+    /// alice, bob (inactive), "ann b+c&ö%", carl and the groups devs > leads > cycle > devs, and empty.
     pub(crate) fn usual() -> Self {
+        Self::new(&Self::usual_states())
+    }
+
+    /// The directories of [`World::usual`]: one, or two that have half of the people each.
+    pub(crate) fn usual_states() -> Vec<State> {
         let mut state = State::of(
             &["alice", "bob", "Ann b+c&ö%", "carl"],
             &[
@@ -195,7 +272,13 @@ impl World {
         state.people.get_mut(&1).unwrap().active = false;
         state.people.get_mut(&3).unwrap().email = String::new();
         "Developers".clone_into(&mut state.teams.get_mut(&0).unwrap().description);
-        Self::new(&[state])
+        let mut states = vec![state; crate::DIRECTORIES];
+        let count = u32::try_from(states.len()).unwrap();
+        for (part, state) in (0..).zip(&mut states) {
+            state.people.retain(|no, _| no * count / 4 == part);
+            state.tidy();
+        }
+        states
     }
 
     pub(crate) fn advance(&self, ms: i64) {

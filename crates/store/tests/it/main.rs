@@ -7,6 +7,7 @@
 
 mod keeping;
 mod opening;
+mod sessions;
 #[path = "../../../directory/tests/it/tenant.rs"]
 #[expect(dead_code, reason = "shared with the tests of `directory`, which use more of it")]
 mod tenant;
