@@ -1,7 +1,7 @@
 //! Groups in groups: everything inside a group, and everything around a person or group.
 //!
 //! Invariant: each object comes once, whatever cycles the nesting has; a group is never said to be inside
-//! itself.
+//! itself. In a flattened view no group is inside another, and everybody is in a group directly.
 
 use std::collections::HashSet;
 
@@ -19,13 +19,13 @@ pub fn ancestors(view: &View, group: GroupAt) -> Vec<GroupAt> {
 
 /// All groups that a person is in, directly or through groups.
 pub fn groups_of(view: &View, user: UserAt) -> Vec<GroupAt> {
-    reach(&view.groups_of(user), |at| view.parents_of(at))
+    reach(&view.said_groups_of(user), |at| view.said_parents_of(at))
 }
 
 /// All people in a group, directly or through groups.
 pub fn users_of(view: &View, group: GroupAt) -> Vec<UserAt> {
-    let groups = reach(&[group], |at| view.children_of(at));
-    let mut users: Vec<UserAt> = groups.into_iter().flat_map(|at| view.users_of(at)).collect();
+    let groups = reach(&[group], |at| view.said_children_of(at));
+    let mut users: Vec<UserAt> = groups.into_iter().flat_map(|at| view.said_users_of(at)).collect();
     users.sort_unstable();
     users.dedup();
     users

@@ -277,7 +277,7 @@ pub fn record_digest(basis: &Basis<'_>, node: Node) -> Digest {
     short_digest(hash)
 }
 
-fn short_digest(hash: Sha256) -> Digest {
+pub(crate) fn short_digest(hash: Sha256) -> Digest {
     use std::fmt::Write;
     let mut text = String::with_capacity(16);
     for byte in &hash.finalize()[..8] {

@@ -2,13 +2,23 @@
 //!
 //! Invariants: a name is owned by the first directory that has it, and [`UserAt`] and [`GroupAt`] always
 //! point to that owner, so they are equal exactly when the names are. A membership is shown when the
-//! member's owning directory says so; in an aggregated view, when any directory says so of that name.
+//! member's owning directory says so; in an aggregated view, when any directory says so of that name. In
+//! a flattened view no group is in another, and whoever is in a group through groups is in it.
+
+mod difference;
+mod frozen;
 
 use std::{cmp::Ordering, collections::BTreeMap, iter::Peekable, sync::Arc};
 
+pub use self::{
+    difference::Difference,
+    frozen::{Frozen, FrozenNames, renamed},
+};
 use crate::{
     group::Group,
     id::{ChangeSeq, DirectoryId, GroupNo, UserNo},
+    name::Name,
+    nesting,
     recent::Recent,
     snapshot::Directory,
     user::User,
@@ -27,6 +37,19 @@ pub struct Published {
     pub directories: BTreeMap<DirectoryId, Served>,
     /// What the latest entries up to that position touched.
     pub recent: Recent,
+    /// Names frozen for applications, by the application's number.
+    pub frozen: BTreeMap<u32, Frozen>,
+}
+
+/// How an application sees its directories.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Memberships come from all directories, not only from the one that owns the name.
+    pub aggregate: bool,
+    /// Groups are shown without groups in them, with everybody who is in them through groups.
+    pub flattened: bool,
+    /// The application whose frozen user names are shown.
+    pub frozen: Option<u32>,
 }
 
 /// One directory as served.
@@ -64,7 +87,7 @@ pub enum Unservable {
 pub struct View {
     published: Arc<Published>,
     layers: Vec<Layer>,
-    aggregate: bool,
+    shape: Shape,
 }
 
 #[derive(Clone, Debug)]
@@ -102,7 +125,7 @@ impl View {
     pub fn new(
         published: Arc<Published>,
         directories: &[DirectoryId],
-        aggregate: bool,
+        shape: Shape,
     ) -> Result<Self, Unservable> {
         let mut layers = Vec::with_capacity(directories.len());
         for id in directories {
@@ -113,13 +136,15 @@ impl View {
             if !served.served_once {
                 return Err(Unservable::NeverServed(served.name.clone()));
             }
-            let (name, directory) = (served.name.clone(), Arc::clone(&served.directory));
+            let frozen = shape.frozen.and_then(|application| published.frozen.get(&application));
+            let directory = frozen.and_then(|f| f.directory(*id)).unwrap_or(&served.directory);
+            let (name, directory) = (served.name.clone(), Arc::clone(directory));
             layers.push(Layer { id: *id, name, directory });
         }
         if layers.is_empty() {
             return Err(Unservable::NoDirectory);
         }
-        Ok(Self { published, layers, aggregate })
+        Ok(Self { published, layers, shape })
     }
 
     /// The publication that it shows.
@@ -137,13 +162,26 @@ impl View {
         self.layers.iter().find(|layer| layer.id == id).map(|layer| &layer.directory)
     }
 
-    /// Whether memberships come from all directories.
-    pub fn aggregate(&self) -> bool {
-        self.aggregate
+    /// How the directories are seen.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
-    /// The directory, if there is only one: then the view is that directory.
-    pub fn single(&self) -> Option<&Directory> {
+    /// The frozen name of a person who was renamed, in a view with frozen names.
+    pub fn frozen_name(&self, directory: DirectoryId, no: UserNo) -> Option<&Name> {
+        self.published.frozen.get(&self.shape.frozen?)?.name(directory, no)
+    }
+
+    /// The numbers of a group's members and the directory that they are of, if no other object has a say:
+    /// what [`View::users_of`] would copy.
+    pub fn stored_users_of(&self, group: GroupAt) -> Option<(&Directory, &[u32])> {
+        let directory = self.single()?;
+        let plain = !self.shape.flattened || directory.children_of(group.no).is_empty();
+        plain.then(|| (directory, directory.users_of(group.no)))
+    }
+
+    /// The directory, if there is only one.
+    fn single(&self) -> Option<&Directory> {
         match self.layers.as_slice() {
             [only] => Some(&only.directory),
             _ => None,
@@ -253,6 +291,15 @@ impl View {
 
     /// A group's direct members, each once, in no particular order.
     pub fn users_of(&self, group: GroupAt) -> Vec<UserAt> {
+        if self.shape.flattened {
+            nesting::users_of(self, group)
+        } else {
+            self.said_users_of(group)
+        }
+    }
+
+    /// The same as the directories say, however the view shows it.
+    pub(crate) fn said_users_of(&self, group: GroupAt) -> Vec<UserAt> {
         if let Some(directory) = self.single() {
             let users = directory.users_of(group.no);
             return users.iter().map(|no| UserAt { layer: 0, no: UserNo(*no) }).collect();
@@ -262,7 +309,7 @@ impl View {
             for no in directory.users_of(no) {
                 let user = directory.user(UserNo(*no)).map(|user| user.folded_name());
                 let at = user.and_then(|name| self.user_named(name));
-                all.extend(at.filter(|at| self.aggregate || at.layer == layer));
+                all.extend(at.filter(|at| self.shape.aggregate || at.layer == layer));
             }
         }
         distinct(all)
@@ -270,6 +317,11 @@ impl View {
 
     /// The groups directly inside a group, each once, in no particular order.
     pub fn children_of(&self, group: GroupAt) -> Vec<GroupAt> {
+        if self.shape.flattened { Vec::new() } else { self.said_children_of(group) }
+    }
+
+    /// The same as the directories say, however the view shows it.
+    pub(crate) fn said_children_of(&self, group: GroupAt) -> Vec<GroupAt> {
         if let Some(directory) = self.single() {
             let groups = directory.children_of(group.no);
             return groups.iter().map(|no| GroupAt { layer: 0, no: GroupNo(*no) }).collect();
@@ -278,15 +330,24 @@ impl View {
         for (layer, directory, no) in self.groups_called(self.group(group).folded_name()) {
             let children = directory.children_of(no);
             let named = self.resolve_groups(directory, children);
-            all.extend(named.filter(|at| self.aggregate || at.layer == layer));
+            all.extend(named.filter(|at| self.shape.aggregate || at.layer == layer));
         }
         distinct(all)
     }
 
     /// The groups that a person is directly in, each once, in no particular order.
     pub fn groups_of(&self, user: UserAt) -> Vec<GroupAt> {
+        if self.shape.flattened {
+            nesting::groups_of(self, user)
+        } else {
+            self.said_groups_of(user)
+        }
+    }
+
+    /// The same as the directories say, however the view shows it.
+    pub(crate) fn said_groups_of(&self, user: UserAt) -> Vec<GroupAt> {
         let owner = &self.layers[user.layer as usize].directory;
-        if !self.aggregate || self.layers.len() == 1 {
+        if !self.shape.aggregate || self.layers.len() == 1 {
             return distinct(self.resolve_groups(owner, owner.groups_of(user.no)).collect());
         }
         let name = self.user(user).folded_name();
@@ -301,8 +362,13 @@ impl View {
 
     /// The groups that a group is directly in, each once, in no particular order.
     pub fn parents_of(&self, group: GroupAt) -> Vec<GroupAt> {
+        if self.shape.flattened { Vec::new() } else { self.said_parents_of(group) }
+    }
+
+    /// The same as the directories say, however the view shows it.
+    pub(crate) fn said_parents_of(&self, group: GroupAt) -> Vec<GroupAt> {
         let owner = &self.layers[group.layer as usize].directory;
-        if !self.aggregate || self.layers.len() == 1 {
+        if !self.shape.aggregate || self.layers.len() == 1 {
             return distinct(self.resolve_groups(owner, owner.parents_of(group.no)).collect());
         }
         let mut all = Vec::new();
@@ -314,6 +380,9 @@ impl View {
 
     /// Whether a person is directly in a group.
     pub fn is_member(&self, user: UserAt, group: GroupAt) -> bool {
+        if self.shape.flattened {
+            return nesting::groups_of(self, user).contains(&group);
+        }
         self.edge_shown(user.layer, |directory| {
             let (user, _) = directory.user_by_name(self.user(user).folded_name())?;
             let (group, _) = directory.group_by_name(self.group(group).folded_name())?;
@@ -323,11 +392,12 @@ impl View {
 
     /// Whether a group is directly inside another.
     pub fn is_child(&self, child: GroupAt, parent: GroupAt) -> bool {
-        self.edge_shown(child.layer, |directory| {
-            let (child, _) = directory.group_by_name(self.group(child).folded_name())?;
-            let (parent, _) = directory.group_by_name(self.group(parent).folded_name())?;
-            directory.parents_of(child).binary_search(&parent.0).ok()
-        })
+        !self.shape.flattened
+            && self.edge_shown(child.layer, |directory| {
+                let (child, _) = directory.group_by_name(self.group(child).folded_name())?;
+                let (parent, _) = directory.group_by_name(self.group(parent).folded_name())?;
+                directory.parents_of(child).binary_search(&parent.0).ok()
+            })
     }
 
     /// Sorts people by folded name, the order in which lists are paged.
@@ -345,7 +415,7 @@ impl View {
     /// Asks the member's owning directory about an edge, or all of them in an aggregated view.
     fn edge_shown(&self, owner: u32, has: impl Fn(&Directory) -> Option<usize>) -> bool {
         self.layers()
-            .filter(|(layer, _)| self.aggregate || *layer == owner)
+            .filter(|(layer, _)| self.shape.aggregate || *layer == owner)
             .any(|(_, directory)| has(directory).is_some())
     }
 

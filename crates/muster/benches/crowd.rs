@@ -20,7 +20,7 @@ use directory::{
     recent::Recent,
     snapshot::Directory,
     user::{User, UserFields},
-    view::{Published, Served},
+    view::{Published, Served, Shape},
 };
 use divan::{Bencher, counter::BytesCount};
 use futures_util::StreamExt;
@@ -121,6 +121,7 @@ fn server() -> Router {
         head: ChangeSeq(0),
         directories: [(DirectoryId(1), served)].into(),
         recent: Recent::default(),
+        frozen: std::collections::BTreeMap::new(),
     };
     let params = Params::new(8, 1, 1, None).expect("the least that argon2 takes");
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
@@ -130,7 +131,7 @@ fn server() -> Router {
         name: "bench".to_owned(),
         password_hash: argon2.hash_password(b"bench").expect("a hash").to_string(),
         directories: vec![DirectoryId(1)],
-        aggregate: false,
+        shape: Shape::default(),
         addresses: Vec::new(),
     }]);
     router(CrowdState::new(Surroundings {

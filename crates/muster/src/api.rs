@@ -61,6 +61,7 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/directories/{name}/schedule", put(directory::set_schedule))
         .route("/applications", get(application::list).post(application::add))
         .route("/applications/{name}", delete(application::remove))
+        .route("/applications/{name}/sight", post(application::sight::change))
         .route("/applications/{name}/password", post(application::new_password))
         .route("/changes", get(change::list))
         .fallback(async || Problem::not_found("there is no such address in the admin API"))

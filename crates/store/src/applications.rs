@@ -1,8 +1,10 @@
 //! Applications: Crowd clients with their password hash, addresses and ordered directories.
 
 use directory::{
-    id::{DirectoryId, Millis},
-    name::fold,
+    change::Change,
+    id::{DirectoryId, Millis, UserNo},
+    name::{Name, fold},
+    view::{FrozenNames, renamed},
 };
 use rusqlite::Transaction;
 
@@ -15,12 +17,23 @@ pub struct NewApplication {
     pub name: String,
     /// The argon2id hash of its password.
     pub password_hash: String,
-    /// What it sees, in order.
+    /// What it sees, and how.
+    pub sight: Sight,
+    /// From where it may call; everywhere when empty.
+    pub addresses: Vec<String>,
+}
+
+/// What an application sees, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// Its directories, in order.
     pub directories: Vec<DirectoryId>,
     /// Whether memberships come from all directories.
     pub aggregate: bool,
-    /// From where it may call; everywhere when empty.
-    pub addresses: Vec<String>,
+    /// Whether people in nested groups are shown in the groups around.
+    pub flattened: bool,
+    /// Whether people keep the names under which it first knew them.
+    pub frozen_names: bool,
 }
 
 /// An application.
@@ -32,17 +45,16 @@ pub struct ApplicationRow {
     pub name: String,
     /// The argon2id hash of its password.
     pub password_hash: String,
-    /// What it sees, in order.
-    pub directories: Vec<DirectoryId>,
-    /// Whether memberships come from all directories.
-    pub aggregate: bool,
+    /// What it sees, and how.
+    pub sight: Sight,
     /// From where it may call; everywhere when empty.
     pub addresses: Vec<String>,
 }
 
 pub(crate) fn list(transaction: &Transaction<'_>) -> Result<Vec<ApplicationRow>, StoreError> {
     let mut select = transaction.prepare_cached(
-        "SELECT id, name, password_hash, directories, aggregate, addresses FROM application ORDER BY id",
+        "SELECT id, name, password_hash, directories, aggregate, flattened, frozen_names, addresses
+         FROM application ORDER BY id",
     )?;
     let mut rows = select.query(())?;
     let mut applications = Vec::new();
@@ -52,9 +64,13 @@ pub(crate) fn list(transaction: &Transaction<'_>) -> Result<Vec<ApplicationRow>,
             id: small(row.get(0)?)?,
             name: row.get(1)?,
             password_hash: row.get(2)?,
-            directories: serde_json::from_str(&row.get::<_, String>(3)?).map_err(&json)?,
-            aggregate: row.get(4)?,
-            addresses: serde_json::from_str(&row.get::<_, String>(5)?).map_err(&json)?,
+            sight: Sight {
+                directories: serde_json::from_str(&row.get::<_, String>(3)?).map_err(&json)?,
+                aggregate: row.get(4)?,
+                flattened: row.get(5)?,
+                frozen_names: row.get(6)?,
+            },
+            addresses: serde_json::from_str(&row.get::<_, String>(7)?).map_err(&json)?,
         });
     }
     Ok(applications)
@@ -67,25 +83,48 @@ pub(crate) fn add(
 ) -> Result<(), StoreError> {
     refuse_taken(transaction, "application", &new.name)?;
     transaction.execute("UPDATE head SET application = application + 1", ())?;
-    let json = |text: Result<String, _>| text.map_err(StoreError::damaged("an application"));
     transaction.execute(
-        "INSERT INTO application (id, name, folded_name, password_hash, directories, aggregate, addresses, created)
-         VALUES ((SELECT application FROM head), ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO application (id, name, folded_name, password_hash, directories, aggregate, flattened,
+                                  frozen_names, addresses, created)
+         VALUES ((SELECT application FROM head), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         (
             &new.name,
             fold(&new.name),
             &new.password_hash,
-            json(serde_json::to_string(&new.directories))?,
-            new.aggregate,
-            json(serde_json::to_string(&new.addresses))?,
+            json(&new.sight.directories)?,
+            new.sight.aggregate,
+            new.sight.flattened,
+            new.sight.frozen_names,
+            json(&new.addresses)?,
             now.0,
         ),
     )?;
     Ok(())
 }
 
+/// Changes what an application sees. Names are frozen from now on, or not any more.
+pub(crate) fn set_sight(
+    transaction: &Transaction<'_>,
+    id: u32,
+    sight: &Sight,
+) -> Result<(), StoreError> {
+    let changed = transaction.execute(
+        "UPDATE application SET directories = ?2, aggregate = ?3, flattened = ?4, frozen_names = ?5
+         WHERE id = ?1",
+        (id, json(&sight.directories)?, sight.aggregate, sight.flattened, sight.frozen_names),
+    )?;
+    if changed == 0 {
+        return Err(StoreError::Removed);
+    }
+    if !sight.frozen_names {
+        transaction.execute("DELETE FROM frozen_name WHERE application = ?1", [id])?;
+    }
+    Ok(())
+}
+
 pub(crate) fn remove(transaction: &Transaction<'_>, id: u32) -> Result<(), StoreError> {
     transaction.execute("DELETE FROM application WHERE id = ?1", [id])?;
+    transaction.execute("DELETE FROM frozen_name WHERE application = ?1", [id])?;
     Ok(())
 }
 
@@ -97,4 +136,48 @@ pub(crate) fn set_password(
     let changed = transaction
         .execute("UPDATE application SET password_hash = ?2 WHERE id = ?1", (id, hash))?;
     if changed == 1 { Ok(()) } else { Err(StoreError::Removed) }
+}
+
+/// Remembers, for applications with frozen names, how people who are renamed were called. Their first
+/// name counts, and a name belongs to the first who had it.
+pub(crate) fn freeze(
+    transaction: &Transaction<'_>,
+    directory: DirectoryId,
+    changes: &[Change],
+) -> Result<(), StoreError> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO frozen_name (application, directory, no, name, folded_name)
+         SELECT id, ?1, ?2, ?3, ?4 FROM application WHERE frozen_names",
+    )?;
+    for (no, name) in changes.iter().filter_map(renamed) {
+        insert.execute((directory.0, no.0, name, fold(name)))?;
+    }
+    Ok(())
+}
+
+/// The frozen names, by application.
+pub(crate) fn frozen(transaction: &Transaction<'_>) -> Result<Vec<(u32, FrozenNames)>, StoreError> {
+    let mut select = transaction.prepare_cached(
+        "SELECT application, directory, no, name FROM frozen_name ORDER BY application, directory, no",
+    )?;
+    let mut rows = select.query(())?;
+    let mut all: Vec<(u32, FrozenNames)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let application = small(row.get(0)?)?;
+        let (directory, no) = (DirectoryId(small(row.get(1)?)?), UserNo(small(row.get(2)?)?));
+        let name: String = row.get(3)?;
+        let damaged = |_| StoreError::Damaged(format!("a frozen name is `{name}`"));
+        let name = Name::parse(&name).map_err(damaged)?;
+        if all.last().is_none_or(|(last, _)| *last != application) {
+            all.push((application, FrozenNames::new()));
+        }
+        if let Some((_, names)) = all.last_mut() {
+            names.insert((directory, no), name);
+        }
+    }
+    Ok(all)
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(StoreError::damaged("an application"))
 }

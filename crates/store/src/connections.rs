@@ -86,7 +86,7 @@ const COLUMNS: &str = "id, name, provider, settings, secret, rules, schedule, pa
                        cursor, last_full_read, last_read";
 
 /// Everything that belongs to a directory beside its row.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "mirror_person",
     "mirror_group",
     "mirror_members",
@@ -97,6 +97,7 @@ const TABLES: [&str; 12] = [
     "past_name",
     "accepted_name",
     "discard",
+    "frozen_name",
     "change_log",
     "run",
 ];

@@ -37,11 +37,12 @@ use directory::{
     report::RunReport,
     rules::Rules,
     snapshot::Directory,
+    view::FrozenNames,
 };
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
-    applications::{ApplicationRow, NewApplication},
+    applications::{ApplicationRow, NewApplication, Sight},
     change_log::{LogFilter, LogOrder},
     connections::{ConnectionRow, NewConnection, Schedule},
     error::StoreError,
@@ -237,6 +238,16 @@ impl Store {
     /// Adds an application.
     pub fn add_application(&self, new: &NewApplication, now: Millis) -> Result<(), StoreError> {
         self.0.main.write(|transaction| applications::add(transaction, new, now))
+    }
+
+    /// Changes what an application sees, and how.
+    pub fn set_sight(&self, id: u32, sight: &Sight) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| applications::set_sight(transaction, id, sight))
+    }
+
+    /// The user names that are frozen, by application.
+    pub fn frozen_names(&self) -> Result<Vec<(u32, FrozenNames)>, StoreError> {
+        self.0.main.read(applications::frozen)
     }
 
     /// Removes an application.

@@ -9,9 +9,9 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::StoreError;
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
 /// The oldest schema whose programs may still read what this one writes.
-const MIN_READER: u32 = 1;
+const MIN_READER: u32 = 2;
 
 /// Brings the main database to [`SCHEMA`]; says whether it may be written.
 pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
@@ -23,7 +23,13 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
         }
         return Ok(false);
     }
-    run(connection, &[("V1__initial", include_str!("../migrations/main/V1__initial.sql"))])?;
+    run(
+        connection,
+        &[
+            ("V1__initial", include_str!("../migrations/main/V1__initial.sql")),
+            ("V2__shapes", include_str!("../migrations/main/V2__shapes.sql")),
+        ],
+    )?;
     for (name, value) in [("schema", SCHEMA), ("min_reader", MIN_READER)] {
         connection.execute(
             "INSERT INTO meta (name, value) VALUES (?1, ?2)

@@ -15,7 +15,7 @@ use directory::{
 use rusqlite::{OptionalExtension, Transaction};
 
 use crate::{
-    StoreError, change_log, connections,
+    StoreError, applications, change_log, connections,
     db::{signed, unsigned},
     decisions, mirror, served,
 };
@@ -70,6 +70,7 @@ pub(crate) fn commit(
     mirror::write(transaction, id, run.mirror, run.mirror_change)?;
     served::write(transaction, id, run.changes)?;
     decisions::write(transaction, id, run.decisions)?;
+    applications::freeze(transaction, id, run.changes)?;
     let seq = change_log::append(transaction, id, run_id, run.at, run.changes)?;
     if let Some(Cursor(cursor)) = run.cursor {
         connections::set(transaction, id, "cursor", cursor)?;

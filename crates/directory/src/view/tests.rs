@@ -40,6 +40,10 @@ fn directory(users: &[&str], groups: &[(&str, &[u32], &[u32])]) -> Directory {
 }
 
 fn view(directories: Vec<Directory>, aggregate: bool) -> View {
+    shaped(directories, Shape { aggregate, ..Shape::default() }, FrozenNames::new())
+}
+
+fn shaped(directories: Vec<Directory>, shape: Shape, names: FrozenNames) -> View {
     let served = |(no, directory)| {
         let name = format!("d{no}").into();
         let directory = Arc::new(directory);
@@ -47,14 +51,16 @@ fn view(directories: Vec<Directory>, aggregate: bool) -> View {
     };
     let directories: BTreeMap<_, _> = (1..).zip(directories).map(served).collect();
     let ids: Vec<_> = directories.keys().copied().collect();
+    let frozen = BTreeMap::from([(7, Frozen::new(names, &directories))]);
     let published = Published {
         instance: "i".into(),
         epoch: 0,
         head: ChangeSeq(0),
         directories,
         recent: Recent::default(),
+        frozen,
     };
-    View::new(Arc::new(published), &ids, aggregate).unwrap()
+    View::new(Arc::new(published), &ids, shape).unwrap()
 }
 
 fn two(aggregate: bool) -> View {
@@ -146,8 +152,75 @@ fn a_view_that_would_show_less_than_there_is_is_refused() {
     let published = view.published();
     let refused = |ids: &[u32]| {
         let ids: Vec<_> = ids.iter().copied().map(DirectoryId).collect();
-        View::new(Arc::clone(published), &ids, false).unwrap_err()
+        View::new(Arc::clone(published), &ids, Shape::default()).unwrap_err()
     };
     assert_eq!(refused(&[]), Unservable::NoDirectory);
     assert_eq!(refused(&[1, 9]), Unservable::Missing(DirectoryId(9)));
+}
+
+#[test]
+fn a_flattened_view_shows_who_is_in_a_group_through_groups() {
+    let tree = || {
+        directory(
+            &["a", "b", "c"],
+            &[
+                ("top", &[], &[1]),
+                ("mid", &[0], &[2, 0]),
+                ("leaf", &[1], &[]),
+                ("other", &[2], &[]),
+            ],
+        )
+    };
+    let shape = Shape { flattened: true, ..Shape::default() };
+    let view = shaped(vec![tree()], shape, FrozenNames::new());
+    let named = |name| view.group_named(name).unwrap();
+    let (top, mid, leaf) = (named("top"), named("mid"), named("leaf"));
+    assert_eq!(users(&view, view.users_of(top)), ["a", "b"]);
+    assert_eq!(users(&view, view.users_of(mid)), ["a", "b"], "top and mid are in each other");
+    assert_eq!(users(&view, view.users_of(leaf)), ["b"]);
+    let b = view.user_named("b").unwrap();
+    assert_eq!(groups(&view, view.groups_of(b)), ["leaf", "mid", "top"]);
+    assert!(view.is_member(b, top) && !view.is_member(b, named("other")));
+    assert!(view.children_of(top).is_empty() && view.parents_of(leaf).is_empty());
+    assert!(!view.is_child(leaf, mid));
+    assert!(nesting::descendants(&view, top).is_empty());
+    assert!(nesting::ancestors(&view, leaf).is_empty());
+    assert_eq!(users(&view, nesting::users_of(&view, top)), ["a", "b"]);
+    assert!(view.stored_users_of(top).is_none() && view.stored_users_of(leaf).is_some());
+}
+
+fn frozen(names: &[(u32, &str)]) -> View {
+    let directory =
+        directory(&["bob2", "bob", "carl"], &[("devs", &[0, 1], &[]), ("ops", &[1], &[])]);
+    let names =
+        names.iter().map(|(no, name)| ((DirectoryId(1), UserNo(*no)), Name::parse(name).unwrap()));
+    let shape = Shape { frozen: Some(7), ..Shape::default() };
+    shaped(vec![directory], shape, names.collect())
+}
+
+#[test]
+fn frozen_names_stay_and_nobody_inherits_them() {
+    let view = frozen(&[(0, "Bob"), (9, "gone")]);
+    let all = view.next_users(&mut Place::default(), 10);
+    let names: Vec<_> = all.iter().map(|at| view.user(*at).name()).collect();
+    assert_eq!(names, ["Bob", "carl"], "who has the name now is left out");
+    let bob = view.user_named("bob").unwrap();
+    assert_eq!(bob.no, UserNo(0));
+    assert_eq!(groups(&view, view.groups_of(bob)), ["devs"]);
+    let ops = view.group_named("ops").unwrap();
+    assert!(view.users_of(ops).is_empty());
+    assert_eq!(view.frozen_name(DirectoryId(1), UserNo(9)).unwrap().as_str(), "gone");
+    let published = view.published();
+    let usual = View::new(Arc::clone(published), &[DirectoryId(1)], Shape::default()).unwrap();
+    assert_eq!(usual.user_named("bob").unwrap().no, UserNo(1));
+}
+
+#[test]
+fn frozen_names_may_be_swapped_or_meet() {
+    let view = frozen(&[(0, "bob"), (1, "bob2")]);
+    assert_eq!(view.user_named("bob").unwrap().no, UserNo(0));
+    assert_eq!(view.user_named("bob2").unwrap().no, UserNo(1));
+    let view = frozen(&[(0, "x"), (2, "x")]);
+    assert_eq!(view.user_named("x").unwrap().no, UserNo(0));
+    assert_eq!(view.user_named("carl").unwrap().no, UserNo(2), "the second keeps its own");
 }

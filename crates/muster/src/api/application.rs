@@ -1,14 +1,16 @@
 //! Applications in the admin API: products that may read directories.
 
+pub mod sight;
+
 use argon2::{Argon2, PasswordHasher};
 use axum::{
     Json,
     extract::{Path, State, rejection::JsonRejection},
     http::StatusCode,
 };
-use directory::name::fold;
+use directory::{id::DirectoryId, name::fold, view::Shape};
 use serde::{Deserialize, Serialize};
-use store::{ApplicationRow, NewApplication, Store, StoreError};
+use store::{ApplicationRow, NewApplication, Sight, Store, StoreError};
 
 use crate::{
     api::Problem,
@@ -26,6 +28,10 @@ pub struct Summary {
     pub directories: Vec<String>,
     /// Whether memberships come from all directories.
     pub aggregate: bool,
+    /// Whether it is shown groups in groups; otherwise everybody in them is in the groups around.
+    pub nested_groups: bool,
+    /// Whether people keep the names under which it first knew them.
+    pub frozen_names: bool,
     /// From where it may call; everywhere when empty.
     pub addresses: Vec<String>,
 }
@@ -41,6 +47,12 @@ pub struct Add {
     /// Whether memberships come from all directories.
     #[serde(default)]
     pub aggregate: bool,
+    /// Whether it is shown groups in groups, as a product with nested groups switched on wants.
+    #[serde(default)]
+    pub nested_groups: bool,
+    /// Whether people keep the names under which it first knew them, for clients that know only names.
+    #[serde(default)]
+    pub frozen_names: bool,
     /// From where it may call, as addresses or networks; everywhere when empty.
     #[serde(default)]
     pub addresses: Vec<String>,
@@ -66,9 +78,11 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
         row.map_or_else(|| format!("#{id}"), |row| row.name.clone())
     };
     let summaries = rows.into_iter().map(|row| Summary {
-        directories: row.directories.iter().map(|id| name(*id)).collect(),
+        directories: row.sight.directories.iter().map(|id| name(*id)).collect(),
         name: row.name,
-        aggregate: row.aggregate,
+        aggregate: row.sight.aggregate,
+        nested_groups: !row.sight.flattened,
+        frozen_names: row.sight.frozen_names,
         addresses: row.addresses,
     });
     Ok(Json(summaries.collect()))
@@ -97,22 +111,7 @@ pub async fn admit(app: &App, add: Add) -> Result<Credentials, Problem> {
             "an application's name has 1 to 100 characters and no colon",
         ));
     }
-    if add.directories.is_empty() {
-        return Err(Problem::bad_request(
-            "an application sees one directory at least; name it with --directory",
-        ));
-    }
-    let mut directories = Vec::new();
-    for directory in &add.directories {
-        let row = app.connection_named(directory).await?.ok_or_else(|| {
-            let detail =
-                format!("there is no directory `{directory}`; `muster directory list` shows all");
-            Problem::not_found(detail)
-        })?;
-        if !directories.contains(&row.id) {
-            directories.push(row.id);
-        }
-    }
+    let directories = numbers(app, &add.directories).await?;
     for address in &add.addresses {
         address.parse::<AddressRule>().map_err(|error| Problem::bad_request(error.to_string()))?;
     }
@@ -129,8 +128,12 @@ pub async fn admit(app: &App, add: Add) -> Result<Credentials, Problem> {
     let new = NewApplication {
         name: name.clone(),
         password_hash: hash(password.clone()).await?,
-        directories,
-        aggregate: add.aggregate,
+        sight: Sight {
+            directories,
+            aggregate: add.aggregate,
+            flattened: !add.nested_groups,
+            frozen_names: add.frozen_names,
+        },
         addresses: add.addresses,
     };
     let now = app.clock.now();
@@ -139,11 +142,32 @@ pub async fn admit(app: &App, add: Add) -> Result<Credentials, Problem> {
     Ok(Credentials { name, password })
 }
 
+/// Finds directories by name.
+async fn numbers(app: &App, names: &[String]) -> Result<Vec<DirectoryId>, Problem> {
+    if names.is_empty() {
+        return Err(Problem::bad_request(
+            "an application sees one directory at least; name it with --directory",
+        ));
+    }
+    let mut directories = Vec::new();
+    for name in names {
+        let row = app.connection_named(name).await?.ok_or_else(|| {
+            let detail =
+                format!("there is no directory `{name}`; `muster directory list` shows all");
+            Problem::not_found(detail)
+        })?;
+        if !directories.contains(&row.id) {
+            directories.push(row.id);
+        }
+    }
+    Ok(directories)
+}
+
 pub(super) async fn remove(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let row = named(&app, &name).await?;
+    let row = row_named(&app, &name).await?;
     app.blocking(move |store| store.remove_application(row.id)).await?;
     refresh(&app).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -153,7 +177,7 @@ pub(super) async fn new_password(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Json<Credentials>, Problem> {
-    let row = named(&app, &name).await?;
+    let row = row_named(&app, &name).await?;
     let password = entropy::token();
     let hash = hash(password.clone()).await?;
     app.blocking(move |store| store.set_application_password(row.id, &hash)).await?;
@@ -178,8 +202,17 @@ fn application(row: ApplicationRow) -> Application {
         addresses: addresses.collect(),
         name: row.name,
         password_hash: row.password_hash,
-        directories: row.directories,
-        aggregate: row.aggregate,
+        shape: shape(row.id, &row.sight),
+        directories: row.sight.directories,
+    }
+}
+
+/// How the Crowd server lays an application's directories over each other.
+fn shape(application: u32, sight: &Sight) -> Shape {
+    Shape {
+        aggregate: sight.aggregate,
+        flattened: sight.flattened,
+        frozen: sight.frozen_names.then_some(application),
     }
 }
 
@@ -189,7 +222,7 @@ async fn refresh(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn named(app: &App, name: &str) -> Result<ApplicationRow, Problem> {
+async fn row_named(app: &App, name: &str) -> Result<ApplicationRow, Problem> {
     let rows = app.blocking(Store::applications).await?;
     let missing = || {
         Problem::not_found(format!(

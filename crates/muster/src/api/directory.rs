@@ -273,7 +273,7 @@ pub(super) async fn remove(
     let readers = app.blocking(store::Store::applications).await?;
     let readers: Vec<&str> = readers
         .iter()
-        .filter(|a| a.directories.contains(&row.id))
+        .filter(|a| a.sight.directories.contains(&row.id))
         .map(|a| a.name.as_str())
         .collect();
     if !readers.is_empty() {

@@ -1,17 +1,24 @@
 //! `muster application …`.
 
 use clap::{Args, Subcommand};
+use directory::decisions::Digest;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::{
-    api::application::{Add as AddBody, Credentials, Summary},
+    api::application::{
+        Add as AddBody, Credentials, Summary,
+        sight::{Change, Effect},
+    },
     cli::{
         Done, Remote,
         client::{Client, path_part},
         table,
     },
 };
+
+/// Names that are listed.
+const SHOWN: usize = 20;
 
 /// Let products read directories.
 #[derive(Debug, Subcommand)]
@@ -20,6 +27,8 @@ pub enum ApplicationCommand {
     List(Plain),
     /// Let a product in; shows the password to type into it.
     Add(Add),
+    /// Change what a product sees; shows first what it would do.
+    Set(Set),
     /// Make a new password; the old one stops working.
     Password(Named),
     /// Shut a product out.
@@ -56,19 +65,71 @@ pub struct Add {
     /// Take memberships from all directories, not only from the one that owns the user name.
     #[arg(long)]
     aggregate: bool,
+    /// Show groups in groups; only for a product in which nested groups are switched on. Without this,
+    /// everybody in a nested group is shown in the groups around it.
+    #[arg(long)]
+    nested_groups: bool,
+    /// Keep the user names under which the product first knew people, for clients that know only names.
+    #[arg(long)]
+    frozen_names: bool,
     #[command(flatten)]
     remote: Remote,
+}
+
+/// Change what a product sees.
+#[derive(Debug, Args)]
+pub struct Set {
+    /// The application's name.
+    name: String,
+    /// The directories that it sees from now on, in this order; may be repeated.
+    #[arg(long = "directory", value_name = "D")]
+    directories: Vec<String>,
+    /// Whether memberships come from all directories.
+    #[arg(long, value_name = "on|off")]
+    aggregate: Option<Switch>,
+    /// Whether groups in groups are shown; switch it on here and in the product together.
+    #[arg(long, value_name = "on|off")]
+    nested_groups: Option<Switch>,
+    /// Whether people keep the user names under which the product knows them now.
+    #[arg(long, value_name = "on|off")]
+    frozen_names: Option<Switch>,
+    /// Do what was shown with this digest, although it is much.
+    #[arg(long, value_name = "DIGEST")]
+    digest: Option<String>,
+    /// Only show what the product would do.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+impl Switch {
+    fn is_on(self) -> bool {
+        self == Self::On
+    }
 }
 
 impl ApplicationCommand {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         match self {
             Self::List(Plain { remote }) => list(&remote).await,
+            Self::Set(set) => set.run().await,
             Self::Add(add) => {
                 let body = AddBody {
                     name: add.name,
                     directories: add.directories,
                     aggregate: add.aggregate,
+                    nested_groups: add.nested_groups,
+                    frozen_names: add.frozen_names,
                     addresses: add.addresses,
                     password: None,
                 };
@@ -94,6 +155,64 @@ impl ApplicationCommand {
     }
 }
 
+impl Set {
+    async fn run(self) -> anyhow::Result<Done> {
+        let change = Change {
+            directories: (!self.directories.is_empty()).then_some(self.directories),
+            aggregate: self.aggregate.map(Switch::is_on),
+            nested_groups: self.nested_groups.map(Switch::is_on),
+            frozen_names: self.frozen_names.map(Switch::is_on),
+            digest: self.digest.map(Digest),
+            dry_run: self.dry_run,
+        };
+        let path = format!("/applications/{}/sight", path_part(&self.name));
+        let effect: Effect = Client::new(&self.remote)?.post(&path, &change).await?;
+        if self.remote.json {
+            println!("{}", serde_json::to_string(&effect)?);
+        } else {
+            show_effect(&self.name, &effect, self.dry_run);
+        }
+        Ok(if effect.done || self.dry_run { Done::Ok } else { Done::Held })
+    }
+}
+
+fn show_effect(name: &str, effect: &Effect, dry_run: bool) {
+    let difference = &effect.difference;
+    let mut table = table::plain(&["the product would", "people", "groups", "memberships"]);
+    let row = |what: &str, counts: [usize; 3]| {
+        let mut row = vec![what.to_owned()];
+        row.extend(counts.map(|count| count.to_string()));
+        row
+    };
+    let (users, groups) = (&difference.users_gone, &difference.groups_gone);
+    let added = [difference.users_new, difference.groups_new, difference.memberships_new];
+    table.add_row(row("add", added));
+    table.add_row(row("delete", [users.len(), groups.len(), difference.memberships_gone]));
+    println!("{table}");
+    for (what, names) in [
+        ("people deleted", users),
+        ("groups deleted", groups),
+        ("user names that pass to another person", &difference.taken_over),
+        ("groups that lose everybody", &difference.emptied),
+    ] {
+        if !names.is_empty() {
+            let more = if names.len() > SHOWN { ", …" } else { "" };
+            let shown = &names[..names.len().min(SHOWN)];
+            println!("{what}: {}{more}", shown.join(", "));
+        }
+    }
+    for concern in &effect.concerns {
+        println!("look at this first: {concern}");
+    }
+    if effect.done {
+        println!("{name} sees it so from now on; its product reads everything again");
+    } else if dry_run {
+        println!("nothing was changed");
+    } else {
+        println!("nothing was changed; to do it, add  --digest {}", effect.digest.0);
+    }
+}
+
 fn show_credentials(credentials: &Credentials, remote: &Remote) -> anyhow::Result<Done> {
     if remote.json {
         println!("{}", serde_json::to_string(credentials)?);
@@ -115,7 +234,8 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         println!("no application yet; `muster application add` lets one in");
         return Ok(Done::Ok);
     }
-    let mut table = table::plain(&["name", "directories", "memberships", "from"]);
+    let mut table =
+        table::plain(&["name", "directories", "memberships", "nested groups", "names", "from"]);
     for row in rows {
         let memberships =
             if row.aggregate { "of all directories" } else { "of the owning directory" };
@@ -124,7 +244,12 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         } else {
             row.addresses.join(", ")
         };
-        table.add_row([row.name, row.directories.join(", "), memberships.to_owned(), from]);
+        let nested = if row.nested_groups { "shown" } else { "flattened" };
+        let names = if row.frozen_names { "frozen" } else { "current" };
+        let directories = row.directories.join(", ");
+        let cells = [memberships, nested, names].map(str::to_owned);
+        let [memberships, nested, names] = cells;
+        table.add_row([row.name, directories, memberships, nested, names, from]);
     }
     println!("{table}");
     Ok(Done::Ok)

@@ -234,6 +234,8 @@ async fn admit(server: &Server, name: &str) -> anyhow::Result<api::application::
         name: name.to_owned(),
         directories: vec!["entra".to_owned()],
         aggregate: false,
+        nested_groups: true,
+        frozen_names: false,
         addresses: Vec::new(),
         password: None,
     };

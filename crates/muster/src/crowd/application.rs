@@ -6,7 +6,7 @@
 use std::{collections::HashMap, fmt, net::IpAddr, str::FromStr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use directory::{id::DirectoryId, name::fold};
+use directory::{id::DirectoryId, name::fold, view::Shape};
 use ipnet::IpNet;
 
 /// The number of an application, never reused.
@@ -23,8 +23,8 @@ pub struct Application {
     pub password_hash: String,
     /// Its directories, in the order in which it sees them.
     pub directories: Vec<DirectoryId>,
-    /// Whether memberships come from all directories.
-    pub aggregate: bool,
+    /// How it sees them.
+    pub shape: Shape,
     /// From where it may call; everywhere when empty.
     pub addresses: Vec<AddressRule>,
 }
@@ -36,7 +36,7 @@ impl fmt::Debug for Application {
             .field("id", &self.id)
             .field("name", &self.name)
             .field("directories", &self.directories)
-            .field("aggregate", &self.aggregate)
+            .field("shape", &self.shape)
             .field("addresses", &self.addresses)
             .finish_non_exhaustive()
     }

@@ -52,7 +52,7 @@ impl Call {
     /// What the application sees.
     pub(super) fn view(&self) -> Result<Arc<View>, CrowdError> {
         let application = &self.application;
-        let view = View::new(self.published(), &application.directories, application.aggregate);
+        let view = View::new(self.published(), &application.directories, application.shape);
         Ok(Arc::new(view?))
     }
 

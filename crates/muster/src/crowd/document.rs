@@ -208,7 +208,7 @@ pub(super) struct Memberships {
 /// How far the members of one group are written.
 struct Members {
     group: GroupAt,
-    /// People, unless the view's only directory has them ready.
+    /// People, unless a directory has them ready.
     users: Option<Vec<directory::view::UserAt>>,
     written: usize,
 }
@@ -224,7 +224,8 @@ impl Memberships {
             self.groups.reverse();
         }
         let group = self.groups.pop()?;
-        let users = self.view.single().is_none().then(|| self.view.users_of(group));
+        let stored = self.view.stored_users_of(group).is_some();
+        let users = (!stored).then(|| self.view.users_of(group));
         Some(Members { group, users, written: 0 })
     }
 }
@@ -240,8 +241,7 @@ impl Members {
             }
             return self.written < users.len();
         }
-        let Some(directory) = view.single() else { return false };
-        let users = directory.users_of(self.group.no);
+        let Some((directory, users)) = view.stored_users_of(self.group) else { return false };
         let rest = users.get(from..).unwrap_or_default();
         for some in rest[..rest.len().min(NAMES_BATCH)].chunks(AHEAD) {
             // Members lie scattered in memory: finding some before writing any lets the processor wait

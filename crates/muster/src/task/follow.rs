@@ -9,7 +9,7 @@ use directory::{
     id::{ChangeSeq, DirectoryId},
     recent::Recent,
     snapshot::Directory,
-    view::{Published, Served},
+    view::{Frozen, Published, Served},
 };
 use store::{Store, StoreError};
 
@@ -37,12 +37,14 @@ pub fn load(store: &Store) -> Result<Published, StoreError> {
     // What is newer than what was loaded is followed, not loaded.
     let entries = store.read_after(floor, usize::MAX)?;
     recent.extend(entries.iter().filter(|entry| entry.seq <= head));
+    let frozen = frozen(store, &directories)?;
     Ok(Published {
         instance: store.instance().into(),
         epoch: store.epoch(),
         head,
         directories,
         recent,
+        frozen,
     })
 }
 
@@ -103,11 +105,32 @@ fn catch_up(app: &App) -> Result<(), StoreError> {
             directories.insert(row.id, served(row, copy.directory));
         }
     }
-    if head != before.head || !same_directories(&directories, &before.directories) {
+    // Read after the log: a name that was frozen by a later run is still the person's name here.
+    let frozen = frozen(&app.store, &directories)?;
+    if head != before.head
+        || !same_directories(&directories, &before.directories)
+        || !same_names(&frozen, &before.frozen)
+    {
         let (instance, epoch) = (before.instance.clone(), before.epoch);
-        app.published.store(Arc::new(Published { instance, epoch, head, directories, recent }));
+        let published = Published { instance, epoch, head, directories, recent, frozen };
+        app.published.store(Arc::new(published));
     }
     Ok(())
+}
+
+/// Directories under frozen names, for each application that has some.
+fn frozen(
+    store: &Store,
+    directories: &BTreeMap<DirectoryId, Served>,
+) -> Result<BTreeMap<u32, Frozen>, StoreError> {
+    let names = store.frozen_names()?.into_iter();
+    Ok(names.map(|(application, names)| (application, Frozen::new(names, directories))).collect())
+}
+
+fn same_names(a: &BTreeMap<u32, Frozen>, b: &BTreeMap<u32, Frozen>) -> bool {
+    a.iter()
+        .map(|(id, frozen)| (id, frozen.names()))
+        .eq(b.iter().map(|(id, frozen)| (id, frozen.names())))
 }
 
 /// Whether both name the same snapshots in the same state.

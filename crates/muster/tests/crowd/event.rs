@@ -1,6 +1,9 @@
 //! Events: cases 108 to 123.
 
-use directory::id::{DAY_MS, DirectoryId, MINUTE_MS};
+use directory::{
+    id::{DAY_MS, DirectoryId, MINUTE_MS},
+    view::Shape,
+};
 use muster::crowd::{Application, Settings};
 
 use crate::{
@@ -362,8 +365,16 @@ async fn case_122_a_token_ahead_is_lag_for_a_minute() {
 async fn case_123_another_view_is_410() {
     let world = World::new(&[start(), State::of(&["zoe"], &[])]);
     let token = settled_token(&world).await;
-    for (directories, aggregate) in [(vec![1], false), (vec![2, 1], false), (vec![1, 2], true)] {
-        let jira = Application { aggregate, ..application(1, "jira", &directories) };
+    let usual = Shape::default();
+    let views = [
+        (vec![1], usual),
+        (vec![2, 1], usual),
+        (vec![1, 2], Shape { aggregate: true, ..usual }),
+        (vec![1, 2], Shape { flattened: true, ..usual }),
+        (vec![1, 2], Shape { frozen: Some(1), ..usual }),
+    ];
+    for (directories, shape) in views {
+        let jira = Application { shape, ..application(1, "jira", &directories) };
         world.applications.replace(vec![jira]);
         world.get(&format!("/event/{token}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
     }
@@ -429,4 +440,62 @@ async fn case_124_events_can_be_switched_off() {
     let json = world.json("/event.json").await;
     assert_eq!(json, serde_json::json!({"incrementalSynchronisationAvailable": false}));
     world.get("/event/x").await.fails(400, "INCREMENTAL_SYNC_NOT_AVAILABLE");
+}
+
+/// DESIGN.md 10.15: a product without nested groups is told of memberships only, whatever moved.
+#[tokio::test]
+async fn a_flattened_application_is_told_of_memberships_through_groups() {
+    let mut state = State::of(
+        &["alice", "bob"],
+        &[Team::of("top", &[], &[]), Team::of("mid", &[0], &[2]), Team::of("leaf", &[1], &[])],
+    );
+    let world = World::new(std::slice::from_ref(&state));
+    world.advance(10 * MINUTE_MS);
+    let flat = async |path: &str| {
+        let answer = world.ask("GET", path).of("flat").send().await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.xml()
+    };
+    let token = flat("/event").await.attribute("newEventToken").unwrap().to_owned();
+    state.teams.get_mut(&0).unwrap().groups = [1].into();
+    world.commit(1, &state);
+    let first = flat(&format!("/event/{token}")).await;
+    assert_eq!(short(&first), ["member CREATED alice in top", "member CREATED bob in top"]);
+    // The group in between goes, with all that came through it.
+    state.teams.remove(&1);
+    state.tidy();
+    world.commit(1, &state);
+    let token = first.attribute("newEventToken").unwrap();
+    let expected =
+        ["member DELETED alice in top", "member DELETED bob in top", "group DELETED mid"];
+    assert_eq!(short(&flat(&format!("/event/{token}")).await), expected);
+    let memberships = flat("/group/membership").await;
+    assert!(memberships.children.iter().all(|m| m.child("groups").unwrap().children.is_empty()));
+    // A token of one shape is none of another.
+    world.get(&format!("/event/{token}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
+}
+
+/// DESIGN.md 10.15: a client that knows only names keeps the one it knows.
+#[tokio::test]
+async fn an_application_with_frozen_names_is_told_of_a_rename_as_an_update() {
+    let mut state = start();
+    let world = World::new(std::slice::from_ref(&state));
+    world.advance(10 * MINUTE_MS);
+    let frozen = async |path: &str| world.ask("GET", path).of("frozen").send().await;
+    let token = frozen("/event").await.xml().attribute("newEventToken").unwrap().to_owned();
+    "alicia".clone_into(&mut state.people.get_mut(&0).unwrap().name);
+    state.people.insert(2, Person::named("alice"));
+    world.commit(1, &state);
+    let answer = frozen(&format!("/event/{token}")).await;
+    assert_eq!(answer.status, 200);
+    let told = answer.xml();
+    let alice = told.children.iter().find(|event| event.child("user").is_some()).unwrap();
+    assert_eq!(alice.child("user").unwrap().attribute("name"), Some("alice"));
+    assert_eq!(alice.child("user").unwrap().text_of("key"), Some("1:u0"));
+    let shown = frozen("/user?username=alice").await.xml();
+    assert_eq!(shown.text_of("key"), Some("1:u0"));
+    assert_eq!(frozen("/user?username=alicia").await.status, 404);
+    assert_eq!(frozen("/user?key=1:u2").await.status, 404, "the namesake is left out");
+    let members = frozen("/group/user/direct?groupname=devs&username=alice").await;
+    assert_eq!(members.status, 200);
 }

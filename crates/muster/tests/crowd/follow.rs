@@ -173,6 +173,7 @@ async fn case_125_a_full_synchronisation_gives_what_there_is() {
 enum Edit {
     Person(u32, usize),
     NoPerson(u32),
+    Name(u32, usize),
     Mail(u32, u8),
     Team(u32, usize),
     NoTeam(u32),
@@ -187,6 +188,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     prop_oneof![
         2 => (0..4_u32, 0..4_usize).prop_map(|(no, name)| Edit::Person(no, name)),
         1 => (0..4_u32).prop_map(Edit::NoPerson),
+        1 => (0..4_u32, 0..4_usize).prop_map(|(no, name)| Edit::Name(no, name)),
         1 => (0..4_u32, any::<u8>()).prop_map(|(no, mail)| Edit::Mail(no, mail)),
         2 => (0..4_u32, 0..4_usize).prop_map(|(no, name)| Edit::Team(no, name)),
         1 => (0..4_u32).prop_map(Edit::NoTeam),
@@ -195,7 +197,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
-/// Carries out an edit where names stay unique; people are seldom renamed, since that tests only 410.
+/// Carries out an edit where names stay unique.
 fn carry_out(state: &mut State, edit: &Edit) {
     let toggle = |set: &mut BTreeSet<u32>, no: u32| {
         if !set.remove(&no) {
@@ -210,6 +212,16 @@ fn carry_out(state: &mut State, edit: &Edit) {
             }
         }
         Edit::NoPerson(no) => drop(state.people.remove(no)),
+        Edit::Name(no, name) => {
+            let free = |(other, person): (&u32, &Person)| {
+                other == no || !person.name.eq_ignore_ascii_case(PEOPLE[*name])
+            };
+            if state.people.iter().all(free)
+                && let Some(person) = state.people.get_mut(no)
+            {
+                PEOPLE[*name].clone_into(&mut person.name);
+            }
+        }
         Edit::Mail(no, mail) => {
             if let Some(person) = state.people.get_mut(no) {
                 person.email = format!("{mail}@example.org");
@@ -250,8 +262,8 @@ fn story() -> impl Strategy<Value = Story> {
 async fn tell(story: &Story) -> Result<(), TestCaseError> {
     let mut states = [State::default(), State::default()];
     let world = World::new(&states);
-    let applications = ["jira", "united"];
-    let mut products = [Product::default(), Product::default()];
+    let applications = ["jira", "united", "flat", "flat-united", "frozen"];
+    let mut products = applications.map(|_| Product::default());
     for (product, application) in products.iter_mut().zip(applications) {
         product.read_all(&world, application).await;
     }

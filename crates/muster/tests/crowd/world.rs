@@ -26,7 +26,7 @@ use directory::{
     recent::Recent,
     snapshot::Directory,
     user::{User, UserFields},
-    view::{Published, Served},
+    view::{Frozen, FrozenNames, Published, Served, Shape, renamed},
 };
 use muster::crowd::{
     self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Session, Sessions,
@@ -201,13 +201,14 @@ pub(crate) fn application(id: u32, name: &str, directories: &[u32]) -> Applicati
         name: name.to_owned(),
         password_hash: cheap_hash(PASSWORD),
         directories: directories.iter().copied().map(DirectoryId).collect(),
-        aggregate: false,
+        shape: Shape::default(),
         addresses: Vec::new(),
     }
 }
 
 impl World {
-    /// Directories 1, 2, … as given; `jira` sees all of them, `united` too but aggregated.
+    /// Directories 1, 2, … as given; `jira` sees all of them, `united` too but aggregated, `flat` and
+    /// `flat-united` flattened, `frozen` under frozen names.
     pub(crate) fn new(states: &[State]) -> Self {
         Self::with(states, Settings::default())
     }
@@ -229,11 +230,22 @@ impl World {
             head: ChangeSeq(0),
             directories,
             recent: Recent::from(ChangeSeq(0)),
+            frozen: BTreeMap::new(),
         };
         let published = Arc::new(ArcSwap::from_pointee(published));
         let applications = Arc::new(ApplicationRegistry::default());
-        let united = Application { aggregate: true, ..application(2, "united", &ids) };
-        applications.replace(vec![application(1, "Jira", &ids), united]);
+        let shaped = |id, name, aggregate, flattened| {
+            let shape = Shape { aggregate, flattened, frozen: None };
+            Application { shape, ..application(id, name, &ids) }
+        };
+        let frozen = Shape { frozen: Some(5), ..Shape::default() };
+        applications.replace(vec![
+            application(1, "Jira", &ids),
+            shaped(2, "united", true, false),
+            shaped(3, "flat", false, true),
+            shaped(4, "flat-united", true, true),
+            Application { shape: frozen, ..application(5, "frozen", &ids) },
+        ]);
         let now = Arc::new(AtomicI64::new(START.0));
         let clock = Arc::clone(&now);
         let state = CrowdState::new(Surroundings {
@@ -297,6 +309,9 @@ impl World {
         let at = Millis(self.now.load(Ordering::SeqCst));
         let changes = changes(&served.directory, state, at);
         served.directory = Arc::new(served.directory.apply(&changes).unwrap());
+        let mut names = published.frozen.get(&5).map(|f| f.names().clone()).unwrap_or_default();
+        freeze(&mut names, id, &changes);
+        published.frozen = [(5, Frozen::new(names, &published.directories))].into();
         let run = RunId(published.head.0);
         let entries: Vec<LogEntry> = (published.head.0 + 1..)
             .zip(changes)
@@ -469,6 +484,17 @@ fn changes(directory: &Directory, state: &State, at: Millis) -> Vec<Change> {
         }
     }
     changes
+}
+
+/// What the store does for an application with frozen names.
+fn freeze(names: &mut FrozenNames, directory: DirectoryId, changes: &[Change]) {
+    for (no, name) in changes.iter().filter_map(renamed) {
+        let name = Name::parse(name).unwrap();
+        let taken = names.iter().any(|((id, _), known)| *id == directory && *known == name);
+        if !taken {
+            names.entry((directory, no)).or_insert(name);
+        }
+    }
 }
 
 fn user(no: UserNo, person: &Person, before: Option<&User>, at: Millis) -> Arc<User> {

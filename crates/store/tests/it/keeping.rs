@@ -12,7 +12,7 @@ use directory::{
     snapshot::{Directory, Size},
 };
 use proptest::prelude::*;
-use store::{LogFilter, LogOrder, NewApplication, RunCommit, Store, StoreError};
+use store::{LogFilter, LogOrder, NewApplication, RunCommit, Sight, Store, StoreError};
 
 use crate::{
     NOW, connection, open,
@@ -250,8 +250,12 @@ fn applications_come_back_as_they_were_added() {
     let new = NewApplication {
         name: "Jira".to_owned(),
         password_hash: "$argon2id$1".to_owned(),
-        directories: vec![DirectoryId(2), DirectoryId(1)],
-        aggregate: true,
+        sight: Sight {
+            directories: vec![DirectoryId(2), DirectoryId(1)],
+            aggregate: true,
+            flattened: true,
+            frozen_names: false,
+        },
         addresses: vec!["10.0.0.0/8".to_owned()],
     };
     store.add_application(&new, NOW).unwrap();
@@ -263,10 +267,10 @@ fn applications_come_back_as_they_were_added() {
     let rows = store.applications().unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].name.as_str(), rows[0].password_hash.as_str()), ("Jira", "$argon2id$2"));
-    assert_eq!(
-        (&rows[0].directories, rows[0].aggregate, &rows[0].addresses),
-        (&new.directories, true, &new.addresses)
-    );
+    assert_eq!((&rows[0].sight, &rows[0].addresses), (&new.sight, &new.addresses));
+    let other = Sight { flattened: false, frozen_names: true, ..new.sight };
+    store.set_sight(rows[0].id, &other).unwrap();
+    assert_eq!(store.applications().unwrap()[0].sight, other);
     store.remove_application(rows[0].id).unwrap();
     assert_eq!(store.applications().unwrap(), []);
 }

@@ -4,11 +4,13 @@
 //! carries out the happenings in order has what a full reading would give; a rename, or more than
 //! [`OBJECTS_MAX`] objects, is not told at all.
 
+mod flat;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use directory::{
     id::{ChangeSeq, DirectoryId, GroupNo, UserNo},
-    name::fold,
+    name::{Name, fold},
     recent::{Touched, What},
     view::{GroupAt, UserAt, View},
 };
@@ -69,12 +71,12 @@ pub(super) fn since(view: &View, after: ChangeSeq) -> Option<Vec<Happening>> {
     let mut traces = Traces::default();
     for touched in view.published().recent.after(after)? {
         if view.directory(touched.directory).is_some() {
-            traces.add(touched)?;
+            traces.add(view, touched)?;
         }
     }
     let (users, groups) = traces.verdicts(view);
+    let (memberships, nestings) = traces.edges(view, &groups)?;
     let mut teller = Teller { view, users, groups, told: Told::default() };
-    let (memberships, nestings) = traces.edges(view)?;
     teller.tell_memberships(&memberships);
     teller.tell_nestings(&nestings);
     teller.tell_whole_users();
@@ -146,12 +148,18 @@ type Names<'a> = (Option<&'a str>, Option<&'a str>);
 
 impl Traces {
     /// Takes an entry; `None` when it cannot be told.
-    fn add(&mut self, touched: &Touched) -> Option<()> {
+    fn add(&mut self, view: &View, touched: &Touched) -> Option<()> {
         let directory = touched.directory;
         match &touched.what {
             What::User { no, before, after } => {
                 let object = (directory, no.0);
-                let names = (before.as_deref(), after.as_deref());
+                // For whom names are frozen, a new one is just a change.
+                let frozen = view.frozen_name(directory, *no).map(Name::as_str);
+                let names = [before, after].map(|name| {
+                    let name = name.as_deref()?;
+                    Some(frozen.unwrap_or(name))
+                });
+                let names = (names[0], names[1]);
                 trace(&mut self.users, object, names);
                 let known = self.user_names.entry(object).or_default();
                 known.extend([names.0, names.1].into_iter().flatten().map(|n| fold(n).into()));
@@ -183,7 +191,14 @@ impl Traces {
                 let (no, _) = view.directory(directory)?.user_by_name(name)?;
                 Some(no.0)
             };
-            (name.clone(), trace.verdict(view, here))
+            let frozen = |(directory, no): Object| {
+                view.frozen_name(directory, UserNo(no)).is_some_and(|known| known.folded() == name)
+            };
+            let verdict = match trace.without_namesakes(here, frozen, view) {
+                Some(trace) => trace.verdict(view, here),
+                None => trace.verdict(view, here),
+            };
+            (name.clone(), verdict)
         });
         let groups = self.groups.iter().map(|(name, trace)| {
             let here = |directory| {
@@ -195,14 +210,24 @@ impl Traces {
         (users.collect(), groups.collect())
     }
 
+    /// The folded names that a group has and had.
+    fn names_of_group(&self, view: &View, directory: DirectoryId, no: GroupNo) -> BTreeSet<String> {
+        let now = view.directory(directory).and_then(|d| d.group(no));
+        let mut names = self.group_names.get(&(directory, no.0)).cloned().unwrap_or_default();
+        names.extend(now.map(|group| group.folded_name().to_owned()));
+        names
+    }
+
     /// The touched edges by name: (person, group) and (child, parent), as far as both ends are there.
-    fn edges(&self, view: &View) -> Option<(Edges<UserAt>, Edges<GroupAt>)> {
-        let group_names = |directory, no: GroupNo| {
-            let now = view.directory(directory).and_then(|d| d.group(no));
-            let mut names = self.group_names.get(&(directory, no.0)).cloned().unwrap_or_default();
-            names.extend(now.map(|group| group.folded_name().to_owned()));
-            names
-        };
+    fn edges(
+        &self,
+        view: &View,
+        groups: &BTreeMap<String, Verdict>,
+    ) -> Option<(Edges<UserAt>, Edges<GroupAt>)> {
+        if view.shape().flattened {
+            return Some((flat::memberships(self, view, groups)?, Edges::new()));
+        }
+        let group_names = |directory, no: GroupNo| self.names_of_group(view, directory, no);
         let mut memberships = Edges::new();
         for (directory, group, user) in &self.members {
             let now = view.directory(*directory).and_then(|d| d.user(*user));
@@ -210,7 +235,7 @@ impl Traces {
             let traced = traced.and_then(|names| names.first()).map(String::as_str);
             let Some(name) = now.map(|user| user.folded_name()).or(traced) else { continue };
             // Whom another directory owns is a member as that one says, unless all have a say.
-            let shown = |at: &UserAt| view.aggregate() || view.owner(*at) == *directory;
+            let shown = |at: &UserAt| view.shape().aggregate || view.owner(*at) == *directory;
             let Some(user) = view.user_named(name).filter(shown) else { continue };
             let groups = group_names(*directory, *group);
             let groups = groups.iter().filter_map(|name| view.group_named(name));
@@ -221,7 +246,8 @@ impl Traces {
             let parents = group_names(*directory, *parent);
             let parents: Vec<_> = parents.iter().filter_map(|n| view.group_named(n)).collect();
             let children = group_names(*directory, *child);
-            let shown = |at: &GroupAt| view.aggregate() || view.group_owner(*at) == *directory;
+            let shown =
+                |at: &GroupAt| view.shape().aggregate || view.group_owner(*at) == *directory;
             let children = children.iter().filter_map(|name| view.group_named(name));
             for child in children.filter(shown) {
                 nestings.extend(parents.iter().map(|parent| (child, *parent)));
@@ -254,6 +280,26 @@ fn trace(traces: &mut BTreeMap<String, Trace>, object: Object, (before, after): 
 }
 
 impl Trace {
+    /// What is told of a name that is frozen: others who were given it are left out, so that only its
+    /// holder counts, as long as that one was there all the time.
+    fn without_namesakes(
+        &self,
+        here: impl Fn(DirectoryId) -> Option<u32>,
+        frozen: impl Fn(Object) -> bool,
+        view: &View,
+    ) -> Option<Self> {
+        let now = view.directories().find_map(|directory| Some((directory, here(directory)?)))?;
+        let of_holder = |touch: &&Touch| touch.object == now || touch.object.0 != now.0;
+        let stayed = self.touches.iter().filter(|touch| touch.object == now).all(|t| t.was == t.is);
+        let touches: Vec<Touch> = self.touches.iter().filter(of_holder).copied().collect();
+        let others = touches.len() < self.touches.len();
+        (others && stayed && frozen(now)).then(|| Self {
+            spelled: self.spelled.clone(),
+            touches,
+            renamed: false,
+        })
+    }
+
     /// What became of the name; `here` says which object of a directory has it now.
     fn verdict(&self, view: &View, here: impl Fn(DirectoryId) -> Option<u32>) -> Verdict {
         let find = |has: &dyn Fn(DirectoryId) -> Option<u32>| {

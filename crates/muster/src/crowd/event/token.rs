@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 pub(super) struct Token {
     instance: Box<str>,
     epoch: u64,
-    /// Of the view: its directories, their order, and whether they are aggregated.
+    /// Of the view: its directories, their order, and how they are seen.
     digest: [u8; 8],
     seq: ChangeSeq,
 }
@@ -25,7 +25,9 @@ impl Token {
         for directory in view.directories() {
             hasher.update(directory.0.to_le_bytes());
         }
-        hasher.update([u8::from(view.aggregate())]);
+        let shape = view.shape();
+        let seen = [shape.aggregate, shape.flattened, shape.frozen.is_some()];
+        hasher.update(seen.map(u8::from));
         let mut digest = [0; 8];
         digest.copy_from_slice(&hasher.finalize()[..8]);
         let published = view.published();
