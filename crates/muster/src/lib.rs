@@ -12,5 +12,6 @@ pub mod crowd;
 pub mod entropy;
 pub mod health;
 pub mod http;
+pub mod server;
 pub mod sign_in;
 pub mod task;

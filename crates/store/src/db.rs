@@ -22,8 +22,10 @@ const BUSY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Db {
     path: PathBuf,
-    writer: Mutex<Connection>,
+    /// Closed before the writer, which then moves the log into the file: a server that stopped in good
+    /// order leaves one file.
     readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Connection>,
     read_only: bool,
 }
 

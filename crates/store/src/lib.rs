@@ -18,6 +18,7 @@ mod mirror;
 mod pack;
 mod runs;
 mod sealed;
+mod seen;
 mod served;
 mod sessions;
 
@@ -97,9 +98,29 @@ impl Store {
         check_key(&main, &key, check.as_deref())?;
         let instance = meta_or_new(&main, "instance", sealed::random_name)?;
         let epoch = meta_or_new(&main, "epoch", || "1".to_owned())?;
-        let epoch =
+        let stored =
             epoch.parse().map_err(|_| StoreError::Damaged(format!("meta.epoch is `{epoch}`")))?;
-        Ok(Self(Arc::new(Parts { main, state, key, instance, epoch, _lock: lock })))
+        let parts = Parts { main, state, key, instance, epoch: stored, _lock: lock };
+        Self(Arc::new(parts)).in_the_right_epoch()
+    }
+
+    /// Starts a new epoch if an older copy of the database was put in the place of this one.
+    fn in_the_right_epoch(mut self) -> Result<Self, StoreError> {
+        let (stored, head) = (self.0.epoch, self.head()?);
+        let epoch = seen::epoch(&self.0.state, stored, head)?;
+        if !self.read_only() {
+            if epoch != stored {
+                self.0.main.write(|transaction| {
+                    let update = "UPDATE meta SET value = ?1 WHERE name = 'epoch'";
+                    Ok(transaction.execute(update, [epoch.to_string()]).map(drop)?)
+                })?;
+            }
+            seen::record(&self.0.state, epoch, head)?;
+        }
+        if let Some(parts) = Arc::get_mut(&mut self.0) {
+            parts.epoch = epoch;
+        }
+        Ok(self)
     }
 
     /// The name of this database, made once.
@@ -200,7 +221,12 @@ impl Store {
 
     /// Commits what a run found, all or nothing; gives the new end of the log.
     pub fn commit_run(&self, run: &RunCommit<'_>) -> Result<ChangeSeq, StoreError> {
-        self.0.main.write(|transaction| runs::commit(transaction, run))
+        let seq = self.0.main.write(|transaction| runs::commit(transaction, run))?;
+        if !run.changes.is_empty() {
+            // What was committed stands; that it was is noticed at the next commit or start otherwise.
+            let _ = seen::record(&self.0.state, self.0.epoch, seq);
+        }
+        Ok(seq)
     }
 
     /// Writes the report of a run that changed nothing because it failed.

@@ -2,45 +2,11 @@
 //!
 //! Invariant: the token never appears in a message.
 
-use std::{fs, path::Path};
-
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{api::Problem, cli::Remote, config};
-
-/// The file that tells commands how to reach the server.
-pub const ADMIN_FILE: &str = "admin.json";
-
-/// What `admin.json` holds.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AdminFile {
-    /// The server's address.
-    pub url: String,
-    /// The admin API's token.
-    pub token: String,
-}
-
-impl AdminFile {
-    /// Reads it from a data directory.
-    ///
-    /// # Errors
-    /// Says what to do when it is not there.
-    pub fn read(data: &Path) -> anyhow::Result<Self> {
-        let path = data.join(ADMIN_FILE);
-        let text = fs::read_to_string(&path).with_context(|| {
-            format!(
-                "{} cannot be read; name the server's data directory with --data, or set MUSTER_URL and \
-                 MUSTER_TOKEN",
-                path.display()
-            )
-        })?;
-        serde_json::from_str(&text).with_context(|| {
-            format!("{} is damaged; start the server again to renew it", path.display())
-        })
-    }
-}
+use crate::{api::Problem, cli::Remote, config, server::AdminFile};
 
 /// Speaks to a running server.
 #[derive(Debug)]

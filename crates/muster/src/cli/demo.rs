@@ -21,13 +21,14 @@ use simulator::{Description, Running};
 use crate::{
     api,
     cli::{
-        Done, LISTEN, listen_address,
-        serve::{self, Server},
+        Done, LISTEN, listen_address, serve,
         simulate::{self, TenantSize},
         table,
     },
+    clock::Clock,
     config::File,
     entropy,
+    server::{self, Server},
     task::keeper::Keeper,
 };
 
@@ -95,7 +96,8 @@ impl Demo {
         let options = simulate::options(self.sim_listen, &self.size, 0, simulator::Quotas::Off);
         let tenants =
             simulator::start(options).await.context("the simulated tenants did not start")?;
-        let server = Server::start(&self.data, self.listen, &File::default()).await?;
+        let clock = Clock::system();
+        let server = Server::start(&self.data, self.listen, &File::default(), clock).await?;
         let done = self.set_up(&tenants, &server).await;
         match done {
             Ok(()) => serve::until_stopped().await,
@@ -161,7 +163,7 @@ impl Demo {
             api: json!({"url": format!("{}/api/v1", server.url), "token": server.token}),
             simulator: description,
         };
-        serve::write_private(&self.data.join(DEMO_FILE), &serde_json::to_string_pretty(&file)?)
+        server::write_private(&self.data.join(DEMO_FILE), &serde_json::to_string_pretty(&file)?)
     }
 }
 

@@ -193,6 +193,27 @@ async fn case_115_a_user_comes_before_their_memberships() {
     assert_eq!(told.await, expected);
 }
 
+/// A token points into the past, so what is new since then may be known, with what it had in between.
+#[tokio::test]
+async fn case_115_what_a_new_user_had_in_between_is_taken_away() {
+    let told = told(&[
+        &|state| drop(state.people.insert(2, Person::named("carol"))),
+        &|state| state.teams.get_mut(&0).unwrap().users.extend([2]),
+        &|state| state.teams.get_mut(&0).unwrap().users.retain(|no| *no != 2),
+        &|state| drop(state.teams.insert(2, Team::of("ops", &[1, 2], &[1]))),
+        &|state| state.teams.get_mut(&2).unwrap().users.clear(),
+        &|state| state.teams.get_mut(&2).unwrap().groups.clear(),
+    ]);
+    let expected = [
+        "member DELETED bob in ops",
+        "member DELETED carol in devs ops",
+        "nested DELETED leads in [ops] holds []",
+        "group CREATED ops",
+        "user CREATED carol",
+    ];
+    assert_eq!(told.await, expected);
+}
+
 #[tokio::test]
 async fn case_116_who_went_and_came_goes_before_coming() {
     let told = told(&[

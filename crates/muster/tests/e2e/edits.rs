@@ -1,138 +1,26 @@
 //! Whatever is edited at the provider, products have the expected directory after the next synchronisation.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    expected::{Copy, Oracle, Truth},
+    expected::Oracle,
+    random::{Budget, Dice, assert_same, edit},
     service::Demo,
 };
-
-/// SplitMix64, seeded.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((x ^ (x >> 31)) % below as u64).unwrap()
-    }
-}
-
-/// How many of each kind the limits of 24 hours still allow.
-struct Budget {
-    leaving: u32,
-    renames: u32,
-    groups_removed: u32,
-    reactivations: u32,
-}
-
-impl Budget {
-    /// Below 10 of a kind nothing is ever held.
-    fn new() -> Self {
-        Self { leaving: 9, renames: 9, groups_removed: 9, reactivations: 9 }
-    }
-
-    fn take(count: &mut u32) -> bool {
-        let left = *count > 0;
-        *count = count.saturating_sub(1);
-        left
-    }
-}
-
-/// One random edit as method, path and body; `None` when its budget is used up.
-fn edit(
-    dice: &mut Dice,
-    truth: &Truth,
-    budget: &mut Budget,
-    bin: &mut Vec<String>,
-) -> Option<(&'static str, String, Value)> {
-    let user = truth.users[dice.roll(truth.users.len())].clone();
-    let group = truth.groups[dice.roll(truth.groups.len())].clone();
-    let other = truth.groups[dice.roll(truth.groups.len())].clone();
-    let number = dice.roll(1_000_000);
-    let person = format!("users/{}", user.id);
-    Some(match dice.roll(16) {
-        0 => {
-            let body = json!({"login": format!("New.{number}@contoso.example"), "display_name": format!("Né {number}"),
-                "first_name": "Né", "last_name": "<&\">", "email": format!("n{number}@contoso.example")});
-            ("POST", "users".to_owned(), body)
-        }
-        1 if Budget::take(&mut budget.renames) => {
-            ("PATCH", person, json!({"login": format!("renamed.{number}@contoso.example")}))
-        }
-        2 => (
-            "PATCH",
-            person,
-            json!({"display_name": format!("Changed {number}"), "last_name": "Ōhara"}),
-        ),
-        3 => ("PATCH", person, json!({"email": format!("other{number}@contoso.example")})),
-        4 if user.active && !user.guest && Budget::take(&mut budget.leaving) => {
-            ("PATCH", person, json!({"active": false}))
-        }
-        5 if !user.active && !user.guest && Budget::take(&mut budget.reactivations) => {
-            ("PATCH", person, json!({"active": true}))
-        }
-        6 if Budget::take(&mut budget.leaving) => {
-            bin.push(user.id.clone());
-            ("DELETE", person, Value::Null)
-        }
-        7 if !bin.is_empty() && Budget::take(&mut budget.reactivations) => {
-            let id = bin.swap_remove(dice.roll(bin.len()));
-            ("POST", format!("users/{id}/restore"), Value::Null)
-        }
-        8 => (
-            "POST",
-            "groups".to_owned(),
-            json!({"name": format!("Group {number}"), "description": "made <now>"}),
-        ),
-        9 => {
-            ("PATCH", format!("groups/{}", group.id), json!({"name": format!("Renamed {number}")}))
-        }
-        10 => (
-            "PATCH",
-            format!("groups/{}", group.id),
-            json!({"description": format!("text {number}")}),
-        ),
-        11 if Budget::take(&mut budget.groups_removed) && group.users.len() < 20 => {
-            ("DELETE", format!("groups/{}", group.id), Value::Null)
-        }
-        12 | 13 => ("PUT", format!("groups/{}/users/{}", group.id, user.id), Value::Null),
-        14 if !group.users.is_empty() => {
-            let member = &group.users[dice.roll(group.users.len())];
-            ("DELETE", format!("groups/{}/users/{member}", group.id), Value::Null)
-        }
-        15 if group.id != other.id => {
-            ("PUT", format!("groups/{}/groups/{}", group.id, other.id), Value::Null)
-        }
-        _ => return None,
-    })
-}
-
-pub(crate) fn assert_same(found: &Copy, expected: &Copy, when: &str) {
-    for (name, person) in &expected.users {
-        assert_eq!(found.users.get(name), Some(person), "{when}: {name}");
-    }
-    let extra: Vec<&String> =
-        found.users.keys().filter(|name| !expected.users.contains_key(*name)).collect();
-    assert!(extra.is_empty(), "{when}: people too many: {extra:?}");
-    assert_eq!(found.groups, expected.groups, "{when}");
-    let missing: Vec<_> = expected.members.difference(&found.members).collect();
-    let extra: Vec<_> = found.members.difference(&expected.members).collect();
-    assert!(
-        missing.is_empty() && extra.is_empty(),
-        "{when}: memberships missing {missing:?}, too many {extra:?}"
-    );
-    assert_eq!(found.nested, expected.nested, "{when}");
-}
 
 async fn run(seed: u64, renames: u32) {
     println!("seed {seed}");
     let demo = Demo::start(400, 60, 2_500, seed).await;
     let mut oracle = Oracle::default();
     let mut dice = Dice(seed);
-    let mut budget = Budget { renames, ..Budget::new() };
+    // Below 10 of a kind nothing is ever held.
+    let mut budget = Budget {
+        leaving: 9,
+        renames,
+        groups_removed: 9,
+        reactivations: 9,
+        ..Budget::unlimited(1_000_000)
+    };
     let mut bin = Vec::new();
     let mut faithful = demo.product();
     oracle.expect(&demo.truth().await);

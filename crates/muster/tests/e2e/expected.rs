@@ -56,6 +56,8 @@ pub(crate) struct Copy {
 /// What the oracle remembers from truth to truth.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
+    /// Whether whoever left goes at once.
+    pub(crate) without_grace: bool,
     user_names: BTreeMap<String, String>,
     group_names: BTreeMap<String, String>,
     /// By provider id: the name served, and the person.
@@ -113,6 +115,9 @@ impl Oracle {
             self.people.insert(user.id.clone(), (name, person(user)));
         }
         let there: BTreeSet<&str> = users.iter().map(|user| user.id.as_str()).collect();
+        if self.without_grace {
+            self.people.retain(|id, _| there.contains(id.as_str()));
+        }
         for (id, (_, person)) in &mut self.people {
             if !there.contains(id.as_str()) {
                 person.active = false;

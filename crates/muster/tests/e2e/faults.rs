@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{edits::assert_same, expected::Oracle, service::Demo};
+use crate::{expected::Oracle, random::assert_same, service::Demo};
 
 /// Strikes while a synchronisation runs, and expects words in its report; then the fault is over, and the
 /// directory is what it should be.

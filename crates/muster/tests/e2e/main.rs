@@ -2,10 +2,12 @@
 //! fails, Muster keeps its directory in step, and a product synchronises from it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod applications;
 mod bad_input;
 mod edits;
 mod expected;
 mod faults;
 mod guard;
 mod product;
+mod random;
 mod service;

@@ -170,23 +170,42 @@ impl Product {
 
     /// The five requests of a full synchronisation.
     pub(crate) async fn full(&mut self) {
+        self.full_between(async |_| None).await;
+    }
+
+    /// The same, with something happening before each request but the first; the server may move.
+    pub(crate) async fn full_between(
+        &mut self,
+        mut happens: impl AsyncFnMut(u32) -> Option<String>,
+    ) {
         self.full_syncs += 1;
         let events: Events = read(&self.fetch(Method::GET, "event", None).await);
         assert_eq!(events.available, Some(true));
         let search = |kind: &str| {
             format!("search?entity-type={kind}&start-index=0&max-results=-1&expand={kind}")
         };
+        self.moved(happens(2).await);
         let users = self.fetch(Method::POST, &search("user"), Some(NULL_RESTRICTION)).await;
         self.users_are(read::<Users>(&users).users);
+        self.moved(happens(3).await);
         let groups = self.fetch(Method::POST, &search("group"), Some(NULL_RESTRICTION)).await;
         self.groups_are(read::<Groups>(&groups).groups);
+        self.moved(happens(4).await);
         let memberships: Memberships =
             read(&self.fetch(Method::GET, "group/membership", None).await);
         for membership in memberships.memberships {
             self.members_are(&membership);
         }
+        self.moved(happens(5).await);
         let events: Events = read(&self.fetch(Method::GET, "event", None).await);
         self.token = events.new_event_token;
+    }
+
+    /// The server is at another address now, if at any.
+    pub(crate) fn moved(&mut self, url: Option<String>) {
+        if let Some(url) = url {
+            self.base = format!("{url}/crowd/rest/usermanagement/1");
+        }
     }
 
     /// The copy by names, to be compared with what should be there.

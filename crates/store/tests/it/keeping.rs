@@ -291,3 +291,46 @@ fn a_floor_is_the_clients_own_or_the_oldest_of_two_hours() {
     assert_eq!(store.floor(1, "10.0.0.1", NOW.plus(3 * HOUR_MS + 1)).unwrap(), Some(ChangeSeq(9)));
     assert_eq!(store.floor(1, "10.0.0.1", NOW.plus(26 * HOUR_MS)).unwrap(), None);
 }
+
+/// DESIGN.md 10.8: positions that products were told mean something else after an older copy was put back.
+#[test]
+fn an_older_copy_of_the_database_starts_a_new_epoch() {
+    let data = tempfile::tempdir().unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let mut tenant = Tenant::default();
+    let person = |no, login: &str| {
+        let (login, mail) = (login.to_owned(), String::new());
+        Edit::Put(no, Person { login, mail, enabled: true, guest: false })
+    };
+    let (id, after) = {
+        let store = open(data.path());
+        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        tenant.apply(&person(1, "ann"));
+        (id, run(&store, id, &Directory::default(), &tenant, NOW))
+    };
+    for file in ["muster.db", "secret.key"] {
+        std::fs::copy(data.path().join(file), copy.path().join(file)).unwrap();
+    }
+    let commit_another = |name: &str| {
+        let store = open(data.path());
+        let mut tenant = tenant.clone();
+        tenant.apply(&person(2, name));
+        run(&store, id, &after, &tenant, NOW.plus(1));
+        store.epoch()
+    };
+    let put_back = || {
+        for file in ["muster.db", "muster.db-wal", "muster.db-shm"] {
+            let _ = std::fs::remove_file(data.path().join(file));
+        }
+        std::fs::copy(copy.path().join("muster.db"), data.path().join("muster.db")).unwrap();
+    };
+    assert_eq!(commit_another("bob"), 1);
+    put_back();
+    assert_eq!(commit_another("carl"), 2);
+    assert_eq!(open(data.path()).epoch(), 2, "a restart is no new epoch");
+    put_back();
+    assert_eq!(open(data.path()).epoch(), 3, "nor is an epoch used twice");
+    // As long a history under an epoch of its own is another one too.
+    put_back();
+    assert_eq!(open(data.path()).epoch(), 4);
+}

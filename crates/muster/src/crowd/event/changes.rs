@@ -125,9 +125,15 @@ enum Verdict {
 }
 
 impl Verdict {
-    /// Whether everything that belongs to the name is told, so that single edges need not be.
+    /// Whether all memberships of the name are told.
     fn is_whole(self) -> bool {
         matches!(self, Self::New | Self::Again)
+    }
+
+    /// Whether what is told of the name leaves no old membership, so that single edges need not be told.
+    /// What is new may be known already, with memberships that went since: a token points into the past.
+    fn starts_afresh(self) -> bool {
+        matches!(self, Self::Again | Self::Moved)
     }
 }
 
@@ -381,8 +387,7 @@ impl Teller<'_> {
 
     fn tell_memberships(&mut self, edges: &Edges<UserAt>) {
         for (user, group) in edges {
-            let of_user = self.of_user(*user);
-            if of_user.is_whole() || of_user == Verdict::Moved || self.of_group(*group).is_whole() {
+            if self.of_user(*user).starts_afresh() || self.of_group(*group) == Verdict::Again {
                 continue;
             }
             let joined = self.view.is_member(*user, *group);
@@ -393,11 +398,8 @@ impl Teller<'_> {
 
     fn tell_nestings(&mut self, edges: &Edges<GroupAt>) {
         for (child, parent) in edges {
-            let of_child = self.of_group(*child);
-            if of_child.is_whole()
-                || of_child == Verdict::Moved
-                || self.of_group(*parent).is_whole()
-            {
+            let again = self.of_group(*parent) == Verdict::Again;
+            if self.of_group(*child).starts_afresh() || again {
                 continue;
             }
             let joined = self.view.is_child(*child, *parent);

@@ -1,0 +1,50 @@
+//! A model test: two tenants are edited at random, read, and served to products that synchronise when they
+//! like; servers restart and minutes pass, also in the middle of a synchronisation. At every rest point
+//! each product has exactly what it should.
+//!
+//! `MUSTER_MODEL_SEED` and `MUSTER_MODEL_STEPS` choose another story.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../e2e/expected.rs"]
+mod expected;
+#[path = "../e2e/product.rs"]
+mod product;
+#[path = "../e2e/random.rs"]
+mod random;
+mod shape;
+mod world;
+
+use self::world::World;
+
+#[expect(clippy::disallowed_methods, reason = "a story is chosen from outside")]
+fn chosen(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn products_have_what_they_should_whatever_happens_when() {
+    let seed = chosen("MUSTER_MODEL_SEED", 1);
+    let steps = chosen("MUSTER_MODEL_STEPS", 2_000);
+    println!("seed {seed}, {steps} steps");
+    let mut world = World::new(seed).await;
+    for step in 0..steps {
+        world.step(step).await;
+        if step % 40 == 39 {
+            world.rest(step).await;
+        }
+    }
+    world.rest(steps).await;
+    println!("{}", world.summary());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_between_the_requests_of_a_full_synchronisation_is_told_after_it() {
+    for seed in 11..14 {
+        println!("seed {seed}");
+        let mut world = World::new(seed).await;
+        for round in 0..3 {
+            world.disturb_every_product().await;
+            world.rest(round).await;
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! Two simulated tenants, a server, and products that see them in different ways.
+
+use std::{
+    fmt::Write,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use directory::{
+    id::{DirectoryId, MINUTE_MS, Millis},
+    report::Outcome,
+    rules::{Limits, Rules},
+};
+use muster::{api, clock::Clock, config::File, server::Server};
+use serde_json::{Value, json};
+use simulator::{Options, Running};
+use store::Schedule;
+use tempfile::TempDir;
+
+use crate::{
+    expected::{Copy, Oracle, Truth},
+    product::Product,
+    random::{Budget, Dice, assert_same, edit},
+    shape::{OldNames, Shape, combine, remember},
+};
+
+const ANYWHERE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// One tenant and the directory made of it.
+struct Tenant {
+    running: Running,
+    directory: DirectoryId,
+    oracle: Oracle,
+    deleted: Vec<String>,
+}
+
+/// One product and how it sees the directories.
+struct Watcher {
+    name: &'static str,
+    product: Product,
+    sees: Vec<usize>,
+    shape: Shape,
+}
+
+pub(crate) struct World {
+    dice: Dice,
+    clock: Arc<AtomicI64>,
+    data: TempDir,
+    server: Option<Server>,
+    http: reqwest::Client,
+    tenants: Vec<Tenant>,
+    /// What each directory should serve.
+    copies: Vec<Copy>,
+    /// Under which names people who were renamed were served before.
+    old_names: OldNames,
+    watchers: Vec<Watcher>,
+    done: [u32; 6],
+}
+
+const DONE: [&str; 6] =
+    ["edits", "reads", "synchronisations", "disturbed ones", "minutes", "restarts"];
+
+impl World {
+    pub(crate) async fn new(seed: u64) -> Self {
+        let clock = Arc::new(AtomicI64::new(Clock::system().now().0));
+        let data = tempfile::tempdir().unwrap();
+        let server = start(&data, &clock).await;
+        let mut world = Self {
+            dice: Dice(seed),
+            clock,
+            data,
+            server: Some(server),
+            http: connect::http::local_client().unwrap(),
+            tenants: Vec::new(),
+            copies: vec![Copy::default(); 2],
+            old_names: OldNames::new(),
+            watchers: Vec::new(),
+            done: [0; 6],
+        };
+        for no in 0..2 {
+            world.connect(seed, no).await;
+        }
+        let usual = Shape::default();
+        world.watch("both", &[0, 1], usual).await;
+        world.watch("first", &[0], usual).await;
+        world.watch("united", &[1, 0], Shape { aggregate: true, ..usual }).await;
+        world.watch("flat", &[0, 1], Shape { flattened: true, ..usual }).await;
+        let flat_united = Shape { aggregate: true, flattened: true, frozen: false };
+        world.watch("flat-united", &[1, 0], flat_united).await;
+        world.watch("frozen", &[0, 1], Shape { frozen: true, ..usual }).await;
+        for no in 0..2 {
+            world.read(no, true).await;
+        }
+        world
+    }
+
+    /// A tenant, and a directory of it; the second one's leavers go at once.
+    async fn connect(&mut self, seed: u64, no: usize) {
+        let size = Options {
+            users: 40,
+            groups: 12,
+            memberships: 120,
+            seed: seed * 2 + no as u64,
+            ..Options::new(ANYWHERE)
+        };
+        let running = simulator::start(size).await.unwrap();
+        let entra = running.description().entra.clone().unwrap();
+        let settings = [
+            ("authority", entra.authority),
+            ("graph", entra.graph),
+            ("tenant", entra.tenant),
+            ("client_id", entra.client_id),
+        ];
+        // What waits for a person is the subject of other tests.
+        let limits = Limits {
+            leaving_min: u32::MAX,
+            memberships_min: u32::MAX,
+            emptied_group_min: u32::MAX,
+            renames_min: u32::MAX,
+            other_min: u32::MAX,
+            ..Limits::default()
+        };
+        let usual = Rules::default();
+        let grace_ms = if no == 0 { usual.grace_ms } else { 0 };
+        let add = api::directory::Add {
+            name: format!("directory {no}"),
+            provider: "entra".to_owned(),
+            settings: settings.map(|(key, value)| (key.to_owned(), value)).into(),
+            secret: entra.client_secret,
+            rules: Some(Rules { limits, grace_ms, ..usual }),
+            schedule: Some(Schedule { pull_every_s: 10_000_000, full_every_s: 10_000_000 }),
+        };
+        let row = api::directory::connect_directory(&self.server().app, add).await.unwrap();
+        let mut oracle = Oracle::default();
+        oracle.without_grace = no == 1;
+        self.tenants.push(Tenant { running, directory: row.id, oracle, deleted: Vec::new() });
+    }
+
+    async fn watch(&mut self, name: &'static str, sees: &[usize], shape: Shape) {
+        let add = api::application::Add {
+            name: name.to_owned(),
+            directories: sees.iter().map(|no| format!("directory {no}")).collect(),
+            aggregate: shape.aggregate,
+            nested_groups: !shape.flattened,
+            frozen_names: shape.frozen,
+            addresses: Vec::new(),
+            password: None,
+        };
+        let credentials = api::application::admit(&self.server().app, add).await.unwrap();
+        let url = format!("{}/crowd", self.server().url);
+        let product = Product::new(&url, credentials.name, credentials.password);
+        self.watchers.push(Watcher { name, product, sees: sees.to_vec(), shape });
+    }
+
+    fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    /// One thing happens.
+    pub(crate) async fn step(&mut self, step: u64) {
+        let tenant = self.dice.roll(2);
+        match self.dice.roll(100) {
+            0..55 => self.edit(tenant).await,
+            55..70 => {
+                let full = self.dice.roll(8) == 0;
+                self.read(tenant, full).await;
+            }
+            70..88 => {
+                self.done[2] += 1;
+                let at = self.dice.roll(self.watchers.len());
+                let full = self.dice.roll(6) == 0;
+                let product = &mut self.watchers[at].product;
+                if full { product.full().await } else { product.synchronise().await }
+            }
+            88..94 => self.disturbed(step).await,
+            94..98 => {
+                let minutes = self.dice_minutes();
+                self.pass(1 + minutes).await;
+            }
+            _ => self.restart().await,
+        }
+    }
+
+    /// Everything is read, every product synchronises, and has what it should.
+    pub(crate) async fn rest(&mut self, step: u64) {
+        for no in 0..2 {
+            self.read(no, false).await;
+        }
+        for watcher in &mut self.watchers {
+            watcher.product.synchronise().await;
+            let expected = combine(&self.copies, &watcher.sees, watcher.shape, &self.old_names);
+            let when = format!("step {step}, {}", watcher.name);
+            assert_same(&watcher.product.copy(), &expected, &when);
+        }
+    }
+
+    pub(crate) fn summary(&self) -> String {
+        let mut text = String::new();
+        for (count, what) in self.done.iter().zip(DONE) {
+            write!(text, "{count} {what}, ").unwrap();
+        }
+        let full: u32 = self.watchers.iter().map(|watcher| watcher.product.full_syncs).sum();
+        text + &format!("{full} lists read in full")
+    }
+
+    fn dice_minutes(&mut self) -> i64 {
+        i64::try_from(self.dice.roll(12)).unwrap()
+    }
+
+    async fn edit(&mut self, tenant: usize) {
+        let truth = self.truth(tenant).await;
+        let mut budget = Budget::unlimited(40);
+        let deleted = &mut self.tenants[tenant].deleted;
+        if let Some((method, path, body)) = edit(&mut self.dice, &truth, &mut budget, deleted) {
+            self.done[0] += 1;
+            // A refusal (a name that is taken) is an edit that did not happen.
+            let step = json!([{"method": method, "path": path, "body": body}]);
+            self.control(tenant, "POST", "batch", step).await;
+        }
+    }
+
+    async fn rename(&mut self, tenant: usize) {
+        let truth = self.truth(tenant).await;
+        let user = &truth.users[self.dice.roll(truth.users.len())];
+        let body = json!({"login": format!("renamed.{}@contoso.example", self.dice.roll(40))});
+        let path = format!("users/{}", user.id);
+        let step = json!([{"method": "PATCH", "path": path, "body": body}]);
+        self.control(tenant, "POST", "batch", step).await;
+    }
+
+    /// Reads a tenant; from then on its directory should be as the oracle says.
+    async fn read(&mut self, tenant: usize, full: bool) {
+        self.done[1] += 1;
+        let truth = self.truth(tenant).await;
+        let keeper = self.server().app.keeper(self.tenants[tenant].directory).unwrap();
+        let ticket = keeper.request(full);
+        let report = loop {
+            let status = keeper.status();
+            if status.completed >= ticket {
+                break status.last.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
+        assert!(!matches!(report.outcome, Outcome::Failed { .. }), "{report:?}");
+        let copy = self.tenants[tenant].oracle.expect(&truth);
+        remember(&mut self.old_names, tenant, &self.copies[tenant], &copy);
+        self.copies[tenant] = copy;
+        self.clock.fetch_add(100, Ordering::SeqCst);
+    }
+
+    /// A product reads everything while minutes pass, people are renamed and the server restarts.
+    async fn disturbed(&mut self, step: u64) {
+        self.done[3] += 1;
+        let at = self.dice.roll(self.watchers.len());
+        let mut watcher = self.watchers.swap_remove(at);
+        let restarts = self.dice.roll(4) == 0;
+        watcher
+            .product
+            .full_between(async |request| {
+                if self.dice.roll(2) == 0 {
+                    return None;
+                }
+                let minutes = self.dice_minutes();
+                self.pass(minutes).await;
+                let tenant = self.dice.roll(2);
+                self.edit(tenant).await;
+                self.rename(tenant).await;
+                self.edit(tenant).await;
+                self.read(tenant, false).await;
+                if restarts && request == 4 {
+                    self.restart().await;
+                    return Some(self.server().url.clone());
+                }
+                None
+            })
+            .await;
+        println!("step {step}: {} was disturbed", watcher.name);
+        self.watchers.push(watcher);
+    }
+
+    /// DESIGN.md 10.8, to the letter: minutes and three edits, one a rename, between requests 2 and 5.
+    pub(crate) async fn disturb_every_product(&mut self) {
+        for _ in 0..self.watchers.len() {
+            let mut watcher = self.watchers.remove(0);
+            let disturbance = async |request| {
+                if request > 2 {
+                    self.pass(2).await;
+                    for tenant in 0..2 {
+                        self.edit(tenant).await;
+                        self.rename(tenant).await;
+                        self.edit(tenant).await;
+                        self.read(tenant, false).await;
+                    }
+                }
+                None
+            };
+            watcher.product.full_between(disturbance).await;
+            self.watchers.push(watcher);
+        }
+    }
+
+    async fn pass(&mut self, minutes: i64) {
+        self.done[4] += u32::try_from(minutes).unwrap();
+        self.clock.fetch_add(minutes * MINUTE_MS, Ordering::SeqCst);
+        for no in 0..2 {
+            self.control(no, "POST", "clock", json!({"advance_s": minutes * 60})).await;
+        }
+    }
+
+    async fn restart(&mut self) {
+        self.done[5] += 1;
+        self.server.take().unwrap().stop().await;
+        self.server = Some(start(&self.data, &self.clock).await);
+        let url = self.server().url.clone();
+        for watcher in &mut self.watchers {
+            watcher.product.moved(Some(url.clone()));
+        }
+        // A server reads at its start; so that nobody edits meanwhile, it is waited for.
+        for no in 0..2 {
+            self.read(no, false).await;
+        }
+    }
+
+    async fn truth(&self, tenant: usize) -> Truth {
+        serde_json::from_value(self.control(tenant, "GET", "truth", Value::Null).await).unwrap()
+    }
+
+    async fn control(&self, tenant: usize, method: &str, path: &str, body: Value) -> Value {
+        let base = &self.tenants[tenant].running.description().control;
+        let request = self.http.request(method.parse().unwrap(), format!("{base}/entra/{path}"));
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let response = request.send().await.unwrap();
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        assert!(status.is_success(), "{method} {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+}
+
+async fn start(data: &TempDir, clock: &Arc<AtomicI64>) -> Server {
+    let clock = Arc::clone(clock);
+    let clock = Clock::from_fn(move || Millis(clock.load(Ordering::SeqCst)));
+    Server::start(data.path(), ANYWHERE, &File::default(), clock).await.unwrap()
+}
