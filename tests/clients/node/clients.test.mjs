@@ -67,3 +67,24 @@ test('search by CQL', async () => {
 test('a write is refused and does not crash the client', async () => {
   await assert.rejects(crowd.user.remove(people[0].login));
 });
+
+test('a session without a password check', async () => {
+  const [person] = people.filter((p) => p.active);
+  const session = await crowd.session.createUnvalidated(person.login);
+  assert.match(session.token, /^[A-Za-z0-9]{24}$/);
+  assert.equal((await crowd.session.getUser(session.token)).username, person.login.toLowerCase());
+  assert.equal((await crowd.session.validate(session.token)).token, session.token);
+  const other = await crowd.session.createUnvalidated(person.login);
+  await crowd.session.removeAll(person.login, session.token);
+  await assert.rejects(crowd.session.validate(other.token));
+  await crowd.session.remove(session.token);
+  await assert.rejects(crowd.session.getUser(session.token));
+});
+
+test('a password cannot be checked yet', async () => {
+  const [person] = people.filter((p) => p.active);
+  await assert.rejects(crowd.authentication.authenticate(person.login, 'secret'), (error) => {
+    assert.equal(error.type ?? error.reason, 'OPERATION_FAILED');
+    return true;
+  });
+});
