@@ -3,6 +3,8 @@
 //! Law: a connector only speaks. It reads and never writes, knows no rule, and cannot reach our store.
 #![warn(missing_docs)]
 
+mod bearer;
+mod call;
 mod entra;
 mod error;
 pub mod http;

@@ -3,14 +3,15 @@
 //! Invariants: the host of every link is checked before the token is attached; a page that cannot be read
 //! whole is asked for again and never used in part.
 
-use reqwest::{Method, header};
+use reqwest::{Method, header::HeaderValue};
 use serde_json::Value;
 use url::Url;
 
 use super::{Entra, catalogue};
 use crate::{
+    call::{Api, call},
     error::{ConnectError, Kind},
-    http::{Setback, Tries},
+    http::{Answer, Http, Setback},
     progress::Progress,
 };
 
@@ -32,6 +33,29 @@ pub(super) struct Links {
     pub(super) items: usize,
 }
 
+impl Api for Entra {
+    fn http(&self) -> &Http {
+        &self.http
+    }
+
+    async fn authorization(&self, progress: &Progress) -> Result<(HeaderValue, u64), ConnectError> {
+        let token = self.tokens.get(&self.http, progress).await?;
+        Ok((token.header, token.generation))
+    }
+
+    async fn refused(&self, generation: u64) {
+        self.tokens.refused(generation).await;
+    }
+
+    fn setback(&self, answer: &Answer, what: &str) -> Setback {
+        catalogue::graph(answer, what, self.http.now())
+    }
+
+    fn unreadable(&self, answer: &Answer, what: &str) -> ConnectError {
+        catalogue::unreadable(answer, what)
+    }
+}
+
 impl Entra {
     /// `GET` and read; `read` must change nothing before it has read the whole body.
     pub(super) async fn get<T>(
@@ -41,7 +65,7 @@ impl Entra {
         progress: &Progress,
         read: impl FnMut(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, ConnectError> {
-        self.call(Ask::Get(url), what, progress, read).await
+        self.ask(Ask::Get(url), what, progress, read).await
     }
 
     /// `POST` and read; only for questions that Graph puts in a body.
@@ -52,10 +76,10 @@ impl Entra {
         progress: &Progress,
         read: impl FnMut(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, ConnectError> {
-        self.call(Ask::Post(url, body), what, progress, read).await
+        self.ask(Ask::Post(url, body), what, progress, read).await
     }
 
-    async fn call<T>(
+    async fn ask<T>(
         &self,
         ask: Ask<'_>,
         what: &str,
@@ -64,33 +88,14 @@ impl Entra {
     ) -> Result<T, ConnectError> {
         let (Ask::Get(url) | Ask::Post(url, _)) = ask;
         self.check_host(url, what)?;
-        let mut tries = Tries::default();
-        loop {
-            let token = self.tokens.get(&self.http, progress).await?;
+        let request = |http: &Http| {
             let request = match ask {
-                Ask::Get(url) => self.http.request(Method::GET, url),
-                Ask::Post(url, body) => self.http.request(Method::POST, url).json(body),
+                Ask::Get(url) => http.request(Method::GET, url),
+                Ask::Post(url, body) => http.request(Method::POST, url).json(body),
             };
-            let request = request
-                .header(header::AUTHORIZATION, token.header.clone())
-                .header(header::ACCEPT, "application/json")
-                .header("x-ms-throttle-priority", "low");
-            let setback = match self.http.once(progress, request).await {
-                Err(error) => Setback::Failed(error.during(what), None),
-                Ok(answer) if answer.status.is_success() => match read(&answer.body) {
-                    Ok(done) => {
-                        self.http.succeeded();
-                        return Ok(done);
-                    }
-                    Err(_) => Setback::Failed(catalogue::unreadable(&answer, what), None),
-                },
-                Ok(answer) => catalogue::graph(&answer, what, self.http.now()),
-            };
-            if matches!(setback, Setback::Unauthorised(_)) {
-                self.tokens.refused(token.generation).await;
-            }
-            tries.again(&self.http, progress, setback).await?;
-        }
+            request.header("x-ms-throttle-priority", "low")
+        };
+        call(self, request, what, progress, |answer| read(&answer.body)).await
     }
 
     /// Reads all pages from `first` on; gives the link to later changes, if the list has one.

@@ -165,7 +165,7 @@ impl Entra {
     /// Whether the token shows the members of groups that hide them.
     pub(super) async fn sees_hidden(&self, progress: &Progress) -> Result<bool, ConnectError> {
         let token = self.tokens.get(&self.http, progress).await?;
-        let roles = token.roles.unwrap_or_default();
+        let roles = token.said.roles.unwrap_or_default();
         Ok(roles.iter().any(|role| HIDDEN_ROLES.contains(&role.as_str())))
     }
 

@@ -108,7 +108,7 @@ impl Entra {
 
     async fn token_step(&self) -> Result<ProbeStep, ConnectError> {
         let token = self.tokens.get(&self.http, &Progress::default()).await?;
-        let detail = match token.tenant {
+        let detail = match token.said.tenant {
             Some(tenant) => format!("the client ID and secret are good for tenant {tenant}"),
             None => "the client ID and secret are good".to_owned(),
         };
@@ -117,7 +117,7 @@ impl Entra {
 
     async fn roles(&self) -> Result<ProbeStep, ConnectError> {
         let token = self.tokens.get(&self.http, &Progress::default()).await?;
-        let Some(roles) = token.roles else {
+        let Some(roles) = token.said.roles else {
             return Ok(ProbeStep::works(
                 ROLES,
                 "the token does not show its permissions; reading will tell",

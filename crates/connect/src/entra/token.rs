@@ -4,17 +4,13 @@
 
 use std::fmt;
 
-use directory::id::Millis;
-use reqwest::{
-    Method,
-    header::{self, HeaderValue},
-};
+use reqwest::{Method, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
 use super::{catalogue, settings::Settings};
 use crate::{
+    bearer::{Bearer, Bearers, Granted, seconds},
     error::{ConnectError, Kind},
     http::{Http, Setback, Tries},
     progress::Progress,
@@ -26,21 +22,16 @@ pub(super) struct Tokens {
     scope: String,
     client_id: String,
     secret: SecretString,
-    current: Mutex<Option<Token>>,
+    current: Bearers<Said>,
 }
 
-/// A token that is good at present.
+/// What a token says of itself.
 #[derive(Clone)]
-pub(super) struct Token {
-    /// The `Authorization` header; marked sensitive.
-    pub(super) header: HeaderValue,
-    /// Tells tokens apart.
-    pub(super) generation: u64,
+pub(super) struct Said {
     /// The granted application permissions; `None` if the token cannot be looked into.
     pub(super) roles: Option<Vec<String>>,
     /// The tenant's id, if the token says.
     pub(super) tenant: Option<String>,
-    renew_at: Millis,
 }
 
 impl fmt::Debug for Tokens {
@@ -78,7 +69,7 @@ impl Tokens {
             client_id: settings.client_id.clone(),
             // A line end that came with a file is not part of it.
             secret: SecretString::from(secret.expose_secret().trim()),
-            current: Mutex::new(None),
+            current: Bearers::default(),
         })
     }
 
@@ -87,31 +78,16 @@ impl Tokens {
         &self,
         http: &Http,
         progress: &Progress,
-    ) -> Result<Token, ConnectError> {
-        let mut current = self.current.lock().await;
-        if let Some(token) = current.as_ref().filter(|token| http.now() < token.renew_at) {
-            return Ok(token.clone());
-        }
-        let generation = current.as_ref().map_or(1, |token| token.generation + 1);
-        let token = self.ask(http, progress, generation).await?;
-        *current = Some(token.clone());
-        Ok(token)
+    ) -> Result<Bearer<Said>, ConnectError> {
+        self.current.get(|| http.now(), self.ask(http, progress)).await
     }
 
     /// A token was refused: it is not used any more.
     pub(super) async fn refused(&self, generation: u64) {
-        let mut current = self.current.lock().await;
-        if let Some(token) = current.as_mut().filter(|token| token.generation == generation) {
-            token.renew_at = Millis(i64::MIN);
-        }
+        self.current.refused(generation).await;
     }
 
-    async fn ask(
-        &self,
-        http: &Http,
-        progress: &Progress,
-        generation: u64,
-    ) -> Result<Token, ConnectError> {
+    async fn ask(&self, http: &Http, progress: &Progress) -> Result<Granted<Said>, ConnectError> {
         let mut tries = Tries::default();
         loop {
             let form = [
@@ -128,7 +104,7 @@ impl Tokens {
                 Err(error) => Setback::Failed(error, None),
                 Ok(answer) if answer.status.is_success() => {
                     match serde_json::from_slice(&answer.body) {
-                        Ok(granted) => return token(&granted, generation, http.now()),
+                        Ok(granted) => return Ok(granted_token(granted)),
                         Err(_) => catalogue::login(&answer, http.now()),
                     }
                 }
@@ -139,31 +115,14 @@ impl Tokens {
     }
 }
 
-fn token(granted: &TokenAnswer, generation: u64, now: Millis) -> Result<Token, ConnectError> {
-    let text = granted.access_token.expose_secret();
-    let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| {
-        ConnectError::new(
-            Kind::Protocol,
-            "N-HTML",
-            "the login host gave a token that cannot be sent",
-        )
-    })?;
-    header.set_sensitive(true);
-    let claims = claims(text);
-    // Some gateways write the number as a text.
-    let expires_s = match &granted.expires_in {
-        Some(serde_json::Value::Number(number)) => number.as_i64(),
-        Some(serde_json::Value::String(text)) => text.parse().ok(),
-        _ => None,
-    };
-    let lifetime_ms = expires_s.unwrap_or(3_600).clamp(1, 86_400) * 1_000;
-    Ok(Token {
-        header,
-        generation,
+fn granted_token(answer: TokenAnswer) -> Granted<Said> {
+    let claims = claims(answer.access_token.expose_secret());
+    let said = Said {
         tenant: claims.as_ref().and_then(|claims| claims.tid.clone()),
         roles: claims.map(|claims| claims.roles),
-        renew_at: now.plus(lifetime_ms * 4 / 5),
-    })
+    };
+    let life_s = seconds(answer.expires_in.as_ref());
+    Granted { token: answer.access_token, life_s, said }
 }
 
 /// The middle part of a JWT, read without checking the signature: the token is Graph's to judge.
