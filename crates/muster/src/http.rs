@@ -14,11 +14,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    extract::ConnectInfo,
-    http::{HeaderValue, header},
-};
+use axum::{Router, extract::ConnectInfo};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -108,18 +104,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
                 asked.store(true, Ordering::Relaxed);
                 request.extensions_mut().insert(ConnectInfo(peer));
-                // Whoever says the body's length twice is not to be trusted with where the next request
-                // begins (RFC 9112, 6.1). hyper drops the length, so every chunked request ends here.
-                let last = request.headers().contains_key(header::TRANSFER_ENCODING);
-                let answering = router.clone().oneshot(request);
-                async move {
-                    let mut answer = answering.await?;
-                    if last {
-                        let close = HeaderValue::from_static("close");
-                        answer.headers_mut().insert(header::CONNECTION, close);
-                    }
-                    Ok::<_, std::convert::Infallible>(answer)
-                }
+                router.clone().oneshot(request)
             });
         let connection = builder
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))

@@ -9,6 +9,7 @@ mod follow;
 mod group;
 mod malformed;
 mod membership;
+mod reference;
 mod search;
 mod transport;
 mod tree;
