@@ -13,6 +13,7 @@ mod cookie;
 mod cql;
 mod date;
 mod document;
+mod endpoint;
 mod entity;
 mod error;
 mod event;
@@ -51,6 +52,7 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 pub use self::application::{
     AddressRule, Application, ApplicationId, ApplicationRegistry, InvalidAddressRule,
 };
+pub use self::endpoint::{ENDPOINTS, Endpoint, Method as EndpointMethod};
 pub use self::session::{FactorsDigest, Session, Sessions, SessionsFailed, TokenDigest};
 pub use self::settings::{Settings, Unchecked};
 use self::{
@@ -184,10 +186,10 @@ async fn serve(
     let authenticator = &state.0.authenticator;
     let applications = &surroundings.applications;
     let application = authenticator.authenticate(applications, &parts.headers, peer.client).await?;
-    let resource = target.resource().ok_or_else(CrowdError::no_such_path)?;
+    let (endpoint, resource) = target.resource().ok_or_else(CrowdError::no_such_path)?;
     let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
-    if !resource.allows(method) {
-        return Err(CrowdError::Method(resource.methods()));
+    if !endpoint.allows(method) {
+        return Err(CrowdError::Method(endpoint.allowed()));
     }
     let representation = accepted.ok_or_else(|| {
         let message = "answers are application/xml or application/json";
@@ -242,7 +244,7 @@ impl<'a> Target<'a> {
         Self { context, path: rest, suffix }
     }
 
-    fn resource(&self) -> Option<Resource> {
+    fn resource(&self) -> Option<(&'static Endpoint, Resource)> {
         let path = self.path.strip_prefix('/')?;
         let (version, path) = path.split_once('/')?;
         if !matches!(version, "1" | "latest") {

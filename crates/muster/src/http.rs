@@ -1,9 +1,18 @@
 //! The listener: connections, their limits, request ids, compression and graceful stop.
 //!
-//! Invariant: knows no protocol; whoever is slow to send a request or holds too many connections is cut
-//! off before any of our code runs.
+//! Invariant: knows no protocol; whoever is slow to send a request's head, sends too long a one or holds
+//! too many connections is cut off before any of our code runs. A body's limits are those of its protocol.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, extract::ConnectInfo};
 use hyper_util::{
@@ -20,12 +29,16 @@ use tower_http::{
 
 /// Connections at one time; further ones wait in the system's queue.
 pub const CONNECTIONS_MAX: usize = 4_096;
-/// How long a client may take to send a request's head.
+/// How long a client may take to send a request's head, and to begin with its first one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long running requests may go on once the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Headers of one request.
 const HEADERS_MAX: usize = 100;
+/// Length of a request's head; no connection holds more unread bytes.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Requests at one time on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 64;
 
 /// Binds an address.
 ///
@@ -63,8 +76,14 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(HEADERS_MAX);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEAD_TIMEOUT)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .max_concurrent_streams(STREAMS_MAX);
     tokio::pin!(stop);
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
@@ -79,8 +98,11 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         };
         let _ = stream.set_nodelay(true);
         let router = router.clone();
+        let begun = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&begun);
         let service =
             tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                asked.store(true, Ordering::Relaxed);
                 request.extensions_mut().insert(ConnectInfo(peer));
                 router.clone().oneshot(request)
             });
@@ -89,7 +111,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             .into_owned();
         let watched = graceful.watch(connection);
         tasks.spawn(async move {
-            if let Err(error) = watched.await {
+            if let Err(error) = until_end(watched, &begun).await {
                 tracing::debug!(%peer, %error, "connection ended early");
             }
             drop(permit);
@@ -99,4 +121,18 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     drop(listener);
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
     tasks.abort_all();
+}
+
+/// Runs a connection to its end; one without a request in time has reached it. hyper watches a head only
+/// once it knows HTTP's version, which a silent client never lets it know.
+async fn until_end<E: From<io::Error>>(
+    connection: impl Future<Output = Result<(), E>>,
+    begun: &AtomicBool,
+) -> Result<(), E> {
+    tokio::pin!(connection);
+    match tokio::time::timeout(HEAD_TIMEOUT, &mut connection).await {
+        Ok(ended) => ended,
+        Err(_) if begun.load(Ordering::Relaxed) => connection.await,
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    }
 }

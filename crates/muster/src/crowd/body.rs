@@ -1,9 +1,15 @@
 //! Reads what clients send: XML and JSON become one small tree.
 //!
 //! Invariants: no document type, no entity but XML's own five; nothing nests deeper than
-//! [`DEPTH_MAX`]; nothing is longer than [`BODY_BYTES_MAX`]. Members that nobody asks for are ignored.
+//! [`DEPTH_MAX`], has more parts than [`ELEMENTS_MAX`], is longer than [`BODY_BYTES_MAX`] or takes longer
+//! to arrive than [`BODY_TIMEOUT`]. Members that nobody asks for are ignored.
 
-use axum::{body::Body, http::StatusCode};
+use std::time::Duration;
+
+use axum::{
+    body::{Body, HttpBody},
+    http::StatusCode,
+};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use quick_xml::{XmlVersion, events::BytesStart, events::Event, reader::Reader};
 use serde_json::Value;
@@ -12,6 +18,10 @@ use super::{error::CrowdError, negotiate::Representation};
 
 /// The longest body that is read.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Elements, attributes and JSON values of one body; a body is small, but a tree of it would not be.
+const ELEMENTS_MAX: usize = 10_000;
 /// How deep a body may nest.
 const DEPTH_MAX: usize = 64;
 /// JSON's word for what XML says by the name of an element.
@@ -44,16 +54,24 @@ impl Element {
     }
 }
 
-/// Reads a whole body.
+/// Reads a whole body. One that says that it is too long is not read at all.
 pub(super) async fn read(body: Body) -> Result<Vec<u8>, CrowdError> {
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes().into()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("the body is longer than {BODY_BYTES_MAX} bytes");
-            let status = StatusCode::PAYLOAD_TOO_LARGE;
-            Err(CrowdError::refused(status, "ILLEGAL_ARGUMENT", message))
+    let too_long = || {
+        let message = format!("the body is longer than {BODY_BYTES_MAX} bytes");
+        CrowdError::refused(StatusCode::PAYLOAD_TOO_LARGE, "ILLEGAL_ARGUMENT", message)
+    };
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(too_long());
+    }
+    let reading = Limited::new(body, BODY_BYTES_MAX).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes().into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
+        Ok(Err(_)) => Err(CrowdError::illegal_argument("the body broke off")),
+        Err(_) => {
+            let message = format!("the body took longer than {} s", BODY_TIMEOUT.as_secs());
+            Err(CrowdError::refused(StatusCode::REQUEST_TIMEOUT, "ILLEGAL_ARGUMENT", message))
         }
-        Err(_) => Err(CrowdError::illegal_argument("the body broke off")),
     }
 }
 
@@ -69,10 +87,14 @@ pub(super) fn parse(
         return Ok(None);
     }
     let parsed = match representation {
-        Representation::Xml => from_xml(text).ok_or_else(|| malformed("well-formed XML"))?,
+        Representation::Xml => {
+            from_xml(text).ok_or_else(|| malformed("well-formed XML of a reasonable size"))?
+        }
         Representation::Json => {
             let value = serde_json::from_str(text).map_err(|_| malformed("well-formed JSON"))?;
-            from_json("", &value, 0).ok_or_else(|| malformed("JSON of a reasonable depth"))?
+            let mut left = ELEMENTS_MAX;
+            from_json("", &value, 0, &mut left)
+                .ok_or_else(|| malformed("JSON of a reasonable size"))?
         }
     };
     Ok(Some(parsed))
@@ -82,16 +104,17 @@ fn from_xml(text: &str) -> Option<Element> {
     let mut reader = Reader::from_str(text);
     let mut open: Vec<Element> = Vec::new();
     let mut root = None;
+    let mut left = ELEMENTS_MAX;
     loop {
         let closed = match reader.read_event().ok()? {
             Event::Start(tag) => {
                 if open.len() >= DEPTH_MAX || root.is_some() {
                     return None;
                 }
-                open.push(element(&tag)?);
+                open.push(element(&tag, &mut left)?);
                 None
             }
-            Event::Empty(tag) => Some(element(&tag)?),
+            Event::Empty(tag) => Some(element(&tag, &mut left)?),
             Event::End(_) => Some(open.pop()?),
             Event::Text(text) => {
                 append(&mut open, &text.xml_content(XmlVersion::Implicit1_0))?;
@@ -134,9 +157,11 @@ fn append(open: &mut [Element], text: &str) -> Option<()> {
     Some(())
 }
 
-fn element(tag: &BytesStart<'_>) -> Option<Element> {
+fn element(tag: &BytesStart<'_>, left: &mut usize) -> Option<Element> {
+    *left = left.checked_sub(1)?;
     let mut element = Element::leaf(tag.name().0, String::new());
     for attribute in tag.attributes() {
+        *left = left.checked_sub(1)?;
         let attribute = attribute.ok()?;
         let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
         element.children.push(Element::leaf(attribute.key.0, value.into_owned()));
@@ -155,7 +180,8 @@ fn predefined(name: &str) -> Option<char> {
     }
 }
 
-fn from_json(name: &str, value: &Value, depth: usize) -> Option<Element> {
+fn from_json(name: &str, value: &Value, depth: usize, left: &mut usize) -> Option<Element> {
+    *left = left.checked_sub(1)?;
     if depth >= DEPTH_MAX {
         return None;
     }
@@ -167,7 +193,7 @@ fn from_json(name: &str, value: &Value, depth: usize) -> Option<Element> {
         Value::String(text) => element.text.clone_from(text),
         Value::Array(items) => {
             for item in items {
-                element.children.push(from_json("", item, depth + 1)?);
+                element.children.push(from_json("", item, depth + 1, left)?);
             }
         }
         Value::Object(members) => {
@@ -175,7 +201,7 @@ fn from_json(name: &str, value: &Value, depth: usize) -> Option<Element> {
                 element.name.clone_from(kind);
             }
             for (name, member) in members.iter().filter(|(_, member)| !member.is_null()) {
-                element.children.push(from_json(name, member, depth + 1)?);
+                element.children.push(from_json(name, member, depth + 1, left)?);
             }
         }
     }
@@ -226,5 +252,15 @@ mod tests {
         assert_eq!(xml(&format!("{}{}", "<a>".repeat(65), "</a>".repeat(65))), None);
         assert!(xml(&format!("{}{}", "<a>".repeat(64), "</a>".repeat(64))).is_some());
         assert_eq!(parse(b" \n", Representation::Xml).unwrap(), None);
+    }
+
+    #[test]
+    fn a_tree_has_so_many_parts_at_the_most() {
+        let flat = |parts: usize| format!("<a>{}</a>", "<b/>".repeat(parts - 1));
+        assert!(xml(&flat(ELEMENTS_MAX)).is_some());
+        assert_eq!(xml(&flat(ELEMENTS_MAX + 1)), None);
+        let flat = |parts: usize| format!("[{}0]", "0,".repeat(parts - 2));
+        let json = |text: String| parse(text.as_bytes(), Representation::Json);
+        assert!(json(flat(ELEMENTS_MAX)).is_ok() && json(flat(ELEMENTS_MAX + 1)).is_err());
     }
 }

@@ -6,7 +6,7 @@ use directory::query::{Comparison, Filter, TextMatch};
 
 use super::{
     error::CrowdError,
-    restriction::{Mode, Property, Searched, compare},
+    restriction::{CONDITIONS_MAX, Mode, Property, Searched, compare, too_many},
 };
 
 /// How deep parentheses may nest.
@@ -18,7 +18,8 @@ pub(super) fn parse(text: &str, searched: Searched) -> Result<Filter, CrowdError
     if tokens.is_empty() {
         return Ok(Filter::Everything);
     }
-    let mut parser = Parser { tokens: tokens.into_iter().peekable(), searched, depth: 0 };
+    let mut parser =
+        Parser { tokens: tokens.into_iter().peekable(), searched, depth: 0, left: CONDITIONS_MAX };
     let filter = parser.expression()?;
     if parser.tokens.next().is_some() {
         return Err(invalid());
@@ -47,6 +48,8 @@ struct Parser {
     tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
     searched: Searched,
     depth: usize,
+    /// How many more conditions there may be.
+    left: usize,
 }
 
 impl Parser {
@@ -78,6 +81,7 @@ impl Parser {
                 }
             }
             Some(Token::Word { text: key, .. }) => {
+                self.left = self.left.checked_sub(1).ok_or_else(too_many)?;
                 let Some(Token::Operator(operator)) = self.tokens.next() else {
                     return Err(invalid());
                 };
@@ -230,6 +234,8 @@ mod tests {
         }
         assert!(users("shoe=43").is_err() && users("active=x").is_err());
         assert!(users(&format!("{}name=a{}", "(".repeat(65), ")".repeat(65))).is_err());
+        let many = |conditions: usize| vec!["name=a"; conditions].join(" or ");
+        assert!(users(&many(CONDITIONS_MAX)).is_ok() && users(&many(CONDITIONS_MAX + 1)).is_err());
         assert_eq!(users("  ").unwrap(), Filter::Everything);
     }
 }

@@ -26,7 +26,7 @@ pub(super) enum CrowdError {
         application: String,
     },
     /// The path does not know this method, only those.
-    Method(&'static str),
+    Method(String),
     /// Everything else.
     Refused {
         /// HTTP's word for it.
@@ -112,7 +112,9 @@ impl CrowdError {
                 let message = "this resource does not know this method";
                 let status = StatusCode::METHOD_NOT_ALLOWED;
                 let mut response = entity(representation, status, "UNSUPPORTED_OPERATION", message);
-                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+                if let Ok(allowed) = HeaderValue::from_str(allowed) {
+                    response.headers_mut().insert(header::ALLOW, allowed);
+                }
                 response
             }
             Self::Refused { status, reason, message } => {

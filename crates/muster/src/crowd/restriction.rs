@@ -1,11 +1,15 @@
 //! What a search asks for, from the body of a `POST /search` and from CQL alike.
 //!
-//! Invariant: a property that people or groups do not have is an attribute that nobody has, in a body;
-//! what cannot be understood is refused, never taken for "everything".
+//! Invariants: a search has at most [`CONDITIONS_MAX`] conditions; a property that people or groups do not
+//! have is an attribute that nobody has, in a body; what cannot be understood is refused, never taken for
+//! "everything".
 
 use directory::query::{Comparison, Filter, Folded, TextMatch, TextProperty, TimeProperty};
 
 use super::{body::Element, date, error::CrowdError};
+
+/// Conditions of one search: each is looked at for every person or group.
+pub(super) const CONDITIONS_MAX: usize = 1_000;
 
 /// What is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +84,24 @@ impl Mode {
 
 /// Understands a restriction in a body.
 pub(super) fn of_body(element: &Element, searched: Searched) -> Result<Filter, CrowdError> {
+    let mut left = CONDITIONS_MAX;
+    of_element(element, searched, &mut left)
+}
+
+fn of_element(
+    element: &Element,
+    searched: Searched,
+    left: &mut usize,
+) -> Result<Filter, CrowdError> {
+    *left = left.checked_sub(1).ok_or_else(too_many)?;
     match element.name.as_str() {
         "null-search-restriction" => Ok(Filter::Everything),
         "property-search-restriction" => of_property(element, searched),
         "boolean-search-restriction" => {
             let logic = element.text_of("boolean-logic").unwrap_or_default();
             let inner = element.child("restrictions").map(|list| list.children.as_slice());
-            let parts = inner.unwrap_or_default().iter().map(|part| of_body(part, searched));
+            let parts = inner.unwrap_or_default().iter();
+            let parts = parts.map(|part| of_element(part, searched, left));
             let parts: Vec<Filter> = parts.collect::<Result<_, _>>()?;
             if parts.is_empty() {
                 return Err(CrowdError::illegal_argument("a boolean restriction has no parts"));
@@ -99,6 +114,12 @@ pub(super) fn of_body(element: &Element, searched: Searched) -> Result<Filter, C
         }
         other => Err(CrowdError::illegal_argument(format!("Unknown search restriction: {other}"))),
     }
+}
+
+/// What a search with more conditions is answered.
+pub(super) fn too_many() -> CrowdError {
+    let message = format!("a search has at most {CONDITIONS_MAX} conditions");
+    CrowdError::illegal_argument(message)
 }
 
 fn of_property(element: &Element, searched: Searched) -> Result<Filter, CrowdError> {

@@ -1,7 +1,7 @@
-//! The resources of the protocol, their paths and methods.
+//! The resources of the protocol; which paths and methods they have is in [`ENDPOINTS`].
 //!
-//! Invariant: a path is looked at only after its application was authenticated; a resource that is listed
-//! here answers every method it allows.
+//! Invariant: a path is looked at only after its application was authenticated; a resource answers every
+//! method that its endpoint lists.
 
 use axum::{
     body::Body,
@@ -13,6 +13,7 @@ use super::{
     call::{Call, decode},
     cookie,
     document::{Memberships, respond},
+    endpoint::{ENDPOINTS, Endpoint},
     error::CrowdError,
     event, group,
     negotiate::Representation,
@@ -56,71 +57,12 @@ pub(super) enum Resource {
 }
 
 impl Resource {
-    /// The resource at a path behind the version.
-    pub(super) fn at(path: &str) -> Option<Self> {
-        use Depth::{Direct, Nested};
-        use Relation::{ChildGroups, GroupUsers, ParentGroups, UserGroups};
-        if let Some(token) = path.strip_prefix("event/") {
-            return (!token.contains('/')).then(|| Self::Events(decode(token)));
-        }
-        if let Some(token) = path.strip_prefix("session/") {
-            return (!token.contains('/')).then(|| Self::Session(decode(token)));
-        }
-        let resource = match path.strip_suffix('/').unwrap_or(path) {
-            "user" => Self::User,
-            "user/attribute" => Self::UserAttribute,
-            "user/password" => Self::UserWrite(write::Write::Password),
-            "user/rename" => Self::UserWrite(write::Write::Rename),
-            "user/mail/password" => Self::UserWrite(write::Write::MailPassword),
-            "user/mail/usernames" => Self::UserWrite(write::Write::MailNames),
-            "user/expire-all-passwords" => Self::UserWrite(write::Write::ExpirePasswords),
-            "user/group/direct" => Self::Relation(UserGroups, Direct),
-            "user/group/nested" => Self::Relation(UserGroups, Nested),
-            "group" => Self::Group,
-            "group/attribute" => Self::GroupAttribute,
-            "group/membership" => Self::Memberships,
-            "group/user/direct" => Self::Relation(GroupUsers, Direct),
-            "group/user/nested" => Self::Relation(GroupUsers, Nested),
-            "group/child-group/direct" => Self::Relation(ChildGroups, Direct),
-            "group/child-group/nested" => Self::Relation(ChildGroups, Nested),
-            "group/parent-group/direct" => Self::Relation(ParentGroups, Direct),
-            "group/parent-group/nested" => Self::Relation(ParentGroups, Nested),
-            "search" => Self::Search,
-            "authentication" => Self::Authentication,
-            "authentication/notify" => Self::Notification,
-            "session" => Self::Sessions,
-            "config/cookie" => Self::Cookie,
-            "event" => Self::Event,
-            _ => return None,
-        };
-        Some(resource)
-    }
-
-    /// The methods it knows, as the `Allow` header has them.
-    pub(super) fn methods(&self) -> &'static str {
-        match self {
-            Self::User | Self::Group => "GET, HEAD, POST, PUT, DELETE",
-            Self::UserWrite(write::Write::Password) => "PUT, DELETE",
-            Self::UserWrite(_) | Self::Authentication | Self::Notification => "POST",
-            Self::Relation(Relation::ParentGroups, Depth::Direct) | Self::Search => {
-                "GET, HEAD, POST"
-            }
-            Self::Sessions => "POST, DELETE",
-            Self::UserAttribute
-            | Self::GroupAttribute
-            | Self::Relation(_, Depth::Direct)
-            | Self::Session(_) => "GET, HEAD, POST, DELETE",
-            Self::Relation(_, Depth::Nested)
-            | Self::Memberships
-            | Self::Cookie
-            | Self::Event
-            | Self::Events(_) => "GET, HEAD",
-        }
-    }
-
-    /// Whether it knows a method.
-    pub(super) fn allows(&self, method: &Method) -> bool {
-        self.methods().split(", ").any(|known| known == method.as_str())
+    /// The resource at a path behind the version, with what `ENDPOINTS` says of it.
+    pub(super) fn at(path: &str) -> Option<(&'static Endpoint, Self)> {
+        ENDPOINTS.iter().find_map(|endpoint| {
+            let token = endpoint.matches(path)?;
+            Some((endpoint, (endpoint.resource)(decode(token))))
+        })
     }
 }
 

@@ -7,12 +7,15 @@ mod authentication;
 mod event;
 mod follow;
 mod group;
+mod malformed;
 mod membership;
+mod reference;
 mod search;
 mod session;
 mod transport;
 mod tree;
 mod user;
+mod wire;
 mod world;
 
 /// Over how many directories the usual people are spread.
