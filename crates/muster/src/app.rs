@@ -104,7 +104,9 @@ impl App {
     pub async fn keep(&self, id: DirectoryId) -> Arc<Keeper> {
         let keeper = Arc::new(Keeper::new(id));
         self.lock_keepers().insert(id, Arc::clone(&keeper));
-        self.driver.start("pull", pull::run(self.clone(), Arc::clone(&keeper))).await;
+        // Boxed: a pull holds much while it waits.
+        let run = Box::pin(pull::run(self.clone(), Arc::clone(&keeper)));
+        self.driver.start("pull", run).await;
         keeper
     }
 
