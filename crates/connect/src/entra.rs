@@ -20,7 +20,10 @@ use std::{collections::BTreeMap, sync::atomic::AtomicUsize};
 use secrecy::SecretString;
 
 use self::{settings::Settings, token::Tokens};
-use crate::{Surroundings, error::ConnectError, http::Http};
+use crate::{Surroundings, error::ConnectError, http::Http, pace::Speed};
+
+/// Graph counts the cost of requests, not their number: throttling tells.
+const SPEED: Speed = Speed { start: 16, most: 64, least: 4, per_minute: None };
 
 /// A connection to one Entra tenant.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ impl Entra {
         surroundings: Surroundings,
     ) -> Result<Self, ConnectError> {
         let settings = Settings::read(settings)?;
-        let http = Http::new(surroundings, &settings.graph)?;
+        let http = Http::new(surroundings, &settings.graph, SPEED)?;
         let tokens = Tokens::new(&settings, secret)?;
         Ok(Self { settings, http, tokens, page_size: AtomicUsize::new(0) })
     }

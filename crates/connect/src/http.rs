@@ -19,7 +19,7 @@ use url::Url;
 use crate::{
     Surroundings,
     error::{ConnectError, Kind},
-    pace::Pace,
+    pace::{Pace, Speed},
     progress::{Progress, add},
 };
 
@@ -29,6 +29,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long one answer may take in all.
 const TOTAL_TIMEOUT: Duration = Duration::from_mins(5);
+/// Idle connections that are kept to one host.
+const IDLE_MAX: usize = 64;
 /// Bytes of one answer at the most.
 const BODY_MAX: usize = 64 << 20;
 /// How often a request is sent, throttling aside.
@@ -139,7 +141,11 @@ impl Answer {
 }
 
 impl Http {
-    pub(crate) fn new(surroundings: Surroundings, base: &Url) -> Result<Self, ConnectError> {
+    pub(crate) fn new(
+        surroundings: Surroundings,
+        base: &Url,
+        speed: Speed,
+    ) -> Result<Self, ConnectError> {
         let failed = |error: reqwest::Error| {
             let text = format!(
                 "no TLS client can be made: {}; are the system's certificates installed (package ca-certificates)?",
@@ -149,7 +155,7 @@ impl Http {
         };
         let client = builder(base.scheme() == "https").build().map_err(failed)?;
         let jitter = AtomicU64::new(surroundings.entropy);
-        Ok(Self { client, pace: Pace::default(), surroundings, jitter, skew: AtomicI64::new(0) })
+        Ok(Self { client, pace: Pace::new(speed), surroundings, jitter, skew: AtomicI64::new(0) })
     }
 
     /// Our time.
@@ -237,7 +243,7 @@ fn builder(tls: bool) -> reqwest::ClientBuilder {
         .timeout(TOTAL_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .http2_adaptive_window(true)
-        .pool_max_idle_per_host(crate::pace::MOST as usize);
+        .pool_max_idle_per_host(IDLE_MAX);
     // Without TLS no certificates are needed, and a bare machine has none.
     if tls { builder } else { builder.tls_certs_only([]) }
 }

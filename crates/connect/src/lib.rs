@@ -7,7 +7,10 @@ mod bearer;
 mod call;
 mod entra;
 mod error;
+mod garbled;
+mod google;
 pub mod http;
+mod notes;
 mod pace;
 mod probe;
 mod progress;
@@ -20,7 +23,7 @@ use directory::{
 };
 use secrecy::SecretString;
 
-use self::entra::Entra;
+use self::{entra::Entra, google::Google};
 pub use self::{
     error::ConnectError,
     probe::{ProbeReport, ProbeStep, StepOutcome},
@@ -49,7 +52,13 @@ impl fmt::Debug for Surroundings {
 
 /// A connection to one tenant of one provider.
 #[derive(Debug)]
-pub struct Connector(Entra);
+pub struct Connector(Provider);
+
+#[derive(Debug)]
+enum Provider {
+    Entra(Box<Entra>),
+    Google(Box<Google>),
+}
 
 /// A person's direct groups; `None` where the provider did not say.
 pub type DirectGroups = (ProviderId, Option<Vec<ProviderId>>);
@@ -65,61 +74,74 @@ impl Connector {
         secret: &SecretString,
         surroundings: Surroundings,
     ) -> Result<Self, ConnectError> {
-        match provider {
-            "entra" => Entra::new(settings, secret, surroundings).map(Self),
-            other => Err(ConnectError::setting(format!(
-                "there is no provider `{other}`; this version knows `entra`"
-            ))),
-        }
+        let provider = match provider {
+            "entra" => Provider::Entra(Box::new(Entra::new(settings, secret, surroundings)?)),
+            "google" => Provider::Google(Box::new(Google::new(settings, secret, surroundings)?)),
+            other => {
+                return Err(ConnectError::setting(format!(
+                    "there is no provider `{other}`; this version knows `entra` and `google`"
+                )));
+            }
+        };
+        Ok(Self(provider))
     }
 
     /// Reads what changed since the cursor, or everything without one (or when it has expired).
     ///
     /// # Errors
     /// When the read did not complete; nothing of it may be used.
-    pub fn pull(
+    pub async fn pull(
         &self,
         cursor: Option<&Cursor>,
         progress: &Progress,
-    ) -> impl Future<Output = Result<Observation, ConnectError>> + Send {
-        self.0.pull(cursor, progress)
+    ) -> Result<Observation, ConnectError> {
+        match &self.0 {
+            Provider::Entra(entra) => entra.pull(cursor, progress).await,
+            Provider::Google(google) => google.pull(cursor, progress).await,
+        }
     }
 
     /// Asks about objects and memberships one by one; answers in the order of the questions.
     ///
     /// # Errors
     /// When nothing can be asked; single questions that fail are [`Verdict::Unknown`].
-    pub fn confirm(
-        &self,
-        questions: &[Question],
-    ) -> impl Future<Output = Result<Vec<Verdict>, ConnectError>> + Send {
-        self.0.confirm(questions)
+    pub async fn confirm(&self, questions: &[Question]) -> Result<Vec<Verdict>, ConnectError> {
+        match &self.0 {
+            Provider::Entra(entra) => entra.confirm(questions).await,
+            Provider::Google(google) => google.confirm(questions).await,
+        }
     }
 
     /// Reads the members of some groups; groups that are gone or hidden are left out.
     ///
     /// # Errors
     /// When a list did not complete.
-    pub fn members(
-        &self,
-        groups: &[ProviderId],
-    ) -> impl Future<Output = Result<Vec<GroupMembers>, ConnectError>> + Send {
-        self.0.members(groups)
+    pub async fn members(&self, groups: &[ProviderId]) -> Result<Vec<GroupMembers>, ConnectError> {
+        match &self.0 {
+            Provider::Entra(entra) => entra.members(groups).await,
+            Provider::Google(google) => google.members(groups).await,
+        }
     }
 
     /// Asks for the direct groups of some people.
     ///
     /// # Errors
     /// When a list did not complete.
-    pub fn memberships(
+    pub async fn memberships(
         &self,
         people: &[ProviderId],
-    ) -> impl Future<Output = Result<Vec<DirectGroups>, ConnectError>> + Send {
-        self.0.memberships(people)
+    ) -> Result<Vec<DirectGroups>, ConnectError> {
+        match &self.0 {
+            Provider::Entra(entra) => entra.memberships(people).await,
+            Provider::Google(google) => google.memberships(people).await,
+        }
     }
 
     /// Checks the connection step by step; tells each step as it ends.
     pub async fn probe(&self, tell: impl FnMut(&ProbeStep)) -> ProbeReport {
-        self.0.probe(tell).await
+        match &self.0 {
+            Provider::Entra(entra) => entra.probe(tell).await,
+            Provider::Google(google) => google.probe(tell).await,
+        }
     }
 }

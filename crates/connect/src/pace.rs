@@ -1,7 +1,8 @@
 //! How many requests are in flight, and the pause that a throttled tenant gets.
 //!
 //! Invariants: when a provider asks to slow down, all requests to that tenant wait, not only the one that
-//! was refused; the number in flight grows slowly and halves at each refusal.
+//! was refused; the number in flight grows slowly and halves at each refusal; where a rate is given, it is
+//! not passed but for a small burst.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -10,16 +11,26 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-/// In flight at the start.
-const START: u32 = 16;
-/// In flight at the most.
-pub(crate) const MOST: u32 = 64;
-/// In flight at the least.
-const LEAST: u32 = 4;
+/// Requests that may go out at once after a pause, beyond an even flow.
+const BURST: u32 = 60;
+
+/// How fast a provider may be asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Speed {
+    /// In flight at the start.
+    pub(crate) start: u32,
+    /// In flight at the most.
+    pub(crate) most: u32,
+    /// In flight at the least.
+    pub(crate) least: u32,
+    /// Requests a minute at the most; none for no limit of ours.
+    pub(crate) per_minute: Option<u32>,
+}
 
 /// The pace of requests to one tenant.
 #[derive(Debug)]
 pub(crate) struct Pace {
+    speed: Speed,
     state: Mutex<State>,
     wake: Notify,
 }
@@ -31,32 +42,39 @@ struct State {
     /// Successes since the limit last changed.
     successes: u32,
     paused_until: Option<Instant>,
+    /// When the next request is due in an even flow at the allowed rate.
+    due: Option<Instant>,
 }
 
 /// The right to have one request in flight.
 #[derive(Debug)]
 pub(crate) struct Permit<'a>(&'a Pace);
 
-impl Default for Pace {
-    fn default() -> Self {
-        let state = State { limit: START, in_flight: 0, successes: 0, paused_until: None };
-        Self { state: Mutex::new(state), wake: Notify::new() }
-    }
-}
-
 impl Pace {
+    pub(crate) fn new(speed: Speed) -> Self {
+        let limit = speed.start;
+        let state = State { limit, in_flight: 0, successes: 0, paused_until: None, due: None };
+        Self { speed, state: Mutex::new(state), wake: Notify::new() }
+    }
+
     /// Waits for its turn.
     pub(crate) async fn enter(&self) -> Permit<'_> {
         loop {
             let woken = self.wake.notified();
             let pause = {
                 let mut state = self.lock();
-                let pause = state.paused_until.filter(|until| *until > tokio_now());
-                if pause.is_none() && state.in_flight < state.limit {
+                let now = tokio_now();
+                let paused = state.paused_until.filter(|until| *until > now);
+                let full = state.in_flight >= state.limit;
+                let early = if full { None } else { self.too_early(&state, now) };
+                if paused.is_none() && !full && early.is_none() {
                     state.in_flight += 1;
+                    if let Some(interval) = self.interval() {
+                        state.due = Some(state.due.map_or(now, |due| due.max(now)) + interval);
+                    }
                     return Permit(self);
                 }
-                pause
+                paused.or(early)
             };
             match pause {
                 Some(until) => tokio::time::sleep_until(until).await,
@@ -65,11 +83,21 @@ impl Pace {
         }
     }
 
+    fn interval(&self) -> Option<Duration> {
+        self.speed.per_minute.map(|rate| Duration::from_mins(1) / rate)
+    }
+
+    /// When the next request may go, if not now.
+    fn too_early(&self, state: &State, now: Instant) -> Option<Instant> {
+        let ahead = self.interval()? * BURST;
+        state.due.filter(|due| *due > now + ahead).map(|due| due - ahead)
+    }
+
     /// A request was answered in time.
     pub(crate) fn succeeded(&self) {
         let mut state = self.lock();
         state.successes += 1;
-        if state.successes >= state.limit && state.limit < MOST {
+        if state.successes >= state.limit && state.limit < self.speed.most {
             state.limit += 1;
             state.successes = 0;
             self.wake.notify_one();
@@ -82,7 +110,7 @@ impl Pace {
         let mut state = self.lock();
         // One refusal halves the limit, not each of those that were in flight together.
         if state.paused_until.is_none_or(|paused| paused <= tokio_now()) {
-            state.limit = (state.limit / 2).max(LEAST);
+            state.limit = (state.limit / 2).max(self.speed.least);
             state.successes = 0;
         }
         state.paused_until = Some(state.paused_until.map_or(until, |paused| paused.max(until)));
@@ -111,14 +139,16 @@ mod tests {
 
     use super::*;
 
+    const SPEED: Speed = Speed { start: 16, most: 64, least: 4, per_minute: None };
+
     #[tokio::test]
     async fn a_pause_holds_everybody_and_the_limit_halves_once() {
-        let pace = Pace::default();
+        let pace = Pace::new(SPEED);
         let first = pace.enter().await;
         pace.throttled(Duration::from_millis(120));
         pace.throttled(Duration::from_millis(60));
         drop(first);
-        assert_eq!(pace.lock().limit, START / 2);
+        assert_eq!(pace.lock().limit, SPEED.start / 2);
         let before = tokio_now();
         let _permit = pace.enter().await;
         assert!(tokio_now() - before >= Duration::from_millis(110));
@@ -126,9 +156,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_limit_holds_and_a_leaver_lets_the_next_in() {
-        let pace = Pace::default();
+        let pace = Pace::new(SPEED);
         let mut permits = Vec::new();
-        for _ in 0..START {
+        for _ in 0..SPEED.start {
             permits.push(pace.enter().await);
         }
         assert!(pace.enter().now_or_never().is_none());
@@ -138,10 +168,20 @@ mod tests {
 
     #[tokio::test]
     async fn successes_raise_the_limit_to_its_most() {
-        let pace = Pace::default();
+        let pace = Pace::new(SPEED);
         for _ in 0..10_000 {
             pace.succeeded();
         }
-        assert_eq!(pace.lock().limit, MOST);
+        assert_eq!(pace.lock().limit, SPEED.most);
+    }
+
+    #[tokio::test]
+    async fn a_rate_is_kept_but_for_a_burst() {
+        let pace = Pace::new(Speed { per_minute: Some(60_000), ..SPEED });
+        let begun = tokio_now();
+        for _ in 0..BURST + 50 {
+            drop(pace.enter().await);
+        }
+        assert!(tokio_now() - begun >= Duration::from_millis(45));
     }
 }

@@ -126,7 +126,7 @@ impl Basis<'_> {
             State::Mentioned => GroupVerdict::Out(Out::NoRecord),
             State::Absent { since, .. } => GroupVerdict::Out(Out::Gone { since }),
             State::Present | State::Unconfirmed { .. } => {
-                let attribute = Attribute::DisplayName;
+                let attribute = self.rules.group_name.attribute;
                 let claim = match row.record.attributes.get(attribute) {
                     None => Err(Unusable::Empty { attribute }),
                     Some(value) => {

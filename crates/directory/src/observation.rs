@@ -76,6 +76,8 @@ pub struct Observation {
     pub groups: Listing<GroupRecord>,
     /// Members, for each group that was read; a group may appear once only.
     pub members: Vec<GroupMembers>,
+    /// Whether everything there is was read, members of all groups included.
+    pub everything: bool,
     /// Where the next pull goes on; `None` leaves the stored cursor as it is.
     pub cursor: Option<Cursor>,
     /// What happened on the way, in plain words for the run report.

@@ -13,6 +13,8 @@ use crate::{id::DAY_MS, observation::Attribute};
 pub struct Rules {
     /// How a user name is made.
     pub user_name: UserNameRule,
+    /// How a group's name is made.
+    pub group_name: GroupNameRule,
     /// Whether guests are served.
     pub guests: Guests,
     /// Whether groups in groups are served as such or dissolved.
@@ -29,6 +31,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             user_name: UserNameRule { attribute: Attribute::Login },
+            group_name: GroupNameRule { attribute: Attribute::DisplayName },
             guests: Guests::Excluded,
             nested_groups: NestedGroups::Kept,
             group_renames: GroupRenames::KeepAccepted,
@@ -42,6 +45,14 @@ impl Default for Rules {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserNameRule {
+    /// The attribute.
+    pub attribute: Attribute,
+}
+
+/// How a group's name is made: one attribute, trimmed and cut to what products can store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupNameRule {
     /// The attribute.
     pub attribute: Attribute,
 }

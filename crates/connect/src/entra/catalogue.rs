@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::wire::{ErrorBody, ErrorDocument};
 use crate::{
     error::{ConnectError, Kind},
+    garbled::{not_json, redirected, shortened},
     http::{Answer, Setback},
 };
 
@@ -150,10 +151,8 @@ pub(super) fn graph(answer: &Answer, what: &str, now: directory::id::Millis) -> 
     if status == 429 || (status == 503 && code == "Request_ThrottledTemporarily") {
         return Setback::Throttled(pause);
     }
-    if answer.status.is_redirection() {
-        let text = "something between this server and Graph redirects requests elsewhere; they were not followed, so \
-                    that the token stays with Graph; check the outbound proxy and the setting `graph`";
-        return Setback::Failed(ConnectError::new(Kind::Temporary, "N-HTML", text), pause);
+    if let Some(error) = redirected(answer, "Graph", "graph") {
+        return Setback::Failed(error, pause);
     }
     if status != 407
         && code.is_empty()
@@ -232,37 +231,6 @@ fn graph_meaning(status: u16, said: &str) -> (Kind, Option<&'static str>, &'stat
     }
 }
 
-/// A body of Graph that should be JSON and cannot be read.
-pub(super) fn unreadable(answer: &Answer, what: &str) -> ConnectError {
-    not_json(answer, "Graph")
-        .unwrap_or_else(|| {
-            let text = "an answer of Graph ended early or is garbled; it was not used";
-            ConnectError::new(Kind::Temporary, "N-TRUNC", text)
-        })
-        .during(what)
-}
-
-/// Something else than the provider answered.
-fn not_json(answer: &Answer, who: &str) -> Option<ConnectError> {
-    let starts_json = answer
-        .body
-        .iter()
-        .find(|byte| !byte.is_ascii_whitespace())
-        .is_some_and(|byte| *byte == b'{');
-    if starts_json && !answer.is_page() {
-        return None;
-    }
-    if answer.status.is_server_error() {
-        let text = format!("{who} has a temporary problem; it is tried again ({})", answer.status);
-        return Some(ConnectError::new(Kind::Temporary, "N-5XX", text));
-    }
-    let text = format!(
-        "something other than {who} answered ({}): a captive portal, a proxy, or a wrong address",
-        answer.status
-    );
-    Some(ConnectError::new(Kind::Temporary, "N-HTML", text))
-}
-
 fn login_details(document: &LoginError, code: Option<u32>) -> String {
     let code = code.map_or_else(|| shortened(&document.error), |code| format!("AADSTS{code}"));
     match &document.correlation_id {
@@ -275,11 +243,6 @@ fn login_details(document: &LoginError, code: Option<u32>) -> String {
 fn aadsts(description: &str) -> Option<u32> {
     let rest = description.split_once("AADSTS")?.1;
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-}
-
-/// The beginning of a vendor's words, on one line.
-fn shortened(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::{Entra, catalogue};
 use crate::{
     call::{Api, call},
     error::{ConnectError, Kind},
+    garbled::unreadable,
     http::{Answer, Http, Setback},
     progress::Progress,
 };
@@ -52,7 +53,7 @@ impl Api for Entra {
     }
 
     fn unreadable(&self, answer: &Answer, what: &str) -> ConnectError {
-        catalogue::unreadable(answer, what)
+        unreadable(answer, "Graph", what)
     }
 }
 

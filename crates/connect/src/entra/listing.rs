@@ -12,13 +12,12 @@ use directory::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Entra,
+    Entra, SPEED,
     graph::Links,
     wire::{GROUP_SELECT, GroupItem, MemberItem, Page, Text, USER_SELECT, UserItem},
 };
 use crate::{
     error::{ConnectError, Kind},
-    pace::MOST,
     progress::{Progress, add},
 };
 
@@ -92,7 +91,7 @@ impl Entra {
         // Twice as many as may be in flight, so that the pace alone decides.
         stream::iter(groups.iter().cloned())
             .map(|group| self.members_of_one(group, progress))
-            .buffer_unordered(2 * MOST as usize)
+            .buffer_unordered(2 * SPEED.most as usize)
             .try_collect()
             .await
     }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     error::{ConnectError, Kind},
+    notes,
     probe::{ProbeReport, ProbeStep},
     progress::Progress,
 };
@@ -30,8 +31,6 @@ const GROUP_ROLES: [&str; 5] = [
     "Directory.Read.All",
     "Directory.ReadWrite.All",
 ];
-/// A clock that is off by more than this is named.
-const SKEW_MS: i64 = 120_000;
 
 impl Entra {
     pub(crate) async fn probe(&self, mut tell: impl FnMut(&ProbeStep)) -> ProbeReport {
@@ -94,12 +93,7 @@ impl Entra {
             let text = "something other than the login host answered: a captive portal, a proxy, or a wrong address";
             return Err(ConnectError::new(Kind::Refused, "N-HTML", text));
         }
-        let skew = self.http.skew_ms();
-        if skew.abs() > SKEW_MS {
-            let detail = format!(
-                "this server's clock differs from Microsoft's by {} s; set it right (NTP)",
-                skew / 1_000
-            );
+        if let Some(detail) = notes::clock("Microsoft", self.http.skew_ms()) {
             return Ok(ProbeStep::warning(REACH, "N-CLOCK", detail));
         }
         let host = self.settings.authority.host_str().unwrap_or_default();

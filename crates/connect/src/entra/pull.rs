@@ -20,11 +20,9 @@ use super::{
 };
 use crate::{
     error::{ConnectError, Kind},
+    notes,
     progress::Progress,
 };
-
-/// A clock that is off by more than this is worth a note.
-const SKEW_MS: i64 = 120_000;
 
 /// Complete lists on their way to an observation.
 struct Lists {
@@ -45,29 +43,7 @@ impl Entra {
             None => self.everything(progress).await?,
             Some(cursor) => self.since(cursor, progress).await?,
         };
-        let skew = self.http.skew_ms();
-        if skew.abs() > SKEW_MS {
-            let note = format!(
-                "this server's clock differs from Microsoft's by {} s; set it right (NTP)",
-                skew / 1_000
-            );
-            observation.notes.push(note);
-        }
-        observation.usage = progress.usage();
-        if observation.usage.throttled > 0 {
-            let note = format!(
-                "Microsoft asked {} times to slow down; all requests waited",
-                observation.usage.throttled
-            );
-            observation.notes.push(note);
-        }
-        if observation.usage.retries > 0 {
-            let note = format!(
-                "{} requests were repeated, after errors or with a new token",
-                observation.usage.retries
-            );
-            observation.notes.push(note);
-        }
+        notes::add(&mut observation, "Microsoft", self.http.skew_ms(), progress);
         Ok(observation)
     }
 
@@ -170,6 +146,7 @@ impl Entra {
             people: Listing::Complete(lists.people.into_values().collect()),
             groups: Listing::Complete(lists.groups.into_values().collect()),
             members: members.collect(),
+            everything: true,
             cursor,
             notes,
             ..Observation::default()

@@ -12,9 +12,10 @@ use directory::{
     decisions::{Digest, Node},
     explain::{self, Explanation},
     id::{DirectoryId, Millis},
+    observation::Attribute,
     plan::{Issue, guard::Held},
     report::{GuardKind, Outcome, RunReport},
-    rules::Rules,
+    rules::{GroupNameRule, Rules},
     snapshot::Size,
 };
 use secrecy::SecretString;
@@ -234,6 +235,25 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(summary(&app, &row))))
 }
 
+/// The rules of a new directory (DESIGN.md section 7 and 10.3).
+fn usual_rules(provider: &str) -> Rules {
+    let mut rules = Rules::default();
+    if provider == "google" {
+        // Google's group names are not unique; their addresses are.
+        rules.group_name = GroupNameRule { attribute: Attribute::MailNickname };
+    }
+    rules
+}
+
+/// The schedule of a new directory: where there is no list of changes, everything is verified daily.
+fn usual_schedule(provider: &str) -> Schedule {
+    let usual = Schedule::default();
+    match provider {
+        "entra" => usual,
+        _ => Schedule { full_every_s: 24 * 3_600, ..usual },
+    }
+}
+
 /// Connects a directory and asks for its first run; what the wizard and the demo do too.
 ///
 /// # Errors
@@ -251,11 +271,11 @@ pub async fn connect_directory(app: &App, add: Add) -> Result<ConnectionRow, Pro
     }
     let new = NewConnection {
         name,
+        rules: add.rules.unwrap_or_else(|| usual_rules(&add.provider)),
+        schedule: add.schedule.unwrap_or_else(|| usual_schedule(&add.provider)),
         provider: add.provider,
         settings: add.settings,
         secret: SecretString::from(add.secret),
-        rules: add.rules.unwrap_or_default(),
-        schedule: add.schedule.unwrap_or_default(),
     };
     app.check_settings(&new).map_err(|error| Problem::bad_request(error.to_string()))?;
     let now = app.clock.now();

@@ -126,10 +126,11 @@ pub fn rules(rules: &Rules) -> String {
     };
     let limits = &rules.limits;
     format!(
-        "rules: user name from {:?} in lower case; {guests}; {nested}; {renames}; people who left stay inactive for {}\n\
+        "rules: user name from {:?} in lower case; group name from {:?}; {guests}; {nested}; {renames}; people who left stay inactive for {}\n\
          held for approval within 24 h: over {} % of people or groups leaving, over {} % of memberships lost, a group \
          of {} or more emptied, over {} % renamed",
         rules.user_name.attribute,
+        rules.group_name.attribute,
         duration(rules.grace_ms),
         limits.leaving_share / 100,
         limits.memberships_share / 100,

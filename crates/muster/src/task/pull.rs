@@ -172,11 +172,12 @@ async fn read(
             .is_none_or(|since| since >= verification_ms || (wanted_again && since >= HOUR_MS));
     let cursor = row.cursor.as_ref().filter(|_| !full);
     let observation = connector.pull(cursor, &keeper.progress).await?;
-    let complete = matches!(observation.people, directory::observation::Listing::Complete(_));
-    if complete && let Some(memory) = keeper.memory.lock().await.as_mut() {
+    if observation.everything
+        && let Some(memory) = keeper.memory.lock().await.as_mut()
+    {
         memory.full_read_wanted = false;
     }
-    let kind = if complete { RunKind::Full } else { RunKind::Delta };
+    let kind = if observation.everything { RunKind::Full } else { RunKind::Delta };
     Ok(Observed { observation, kind, started, connector })
 }
 

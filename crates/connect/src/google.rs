@@ -1,0 +1,148 @@
+//! Google Workspace through the Admin SDK Directory API (`protocols/providers.md` B).
+//!
+//! Invariants: there is no list of changes, so people and groups are read whole each time and members in
+//! turns, each group at least once a day; a refusal is told from throttling by its reason, never by its
+//! status; the token goes to the configured API only.
+
+mod ask;
+mod catalogue;
+mod cursor;
+mod key;
+mod listing;
+mod probe;
+mod pull;
+mod settings;
+mod token;
+mod wire;
+
+use std::collections::BTreeMap;
+
+use reqwest::{Method, header::HeaderValue};
+use secrecy::SecretString;
+use url::Url;
+
+use self::{key::KeyFile, settings::Settings, token::Tokens};
+use crate::{
+    Surroundings,
+    call::{Api, call},
+    error::{ConnectError, Kind},
+    garbled::unreadable,
+    http::{Answer, Http, Setback},
+    pace::Speed,
+    progress::Progress,
+};
+
+/// Pages in a row that may be empty before a list counts as endless.
+const EMPTY_MAX: usize = 1_000;
+/// How often a list is read from its start.
+const STARTS: u32 = 5;
+
+/// A connection to one Google Workspace.
+#[derive(Debug)]
+pub(crate) struct Google {
+    settings: Settings,
+    http: Http,
+    tokens: Tokens,
+}
+
+/// What of a page leads on.
+#[derive(Debug, Default)]
+struct Turned {
+    next: Option<String>,
+    items: usize,
+}
+
+impl Google {
+    pub(crate) fn new(
+        settings: &BTreeMap<String, String>,
+        secret: &SecretString,
+        surroundings: Surroundings,
+    ) -> Result<Self, ConnectError> {
+        let settings = Settings::read(settings)?;
+        let key = KeyFile::read(secret)?;
+        // The account-wide limit of requests at one time cannot be raised, and is not documented.
+        let speed =
+            Speed { start: 8, most: 12, least: 2, per_minute: settings.requests_per_minute };
+        let http = Http::new(surroundings, &settings.api, speed)?;
+        let tokens = Tokens::new(&settings, key);
+        Ok(Self { settings, http, tokens })
+    }
+
+    /// `GET` and read; `read` must change nothing before it has read the whole body.
+    async fn get<T>(
+        &self,
+        url: &Url,
+        what: &str,
+        progress: &Progress,
+        mut read: impl FnMut(&[u8]) -> serde_json::Result<T>,
+    ) -> Result<T, ConnectError> {
+        let request = |http: &Http| http.request(Method::GET, url.as_str());
+        call(self, request, what, progress, |answer| read(&answer.body)).await
+    }
+
+    /// Reads all pages of a list. `page` gets the body and whether it is the first of a (new) start.
+    async fn pages(
+        &self,
+        first: &Url,
+        what: &str,
+        progress: &Progress,
+        mut page: impl FnMut(&[u8], bool) -> serde_json::Result<Turned>,
+    ) -> Result<(), ConnectError> {
+        let mut starts = 1;
+        loop {
+            match self.pages_once(first, what, progress, &mut page).await {
+                Err(error) if error.kind == Kind::PageExpired && starts < STARTS => starts += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn pages_once(
+        &self,
+        first: &Url,
+        what: &str,
+        progress: &Progress,
+        mut page: impl FnMut(&[u8], bool) -> serde_json::Result<Turned>,
+    ) -> Result<(), ConnectError> {
+        let mut token: Option<String> = None;
+        let mut empty = 0;
+        loop {
+            let mut url = first.clone();
+            if let Some(token) = &token {
+                url.query_pairs_mut().append_pair("pageToken", token);
+            }
+            let starts = token.is_none();
+            let turned = self.get(&url, what, progress, |bytes| page(bytes, starts)).await?;
+            empty = if turned.items == 0 { empty + 1 } else { 0 };
+            let Some(next) = turned.next.filter(|next| !next.is_empty()) else { return Ok(()) };
+            if token.as_ref() == Some(&next) || empty > EMPTY_MAX {
+                let text = "Google's list leads back to itself; it was not used";
+                return Err(ConnectError::new(Kind::Protocol, None, text).during(what));
+            }
+            token = Some(next);
+        }
+    }
+}
+
+impl Api for Google {
+    fn http(&self) -> &Http {
+        &self.http
+    }
+
+    async fn authorization(&self, progress: &Progress) -> Result<(HeaderValue, u64), ConnectError> {
+        let token = self.tokens.get(&self.http, progress).await?;
+        Ok((token.header, token.generation))
+    }
+
+    async fn refused(&self, generation: u64) {
+        self.tokens.refused(generation).await;
+    }
+
+    fn setback(&self, answer: &Answer, what: &str) -> Setback {
+        catalogue::api(answer, what, &self.settings, self.http.now())
+    }
+
+    fn unreadable(&self, answer: &Answer, what: &str) -> ConnectError {
+        unreadable(answer, "Google", what)
+    }
+}

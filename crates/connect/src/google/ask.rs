@@ -1,0 +1,106 @@
+//! Questions about single objects and memberships.
+//!
+//! Invariants: only the provider's definite word makes a loss real: 404 for the very object; a question that
+//! fails otherwise, a 403 above all, is unknown.
+
+use directory::{
+    id::ProviderId,
+    observation::{Member, Question, Verdict},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    Google, Turned,
+    wire::{Groups, IdItem},
+};
+use crate::{
+    DirectGroups,
+    error::{ConnectError, Kind},
+    progress::Progress,
+};
+
+/// Questions in flight.
+const ASKING: usize = 16;
+
+impl Google {
+    pub(crate) async fn confirm(
+        &self,
+        questions: &[Question],
+    ) -> Result<Vec<Verdict>, ConnectError> {
+        // Without a token nothing can be asked.
+        self.tokens.get(&self.http, &Progress::default()).await?;
+        let answers = stream::iter(questions.iter().cloned())
+            .map(|question| async move { self.answer(&question).await })
+            .buffered(ASKING);
+        Ok(answers.collect().await)
+    }
+
+    async fn answer(&self, question: &Question) -> Verdict {
+        match question {
+            Question::Person(id) => self.exists(&["users", &id.to_string()], id).await,
+            Question::Group(id) => self.exists(&["groups", &id.to_string()], id).await,
+            Question::Membership { group, member } => {
+                let (Member::User(id) | Member::Group(id)) = member;
+                let (group, text) = (group.to_string(), id.to_string());
+                // Not `hasMember`, which counts members of nested groups too.
+                self.exists(&["groups", &group, "members", &text], id).await
+            }
+        }
+    }
+
+    /// Whether an object is there, asked for by its id.
+    async fn exists(&self, segments: &[&str], id: &ProviderId) -> Verdict {
+        let url = self.settings.directory_url(segments, &[("fields", "id")]);
+        let progress = Progress::default();
+        let read = self.get(&url, "one object", &progress, |bytes| {
+            let item: IdItem<'_> = serde_json::from_slice(bytes)?;
+            let said = item.id.as_deref().and_then(|said| ProviderId::parse(said).ok());
+            Ok(said.is_some_and(|said| said == *id))
+        });
+        match read.await {
+            Ok(true) => Verdict::Exists,
+            Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
+            Ok(false) | Err(_) => Verdict::Unknown,
+        }
+    }
+
+    pub(crate) async fn memberships(
+        &self,
+        people: &[ProviderId],
+    ) -> Result<Vec<DirectGroups>, ConnectError> {
+        stream::iter(people.iter().cloned())
+            .map(|id| async move {
+                match self.direct_groups(&id).await {
+                    Ok(groups) => Ok((id, Some(groups))),
+                    Err(error) if error.kind == Kind::NotFound => Ok((id, None)),
+                    Err(error) => Err(error),
+                }
+            })
+            .buffer_unordered(ASKING)
+            .try_collect()
+            .await
+    }
+
+    /// The groups that somebody is directly in.
+    async fn direct_groups(&self, id: &ProviderId) -> Result<Vec<ProviderId>, ConnectError> {
+        let id = id.to_string();
+        let parameters = [
+            ("userKey", id.as_str()),
+            ("maxResults", "200"),
+            ("fields", "nextPageToken,groups(id)"),
+        ];
+        let url = self.settings.directory_url(&["groups"], &parameters);
+        let mut groups = Vec::new();
+        self.pages(&url, "groups of one person", &Progress::default(), |bytes, first| {
+            let page: Groups<'_> = serde_json::from_slice(bytes)?;
+            if first {
+                groups.clear();
+            }
+            let ids = page.groups.iter().filter_map(|item| item.id.as_deref());
+            groups.extend(ids.filter_map(|id| ProviderId::parse(id).ok()));
+            Ok(Turned { next: page.next_page_token, items: page.groups.len() })
+        })
+        .await?;
+        Ok(groups)
+    }
+}

@@ -1,0 +1,123 @@
+//! Where reading members in turns goes on: Google has no list of changes.
+//!
+//! Invariant: a position of other settings is not one of these; what it does not know is read.
+
+use std::collections::BTreeMap;
+
+use directory::{
+    id::{Millis, ProviderId},
+    observation::Cursor,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{listing::GroupsRead, settings::Settings};
+
+/// The form of the position.
+const VERSION: u32 = 1;
+/// Between two pulls so much time passes at the most that counts for the budget.
+const PAUSE_MAX_MS: i64 = 3_600_000;
+/// Groups of which members are read at the least, however short the time was.
+const AT_LEAST: usize = 20;
+
+/// The position.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Position {
+    version: u32,
+    /// For which settings it was made.
+    scope: String,
+    /// When it was made, in milliseconds.
+    at: i64,
+    /// The group up to which the turn has come.
+    after: String,
+    /// What showed of each group when its members were last read.
+    seen: BTreeMap<String, String>,
+    /// Groups that have everybody as a member: they change with the people.
+    everybody: Vec<String>,
+}
+
+impl Position {
+    /// Reads a position; `None` when it was made for other settings.
+    pub(super) fn read(settings: &Settings, cursor: &Cursor) -> Option<Self> {
+        let position: Self = serde_json::from_str(&cursor.0).ok()?;
+        (position.version == VERSION && position.scope == scope(settings)).then_some(position)
+    }
+
+    /// The groups whose members are to be read now: those that look different, those that have everybody
+    /// as a member, and as many in turn as the time since the last pull allows.
+    pub(super) fn due(
+        &self,
+        settings: &Settings,
+        groups: &GroupsRead,
+        now: Millis,
+    ) -> (Vec<ProviderId>, String) {
+        let mut due: BTreeMap<String, ProviderId> = BTreeMap::new();
+        for (id, (_, sign)) in groups {
+            let text = id.to_string();
+            if self.seen.get(&text) != Some(sign) || self.everybody.contains(&text) {
+                due.insert(text, id.clone());
+            }
+        }
+        let ids: BTreeMap<String, &ProviderId> =
+            groups.keys().map(|id| (id.to_string(), id)).collect();
+        let budget = budget(settings, now.since(Millis(self.at)));
+        let later = ids.range::<str, _>((
+            std::ops::Bound::Excluded(self.after.as_str()),
+            std::ops::Bound::Unbounded,
+        ));
+        let earlier = ids.iter().take_while(|(text, _)| **text <= self.after);
+        let mut after = self.after.clone();
+        for (text, id) in later.chain(earlier).take(budget) {
+            after.clone_from(text);
+            due.insert(text.clone(), (*id).clone());
+        }
+        (due.into_values().collect(), after)
+    }
+
+    /// The position after a pull that read the members of some groups.
+    pub(super) fn next(
+        settings: &Settings,
+        before: Option<Self>,
+        groups: &GroupsRead,
+        read: &[(ProviderId, bool)],
+        (after, now): (String, Millis),
+    ) -> Self {
+        let before = before.unwrap_or_default();
+        let read_now: BTreeMap<String, bool> =
+            read.iter().map(|(id, everybody)| (id.to_string(), *everybody)).collect();
+        let mut seen = BTreeMap::new();
+        let mut everybody = Vec::new();
+        for (id, (_, sign)) in groups {
+            let text = id.to_string();
+            let has_everybody = if let Some(has) = read_now.get(&text) {
+                seen.insert(text.clone(), sign.clone());
+                *has
+            } else {
+                if let Some(old) = before.seen.get(&text) {
+                    seen.insert(text.clone(), old.clone());
+                }
+                before.everybody.contains(&text)
+            };
+            if has_everybody {
+                everybody.push(text);
+            }
+        }
+        everybody.sort_unstable();
+        Self { version: VERSION, scope: scope(settings), at: now.0, after, seen, everybody }
+    }
+
+    pub(super) fn cursor(&self) -> Option<Cursor> {
+        serde_json::to_string(self).ok().map(Cursor)
+    }
+}
+
+/// How many groups may have their turn after a pause.
+fn budget(settings: &Settings, pause_ms: i64) -> usize {
+    let Some(per_minute) = settings.requests_per_minute else { return usize::MAX };
+    let pause_ms = pause_ms.clamp(0, PAUSE_MAX_MS).unsigned_abs();
+    let requests = u64::from(per_minute) * u64::from(settings.members_share) * pause_ms;
+    usize::try_from(requests / 100 / 60_000).unwrap_or(usize::MAX).max(AT_LEAST)
+}
+
+fn scope(settings: &Settings) -> String {
+    format!("{} {} {}", settings.api, settings.customer, settings.expand_everyone)
+}

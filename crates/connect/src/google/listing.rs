@@ -1,0 +1,211 @@
+//! Complete lists: all people, all groups, all members of a group.
+//!
+//! Invariant: a list whose position expires is read again from its start; what was read of it before is
+//! dropped.
+
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    sync::atomic::Ordering::Relaxed,
+};
+
+use directory::{
+    id::ProviderId,
+    observation::{GroupMembers, GroupRecord, Member, MemberSet, MembersListing, PersonRecord},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    Google, Turned,
+    wire::{GROUP_FIELDS, Groups, IdItem, Listed, MEMBER_FIELDS, Members, USER_FIELDS, Users},
+};
+use crate::{
+    error::{ConnectError, Kind},
+    progress::{Progress, add},
+};
+
+/// Lists of members that are asked for side by side; the pace decides how many are in flight.
+const ASKING: usize = 32;
+
+/// All groups, with a sign of each that changes when its members may have.
+pub(super) type GroupsRead = HashMap<ProviderId, (GroupRecord, String), RandomState>;
+
+/// The members of one group.
+#[derive(Debug, Default, Clone)]
+pub(super) struct MembersRead {
+    pub(super) members: MemberSet,
+    /// Everybody in the organisation is a member.
+    pub(super) everybody: bool,
+    /// Members of other organisations.
+    pub(super) outsiders: usize,
+}
+
+impl Google {
+    /// Everybody, once each.
+    pub(super) async fn people(
+        &self,
+        progress: &Progress,
+    ) -> Result<HashMap<ProviderId, PersonRecord>, ConnectError> {
+        let url = self.settings.directory_url(
+            &["users"],
+            &[
+                ("customer", &self.settings.customer),
+                ("maxResults", "500"),
+                ("orderBy", "email"),
+                ("projection", "basic"),
+                ("fields", USER_FIELDS),
+            ],
+        );
+        let mut people = HashMap::new();
+        self.pages(&url, "users", progress, |bytes, first| {
+            let page: Users<'_> = serde_json::from_slice(bytes)?;
+            if first {
+                people.clear();
+            }
+            for item in &page.users {
+                if let Some(id) = item.id.as_deref().and_then(|id| ProviderId::parse(id).ok()) {
+                    people.insert(id.clone(), item.record(id));
+                }
+            }
+            progress.users.store(people.len() as u64, Relaxed);
+            Ok(Turned { next: page.next_page_token, items: page.users.len() })
+        })
+        .await?;
+        Ok(people)
+    }
+
+    /// All groups, once each.
+    pub(super) async fn groups(&self, progress: &Progress) -> Result<GroupsRead, ConnectError> {
+        let url = self.settings.directory_url(
+            &["groups"],
+            &[
+                ("customer", &self.settings.customer),
+                ("maxResults", "200"),
+                ("fields", GROUP_FIELDS),
+            ],
+        );
+        let mut groups = GroupsRead::default();
+        self.pages(&url, "groups", progress, |bytes, first| {
+            let page: Groups<'_> = serde_json::from_slice(bytes)?;
+            if first {
+                groups.clear();
+            }
+            for item in &page.groups {
+                if let Some(id) = item.id.as_deref().and_then(|id| ProviderId::parse(id).ok()) {
+                    let count = item.direct_members_count.as_deref().unwrap_or_default();
+                    let etag = item.etag.as_deref().unwrap_or_default();
+                    let etag: String = etag.chars().filter(char::is_ascii_alphanumeric).collect();
+                    let tail = etag.len().saturating_sub(8);
+                    let sign = format!("{count}.{}", &etag[tail..]);
+                    groups.insert(id.clone(), (item.record(id), sign));
+                }
+            }
+            progress.groups.store(groups.len() as u64, Relaxed);
+            Ok(Turned { next: page.next_page_token, items: page.groups.len() })
+        })
+        .await?;
+        Ok(groups)
+    }
+
+    /// The members of many groups, several at a time; those that are gone have none.
+    pub(super) async fn members_of(
+        &self,
+        groups: &[ProviderId],
+        progress: &Progress,
+    ) -> Result<Vec<(ProviderId, Option<MembersRead>)>, ConnectError> {
+        stream::iter(groups.iter().cloned())
+            .map(|group| self.members_of_one(group, progress))
+            .buffer_unordered(ASKING)
+            .try_collect()
+            .await
+    }
+
+    async fn members_of_one(
+        &self,
+        group: ProviderId,
+        progress: &Progress,
+    ) -> Result<(ProviderId, Option<MembersRead>), ConnectError> {
+        let id = group.to_string();
+        let parameters = [("maxResults", "200"), ("fields", MEMBER_FIELDS)];
+        let url = self.settings.directory_url(&["groups", &id, "members"], &parameters);
+        let mut read = MembersRead::default();
+        let done = self
+            .pages(&url, "members of a group", progress, |bytes, first| {
+                let page: Members<'_> = serde_json::from_slice(bytes)?;
+                if first {
+                    read = MembersRead::default();
+                }
+                for item in &page.members {
+                    match item.listed() {
+                        Some(Listed::Member(Member::User(id))) => read.members.users.push(id),
+                        Some(Listed::Member(Member::Group(id))) => read.members.groups.push(id),
+                        Some(Listed::Everybody) => read.everybody = true,
+                        Some(Listed::Outsider) => read.outsiders += 1,
+                        None => {}
+                    }
+                }
+                Ok(Turned { next: page.next_page_token, items: page.members.len() })
+            })
+            .await;
+        match done {
+            Ok(()) => {
+                add(&progress.memberships, read.members.users.len() + read.members.groups.len());
+                add(&progress.groups_with_members, 1);
+                Ok((group, Some(read)))
+            }
+            // Deleted between the list of groups and now.
+            Err(error) if error.kind == Kind::NotFound => Ok((group, None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the members of some groups again. A group that has everybody is read with everybody.
+    pub(crate) async fn members(
+        &self,
+        groups: &[ProviderId],
+    ) -> Result<Vec<GroupMembers>, ConnectError> {
+        let progress = Progress::default();
+        let read = self.members_of(groups, &progress).await?;
+        let everybody = read.iter().any(|(_, read)| read.as_ref().is_some_and(|r| r.everybody));
+        let people = if everybody && self.settings.expand_everyone {
+            self.people(&progress).await?.into_keys().collect()
+        } else {
+            Vec::new()
+        };
+        let complete = |(group, read): (ProviderId, Option<MembersRead>)| {
+            let members = self.expanded(read?, &people);
+            Some(GroupMembers { group, listing: MembersListing::Complete(members) })
+        };
+        Ok(read.into_iter().filter_map(complete).collect())
+    }
+
+    /// The members, with everybody in the place of "everybody" if that is wanted.
+    pub(super) fn expanded(&self, read: MembersRead, people: &[ProviderId]) -> MemberSet {
+        let mut members = read.members;
+        if read.everybody && self.settings.expand_everyone {
+            members.users.extend_from_slice(people);
+            members.users.sort_unstable();
+            members.users.dedup();
+        }
+        members
+    }
+
+    /// Whether there is a first object at all in a list, asked for with as little as possible.
+    pub(super) async fn first(
+        &self,
+        segments: &[&str],
+        parameters: &[(&str, &str)],
+        list: &'static str,
+    ) -> Result<Option<String>, ConnectError> {
+        let mut all = vec![("maxResults", "1")];
+        all.extend(parameters);
+        let url = self.settings.directory_url(segments, &all);
+        self.get(&url, "the first object", &Progress::default(), |bytes| {
+            let document: serde_json::Value = serde_json::from_slice(bytes)?;
+            let first = document.get(list).and_then(|list| list.get(0)).cloned();
+            let text = first.unwrap_or_default().to_string();
+            let item: Option<IdItem<'_>> = serde_json::from_str(&text)?;
+            Ok(item.and_then(|item| item.id.map(std::borrow::Cow::into_owned)))
+        })
+        .await
+    }
+}

@@ -1,0 +1,113 @@
+//! The access token: asked for with a signed assertion, renewed in time, shared by all requests.
+
+use std::fmt;
+
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::{
+    catalogue,
+    key::KeyFile,
+    settings::{Settings, TOKEN_URI},
+};
+use crate::{
+    bearer::{Bearer, Bearers, Granted, seconds},
+    error::ConnectError,
+    http::{Http, Setback, Tries},
+    progress::Progress,
+};
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// What reading needs. All of them must be delegated: one that is missing fails the whole token.
+pub(super) const SCOPES: [&str; 2] = [
+    "https://www.googleapis.com/auth/admin.directory.user.readonly",
+    "https://www.googleapis.com/auth/admin.directory.group.readonly",
+];
+
+/// Gets and keeps the token.
+pub(super) struct Tokens {
+    url: String,
+    audience: String,
+    subject: String,
+    key: KeyFile,
+    current: Bearers<()>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: SecretString,
+    #[serde(default)]
+    expires_in: Option<serde_json::Value>,
+}
+
+impl Tokens {
+    pub(super) fn new(settings: &Settings, key: KeyFile) -> Self {
+        // Google's endpoint takes assertions that are made out to Google's own address only.
+        let audience = TOKEN_URI.to_owned();
+        let (url, subject) = (settings.token_uri.to_string(), settings.subject.clone());
+        Self { url, audience, subject, key, current: Bearers::default() }
+    }
+
+    /// The key file.
+    pub(super) fn key(&self) -> &KeyFile {
+        &self.key
+    }
+
+    /// The current token, asked for anew when it is about to expire.
+    pub(super) async fn get(
+        &self,
+        http: &Http,
+        progress: &Progress,
+    ) -> Result<Bearer<()>, ConnectError> {
+        let ask = async { self.ask(http, progress, &SCOPES.join(" ")).await };
+        self.current.get(|| http.now(), ask).await
+    }
+
+    /// A token was refused: it is not used any more.
+    pub(super) async fn refused(&self, generation: u64) {
+        self.current.refused(generation).await;
+    }
+
+    /// Asks for a token with some scopes.
+    pub(super) async fn ask(
+        &self,
+        http: &Http,
+        progress: &Progress,
+        scopes: &str,
+    ) -> Result<Granted<()>, ConnectError> {
+        let mut tries = Tries::default();
+        loop {
+            let assertion =
+                self.key.assertion(&self.subject, scopes, &self.audience, http.now())?;
+            let form = [("grant_type", GRANT), ("assertion", assertion.expose_secret())];
+            let request = http
+                .request(Method::POST, &self.url)
+                .form(&form)
+                .header(reqwest::header::ACCEPT, "application/json");
+            let refused =
+                |answer: &_| catalogue::token(answer, &self.subject, &self.key, http.now());
+            let setback = match http.once(progress, request).await {
+                Err(error) => Setback::Failed(error, None),
+                Ok(answer) if answer.status.is_success() => {
+                    match serde_json::from_slice::<TokenAnswer>(&answer.body) {
+                        Ok(granted) => {
+                            let life_s = seconds(granted.expires_in.as_ref());
+                            return Ok(Granted { token: granted.access_token, life_s, said: () });
+                        }
+                        Err(_) => refused(&answer),
+                    }
+                }
+                Ok(answer) => refused(&answer),
+            };
+            tries.again(http, progress, setback).await?;
+        }
+    }
+}
