@@ -25,6 +25,7 @@ mod relation;
 mod restriction;
 mod route;
 mod search;
+mod server_info;
 mod session;
 mod settings;
 mod user;
@@ -74,6 +75,9 @@ const VERSION: HeaderValue =
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache, no-store, no-transform");
 /// The addresses, with and without the context path that administrators type from habit.
 const ROOTS: [&str; 2] = ["/crowd/rest/usermanagement", "/rest/usermanagement"];
+
+/// What stands before `/rest`.
+const CONTEXTS: [&str; 2] = ["/crowd", ""];
 
 /// Remembers from which position of the log each client has to be told (DESIGN.md 10.8).
 pub trait Floors: Send + Sync {
@@ -149,6 +153,11 @@ pub fn router(state: CrowdState) -> Router {
             .route(root, any(answer))
             .route(&format!("{root}/"), any(answer))
             .route(&format!("{root}/{{*path}}"), any(answer));
+    }
+    for context in CONTEXTS {
+        let path = format!("{context}{}", server_info::PATH);
+        let show = move |state, request| server_info::show(context, state, request);
+        router = router.route(&path, axum::routing::get(show));
     }
     router
         .layer(CatchPanicLayer::custom(after_panic))

@@ -7,6 +7,9 @@ use axum::http::{header, request::Parts};
 
 use super::auth::Peer;
 
+/// The API's path behind the context.
+pub(super) const API: &str = "/rest/usermanagement/1";
+
 /// The address under which the client reached the server, up to the version.
 #[derive(Clone, Debug)]
 pub(super) struct Links {
@@ -30,7 +33,7 @@ impl Links {
         let secure =
             forwarded("x-forwarded-proto").is_some_and(|p| p.eq_ignore_ascii_case("https"));
         let scheme = if secure { "https" } else { "http" };
-        let base = format!("{scheme}://{host}{context}/rest/usermanagement/1");
+        let base = format!("{scheme}://{host}{context}{API}");
         Self { base: base.into(), secure }
     }
 

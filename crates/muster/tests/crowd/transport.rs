@@ -300,3 +300,18 @@ async fn a_long_list_goes_over_a_socket_in_chunks() {
     assert!(lower.contains("transfer-encoding: chunked"));
     assert_eq!(answer.matches("<email>").count(), 3000);
 }
+
+/// `protocols/crowd.md` 3.12.
+#[tokio::test]
+async fn applications_are_told_which_server_this_is() {
+    let world = World::usual();
+    for context in ["/crowd", ""] {
+        let path = format!("{context}/rest/admin/1.0/server-info");
+        let info = world.json(&path).await;
+        assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(info["deploymentType"], "Server");
+        assert_eq!(info["baseUrl"], format!("http://muster.example.org{context}"));
+        let anonymous = world.ask("GET", &path).credentials(None).send().await;
+        assert_eq!(anonymous.status, 401);
+    }
+}
