@@ -29,6 +29,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long one answer may take in all.
 const TOTAL_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long an address that others chose may take.
+const OUTBOUND_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections that are kept to one host.
 const IDLE_MAX: usize = 64;
 /// Bytes of one answer at the most.
@@ -232,6 +234,21 @@ impl Http {
 /// When the TLS library cannot be started.
 pub fn local_client() -> Result<Client, reqwest::Error> {
     builder(false).no_proxy().build()
+}
+
+/// An HTTP client for addresses that others chose: quick to give up, with a resolver that says where it may go.
+///
+/// # Errors
+/// When the TLS library cannot be started.
+pub fn outbound_client(
+    resolver: std::sync::Arc<impl reqwest::dns::Resolve + 'static>,
+) -> Result<Client, reqwest::Error> {
+    builder(true)
+        .connect_timeout(OUTBOUND_TIMEOUT)
+        .timeout(OUTBOUND_TIMEOUT)
+        .pool_max_idle_per_host(1)
+        .dns_resolver(resolver)
+        .build()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one HTTP client")]

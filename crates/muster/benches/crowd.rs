@@ -26,7 +26,7 @@ use divan::{Bencher, counter::BytesCount};
 use futures_util::StreamExt;
 use muster::crowd::{
     Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Session, Sessions,
-    SessionsFailed, Settings, Surroundings, TokenDigest, router,
+    SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed, router,
 };
 use tower::ServiceExt;
 
@@ -80,6 +80,27 @@ impl Sessions for NoSessions {
         _: &ProviderId,
         _: Option<&TokenDigest>,
     ) -> Result<(), SessionsFailed> {
+        Ok(())
+    }
+}
+
+struct NoWebhooks;
+
+impl Webhooks for NoWebhooks {
+    fn add(
+        &self,
+        _: ApplicationId,
+        _: &str,
+        _: Option<&secrecy::SecretString>,
+    ) -> Result<Option<Webhook>, WebhooksFailed> {
+        Ok(None)
+    }
+
+    fn find(&self, _: u32) -> Result<Option<Webhook>, WebhooksFailed> {
+        Ok(None)
+    }
+
+    fn remove(&self, _: u32) -> Result<(), WebhooksFailed> {
         Ok(())
     }
 }
@@ -139,6 +160,7 @@ fn server() -> Router {
         applications,
         floors: Arc::new(NoFloors),
         sessions: Arc::new(NoSessions),
+        webhooks: Arc::new(NoWebhooks),
         sign_in: Arc::new(muster::sign_in::Unavailable),
         clock: Arc::new(|| Millis(0)),
         trusted_proxies: Vec::new(),

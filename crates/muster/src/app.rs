@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     crowd::ApplicationRegistry,
-    task::{Driver, follow, keeper::Keeper, pull},
+    task::{Driver, follow, keeper::Keeper, notify, pull},
 };
 
 /// How long somebody waits for what they wrote to be served.
@@ -88,6 +88,7 @@ impl App {
     /// When the store cannot be read.
     pub async fn start(&self) -> anyhow::Result<()> {
         self.driver.start("follow", follow::run(self.clone())).await;
+        self.driver.start("notify", notify::run(self.clone())).await;
         for row in self.blocking(Store::connections).await? {
             self.keep(row.id).await;
         }

@@ -18,6 +18,7 @@ mod entity;
 mod error;
 mod event;
 mod group;
+mod hosts;
 mod json;
 mod links;
 mod negotiate;
@@ -29,6 +30,7 @@ mod server_info;
 mod session;
 mod settings;
 mod user;
+mod webhook;
 mod write;
 mod writer;
 mod xml;
@@ -56,6 +58,7 @@ pub use self::application::{
 pub use self::endpoint::{ENDPOINTS, Endpoint, Method as EndpointMethod};
 pub use self::session::{FactorsDigest, Session, Sessions, SessionsFailed, TokenDigest};
 pub use self::settings::{Settings, Unchecked};
+pub use self::webhook::{Webhook, Webhooks, WebhooksFailed};
 use self::{
     auth::{Authenticator, Peer},
     call::{Call, Parameters},
@@ -100,6 +103,8 @@ pub struct Surroundings {
     pub floors: Arc<dyn Floors>,
     /// Keeps single sign-on sessions.
     pub sessions: Arc<dyn Sessions>,
+    /// Keeps webhooks.
+    pub webhooks: Arc<dyn Webhooks>,
     /// Checks passwords.
     pub sign_in: Arc<dyn SignIn>,
     /// Tells the time.
@@ -194,7 +199,9 @@ async fn serve(
     let peer = Peer::of(parts, &surroundings.trusted_proxies);
     let authenticator = &state.0.authenticator;
     let applications = &surroundings.applications;
-    let application = authenticator.authenticate(applications, &parts.headers, peer.client).await?;
+    let now = (surroundings.clock)();
+    let application =
+        authenticator.authenticate(applications, &parts.headers, peer.client, now).await?;
     let (endpoint, resource) = target.resource().ok_or_else(CrowdError::no_such_path)?;
     let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
     if !endpoint.allows(method) {
@@ -206,7 +213,6 @@ async fn serve(
     })?;
     let sends = matches!(*method, Method::POST | Method::PUT);
     let body = if sends { received(parts, body).await? } else { None };
-    let now = (surroundings.clock)();
     let call = Call {
         application,
         client: peer.client,

@@ -12,6 +12,7 @@ pub mod crowd;
 pub mod entropy;
 pub mod health;
 pub mod http;
+pub mod reach;
 pub mod server;
 pub mod sign_in;
 pub mod task;

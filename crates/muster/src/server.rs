@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::File,
     crowd, entropy, health, http, sign_in,
-    task::{floors::StoredFloors, sessions::StoredSessions},
+    task::{floors::StoredFloors, sessions::StoredSessions, webhooks::StoredWebhooks},
 };
 
 /// The file that tells commands how to reach the server.
@@ -115,6 +115,7 @@ fn router(app: &App, token: &str, file: &File) -> Router {
         applications: Arc::clone(&app.applications),
         floors: Arc::new(StoredFloors::new(app.store.clone())),
         sessions: Arc::new(StoredSessions::new(app.store.clone())),
+        webhooks: Arc::new(StoredWebhooks::new(app.store.clone())),
         sign_in: Arc::new(sign_in::Unavailable),
         clock: Arc::new(move || clock.now()),
         trusted_proxies: file.trusted_proxies.iter().map(|network| network.0).collect(),

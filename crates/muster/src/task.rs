@@ -7,8 +7,10 @@ pub mod commit;
 pub mod floors;
 pub mod follow;
 pub mod keeper;
+pub mod notify;
 pub mod pull;
 pub mod sessions;
+pub mod webhooks;
 
 use directory::{id::Millis, plan::Issue, report::RunReport};
 use serde::{Deserialize, Serialize};

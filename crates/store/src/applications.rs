@@ -125,6 +125,7 @@ pub(crate) fn set_sight(
 pub(crate) fn remove(transaction: &Transaction<'_>, id: u32) -> Result<(), StoreError> {
     transaction.execute("DELETE FROM application WHERE id = ?1", [id])?;
     transaction.execute("DELETE FROM frozen_name WHERE application = ?1", [id])?;
+    transaction.execute("DELETE FROM webhook WHERE application = ?1", [id])?;
     Ok(())
 }
 

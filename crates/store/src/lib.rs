@@ -21,6 +21,7 @@ mod sealed;
 mod seen;
 mod served;
 mod sessions;
+mod webhooks;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -49,6 +50,7 @@ pub use self::{
     error::StoreError,
     runs::{RunCommit, RunWindow},
     sessions::SessionRow,
+    webhooks::WebhookRow,
 };
 use self::{db::Db, sealed::Key};
 
@@ -305,6 +307,38 @@ impl Store {
         now: Millis,
     ) -> Result<Option<ChangeSeq>, StoreError> {
         self.0.state.read(|transaction| floors::floor(transaction, application, client, now))
+    }
+
+    /// Keeps a webhook; the same address of the same application is the same one. `None` when the
+    /// application has too many.
+    pub fn add_webhook(
+        &self,
+        application: u32,
+        endpoint: &str,
+        token: Option<&SecretString>,
+    ) -> Result<Option<WebhookRow>, StoreError> {
+        let (key, told) = (&self.0.key, (endpoint, token));
+        self.0.main.write(|transaction| webhooks::add(transaction, key, application, told))
+    }
+
+    /// One webhook.
+    pub fn webhook(&self, id: u32) -> Result<Option<WebhookRow>, StoreError> {
+        self.0.main.read(|transaction| webhooks::get(transaction, &self.0.key, id))
+    }
+
+    /// All webhooks.
+    pub fn webhooks(&self) -> Result<Vec<WebhookRow>, StoreError> {
+        self.0.main.read(|transaction| webhooks::list(transaction, &self.0.key))
+    }
+
+    /// Removes a webhook.
+    pub fn remove_webhook(&self, id: u32) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| webhooks::remove(transaction, id))
+    }
+
+    /// Remembers how often in a row a webhook could not be told.
+    pub fn set_webhook_failures(&self, id: u32, failures: u32) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| webhooks::set_failures(transaction, id, failures))
     }
 
     /// Keeps a new session, and forgets those that ended before it began.

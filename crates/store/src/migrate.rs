@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::StoreError;
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 2;
+pub(crate) const SCHEMA: u32 = 3;
 /// The oldest schema whose programs may still read what this one writes.
 const MIN_READER: u32 = 2;
 
@@ -28,6 +28,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
         &[
             ("V1__initial", include_str!("../migrations/main/V1__initial.sql")),
             ("V2__shapes", include_str!("../migrations/main/V2__shapes.sql")),
+            ("V3__webhooks", include_str!("../migrations/main/V3__webhooks.sql")),
         ],
     )?;
     for (name, value) in [("schema", SCHEMA), ("min_reader", MIN_READER)] {

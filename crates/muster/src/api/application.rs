@@ -17,6 +17,7 @@ use crate::{
     app::App,
     crowd::{AddressRule, Application},
     entropy,
+    task::notify,
 };
 
 /// An application in a list.
@@ -34,6 +35,22 @@ pub struct Summary {
     pub frozen_names: bool,
     /// From where it may call; everywhere when empty.
     pub addresses: Vec<String>,
+    /// The addresses that it wants to be told at.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookSummary>,
+}
+
+/// A webhook in a list; its token and the rest of its address are its application's own.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WebhookSummary {
+    /// Its number.
+    pub id: u32,
+    /// The host that is told.
+    pub host: String,
+    /// How often in a row it could not be told.
+    pub failures: u32,
+    /// Whether it is left alone until the application registers it again.
+    pub off: bool,
 }
 
 /// An application to be let in.
@@ -77,7 +94,18 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
         let row = directories.iter().find(|row| row.id == id);
         row.map_or_else(|| format!("#{id}"), |row| row.name.clone())
     };
+    let webhooks = app.blocking(Store::webhooks).await?;
     let summaries = rows.into_iter().map(|row| Summary {
+        webhooks: webhooks
+            .iter()
+            .filter(|webhook| webhook.application == row.id)
+            .map(|webhook| WebhookSummary {
+                id: webhook.id,
+                host: notify::host(webhook),
+                failures: webhook.failures,
+                off: webhook.failures >= notify::FAILURES_MAX,
+            })
+            .collect(),
         directories: row.sight.directories.iter().map(|id| name(*id)).collect(),
         name: row.name,
         aggregate: row.sight.aggregate,
@@ -195,8 +223,14 @@ pub fn registered(store: &Store) -> Result<Vec<Application>, StoreError> {
 }
 
 fn application(row: ApplicationRow) -> Application {
-    // Addresses were checked when they were written; one that cannot be read any more admits nobody.
-    let addresses = row.addresses.iter().filter_map(|text| text.parse::<AddressRule>().ok());
+    // Addresses were checked when they were written; without those that cannot be read any more, an
+    // application might be open to everybody.
+    let addresses = row.addresses.iter().map(|text| {
+        text.parse().unwrap_or_else(|error| {
+            tracing::error!(application = row.name, %error, "an address rule admits nobody; add the application anew");
+            AddressRule::Unreadable
+        })
+    });
     Application {
         id: row.id,
         addresses: addresses.collect(),

@@ -59,7 +59,7 @@ pub struct Add {
     /// A directory that it sees; may be repeated, the first one that has a user name owns it.
     #[arg(long = "directory", value_name = "D", required = true)]
     directories: Vec<String>,
-    /// An address or network from which it may call; may be repeated; from everywhere when not given.
+    /// An address, network or host name from which it may call; may be repeated; from everywhere when not given.
     #[arg(long = "address", value_name = "CIDR")]
     addresses: Vec<String>,
     /// Take memberships from all directories, not only from the one that owns the user name.
@@ -236,7 +236,11 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
     }
     let mut table =
         table::plain(&["name", "directories", "memberships", "nested groups", "names", "from"]);
+    let mut told = Vec::new();
     for row in rows {
+        if !row.webhooks.is_empty() {
+            told.push((row.name.clone(), row.webhooks));
+        }
         let memberships =
             if row.aggregate { "of all directories" } else { "of the owning directory" };
         let from = if row.addresses.is_empty() {
@@ -252,5 +256,23 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         table.add_row([row.name, directories, memberships, nested, names, from]);
     }
     println!("{table}");
+    for (name, webhooks) in told {
+        println!("{name} is told of changes: {}", plural(webhooks.len(), "webhook"));
+        for webhook in webhooks {
+            let state = match (webhook.off, webhook.failures) {
+                (true, _) => {
+                    "left alone after repeated failure; the application can register it again"
+                        .to_owned()
+                }
+                (false, 0) => "well".to_owned(),
+                (false, failures) => format!("failed {failures} times in a row"),
+            };
+            println!("  {} {}: {state}", webhook.id, webhook.host);
+        }
+    }
     Ok(Done::Ok)
+}
+
+fn plural(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -6,8 +6,14 @@
 use std::{collections::HashMap, fmt, net::IpAddr, str::FromStr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use directory::{id::DirectoryId, name::fold, view::Shape};
+use directory::{
+    id::{DirectoryId, Millis},
+    name::fold,
+    view::Shape,
+};
 use ipnet::IpNet;
+
+use super::hosts::Hosts;
 
 /// The number of an application, never reused.
 pub type ApplicationId = u32;
@@ -44,26 +50,42 @@ impl fmt::Debug for Application {
 
 impl Application {
     /// Whether it may call from an address.
-    pub fn admits(&self, address: IpAddr) -> bool {
-        self.addresses.is_empty() || self.addresses.iter().any(|rule| rule.admits(address))
+    pub(super) async fn admits(&self, address: IpAddr, hosts: &Hosts, now: Millis) -> bool {
+        if self.addresses.is_empty() {
+            return true;
+        }
+        for rule in &self.addresses {
+            let admitted = match rule {
+                AddressRule::Network(network) => network.contains(&address.to_canonical()),
+                AddressRule::Host(name) => hosts.lead_to(name, address, now).await,
+                AddressRule::Unreadable => false,
+            };
+            if admitted {
+                return true;
+            }
+        }
+        false
     }
 }
 
-/// An address or a network from which an application may call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AddressRule(IpNet);
+/// From where an application may call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddressRule {
+    /// An address or a network.
+    Network(IpNet),
+    /// The addresses of a host, whatever they are at the time.
+    Host(String),
+    /// A rule that was kept and cannot be read any more: nobody may call by it.
+    Unreadable,
+}
 
 /// A text that is no [`AddressRule`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither an address such as 10.1.2.3 nor a network such as 10.0.0.0/8")]
+#[error(
+    "`{0}` is neither an address such as 10.1.2.3 nor a network such as 10.0.0.0/8 nor the name of a host such as \
+     jira.example.com"
+)]
 pub struct InvalidAddressRule(String);
-
-impl AddressRule {
-    /// Whether an address is meant.
-    pub fn admits(&self, address: IpAddr) -> bool {
-        self.0.contains(&address.to_canonical())
-    }
-}
 
 impl FromStr for AddressRule {
     type Err = InvalidAddressRule;
@@ -71,21 +93,30 @@ impl FromStr for AddressRule {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         if let Ok(network) = text.parse::<IpNet>() {
-            return Ok(Self(network));
+            return Ok(Self::Network(network));
         }
-        let address = text.parse::<IpAddr>().map_err(|_| InvalidAddressRule(text.to_owned()))?;
-        Ok(Self(IpNet::from(address.to_canonical())))
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self::Network(IpNet::from(address.to_canonical())));
+        }
+        let name = text.strip_suffix('.').unwrap_or(text);
+        if is_host_name(name) {
+            Ok(Self::Host(name.to_ascii_lowercase()))
+        } else {
+            Err(InvalidAddressRule(text.to_owned()))
+        }
     }
 }
 
-impl fmt::Display for AddressRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.prefix_len() == self.0.max_prefix_len() {
-            self.0.addr().fmt(f)
-        } else {
-            self.0.fmt(f)
-        }
-    }
+/// Labels of letters, digits and hyphens; the last one is no number, or it would be a mistyped address.
+fn is_host_name(name: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.len() <= 253 && name.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The applications that may read, by folded name.
@@ -111,14 +142,29 @@ impl ApplicationRegistry {
 mod tests {
     use super::*;
 
-    #[test]
-    fn rules_are_addresses_or_networks() {
-        let admits = |rule: &str, address: &str| {
-            rule.parse::<AddressRule>().unwrap().admits(address.parse().unwrap())
+    #[tokio::test]
+    async fn rules_are_addresses_networks_or_hosts() {
+        let hosts = Hosts::default();
+        let admits = async |rule: &str, address: &str| {
+            let application = Application {
+                id: 1,
+                name: "a".to_owned(),
+                password_hash: String::new(),
+                directories: Vec::new(),
+                shape: Shape::default(),
+                addresses: vec![rule.parse().unwrap()],
+            };
+            application.admits(address.parse().unwrap(), &hosts, Millis(0)).await
         };
-        assert!(admits("10.0.0.0/8", "10.9.8.7") && !admits("10.0.0.0/8", "11.0.0.1"));
-        assert!(admits("127.0.0.1", "::ffff:127.0.0.1") && admits("::1", "::1"));
-        assert_eq!("10.0.0.1".parse::<AddressRule>().unwrap().to_string(), "10.0.0.1");
-        assert!("proxy".parse::<AddressRule>().unwrap_err().to_string().contains("`proxy`"));
+        assert!(admits("10.0.0.0/8", "10.9.8.7").await && !admits("10.0.0.0/8", "11.0.0.1").await);
+        assert!(admits("127.0.0.1", "::ffff:127.0.0.1").await && admits("::1", "::1").await);
+        assert!(admits("LOCALHOST.", "127.0.0.1").await);
+        assert!(!admits("localhost", "192.0.2.1").await);
+        for bad in
+            ["10.0.0.300", "10.0.0.0/33", "jira example", "https://jira", "-x.example", "a..b", ""]
+        {
+            let error = bad.parse::<AddressRule>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{bad}`")), "{error}");
+        }
     }
 }

@@ -17,6 +17,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use directory::id::Millis;
 use ipnet::IpNet;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
@@ -24,6 +25,7 @@ use tokio::sync::Semaphore;
 use super::{
     application::{Application, ApplicationId, ApplicationRegistry},
     error::CrowdError,
+    hosts::Hosts,
 };
 use crate::entropy;
 
@@ -38,6 +40,7 @@ pub(super) struct Authenticator {
     key: hmac::Key,
     verified: Mutex<HashMap<ApplicationId, [u8; 32]>>,
     hashing: Semaphore,
+    hosts: Hosts,
 }
 
 impl Authenticator {
@@ -46,6 +49,7 @@ impl Authenticator {
             key: hmac::Key::new(hmac::HMAC_SHA256, &entropy::bytes::<32>()),
             verified: Mutex::default(),
             hashing: Semaphore::new(HASHING_MAX),
+            hosts: Hosts::default(),
         }
     }
 
@@ -55,11 +59,12 @@ impl Authenticator {
         applications: &ApplicationRegistry,
         headers: &HeaderMap,
         client: IpAddr,
+        now: Millis,
     ) -> Result<Arc<Application>, CrowdError> {
         let given = credentials(headers).ok_or(CrowdError::Unauthenticated)?;
         let (name, password) = given.split_once(':').ok_or(CrowdError::Unauthenticated)?;
         let application = applications.named(name).ok_or(CrowdError::Unauthenticated)?;
-        if !application.admits(client) {
+        if !application.admits(client, &self.hosts, now).await {
             let application = application.name.clone();
             return Err(CrowdError::Address { client, application });
         }

@@ -13,7 +13,7 @@ use directory::{
 use super::{
     CrowdState, application::Application, body::Element, document::Page, entity::Detail,
     error::CrowdError, links::Links, negotiate::Representation, session::Sessions,
-    settings::Settings,
+    settings::Settings, webhook::Webhooks,
 };
 
 /// How much of a list is shown when the client does not say.
@@ -37,6 +37,11 @@ impl Call {
     /// Who keeps sessions.
     pub(super) fn sessions(&self) -> &dyn Sessions {
         &*self.state.surroundings().sessions
+    }
+
+    /// Who keeps webhooks.
+    pub(super) fn webhooks(&self) -> &dyn Webhooks {
+        &*self.state.surroundings().webhooks
     }
 
     /// What the operator chose.

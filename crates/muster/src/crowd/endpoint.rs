@@ -151,6 +151,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint { path: "config/cookie", resource: |_| Resource::Cookie, methods: &[
         gives(200, "GET", "how the single sign-on cookie is called", "107"),
     ] },
+    Endpoint { path: "webhook/{id}", resource: Resource::Webhook, methods: &[
+        gives(200, "GET", "a webhook of the application", ""),
+        gives(204, "DELETE", "remove a webhook", ""),
+    ] },
+    Endpoint { path: "webhook", resource: |_| Resource::Webhooks, methods: &[
+        gives(201, "POST", "an address that gets an empty `POST` when there is something new", ""),
+    ] },
     // Before `event`: an empty token is an expired one, not the question for a new one.
     Endpoint { path: "event/{token}", resource: Resource::Events, methods: &[
         gives(200, "GET", "what happened since a token", "109–124, 126"),

@@ -18,7 +18,7 @@ use super::{
     event, group,
     negotiate::Representation,
     relation::{self, Depth, Relation},
-    search, session, user, write,
+    search, session, user, webhook, write,
 };
 
 /// A resource.
@@ -48,6 +48,10 @@ pub(super) enum Resource {
     Sessions,
     /// One session, by its token.
     Session(String),
+    /// All webhooks.
+    Webhooks,
+    /// One webhook, by its number.
+    Webhook(String),
     /// How the single sign-on cookie is called.
     Cookie,
     /// The present position.
@@ -88,6 +92,9 @@ pub(super) async fn dispatch(
         Resource::Session(token) if reads => session::show(call, token),
         Resource::Session(token) if *method == Method::POST => session::validate(call, token),
         Resource::Session(token) => session::end(call, token),
+        Resource::Webhooks => webhook::create(call),
+        Resource::Webhook(id) if reads => webhook::show(call, id),
+        Resource::Webhook(id) => webhook::remove(call, id),
         Resource::Cookie => Ok(cookie::show(call)),
         Resource::Event => event::current(call).await,
         Resource::Events(token) => event::since(call, token),

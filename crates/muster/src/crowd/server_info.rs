@@ -40,10 +40,13 @@ async fn tell(
     let surroundings = state.surroundings();
     let peer = Peer::of(&parts, &surroundings.trusted_proxies);
     let authenticator = &state.0.authenticator;
-    authenticator.authenticate(&surroundings.applications, &parts.headers, peer.client).await?;
+    let now = (surroundings.clock)();
+    authenticator
+        .authenticate(&surroundings.applications, &parts.headers, peer.client, now)
+        .await?;
     let links = Links::of(&parts, peer, context);
     let version = env!("CARGO_PKG_VERSION");
-    let time = date::to_text((surroundings.clock)());
+    let time = date::to_text(now);
     let info = json!({
         "version": version,
         "versions": version.split('.').collect::<Vec<_>>(),

@@ -105,6 +105,15 @@ impl Writer {
         }
     }
 
+    /// A whole number.
+    pub(super) fn number(&mut self, name: &str, value: u64) {
+        let value = value.to_string();
+        match &mut self.back {
+            Back::Xml(xml) => xml.text(&mut self.out, name, &[&value]),
+            Back::Json(json) => json.bare(&mut self.out, name, &value),
+        }
+    }
+
     /// A time: a date in XML, milliseconds in JSON.
     pub(super) fn date(&mut self, name: &str, at: Millis) {
         match &mut self.back {

@@ -15,6 +15,7 @@ mod session;
 mod transport;
 mod tree;
 mod user;
+mod webhook;
 mod wire;
 mod world;
 

@@ -14,9 +14,6 @@ const DOCUMENT: &str = "docs/reference/crowd-api.md";
 const ABSENT: &[(u16, &str, &str, &str)] = &[
     (404, "GET", "user/avatar", "providers keep pictures where products do not look"),
     (405, "DELETE", "group/parent-group/direct", "Crowd has no such method either"),
-    (404, "POST", "webhook", "products ask for events, nothing is pushed"),
-    (404, "GET", "webhook/{id}", "a webhook"),
-    (404, "DELETE", "webhook/{id}", "the end of a webhook"),
 ];
 
 const HEAD: &str = "# Crowd API\n\n\

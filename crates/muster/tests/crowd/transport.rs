@@ -2,7 +2,7 @@
 
 use axum::http::Request;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use muster::crowd::Application;
+use muster::crowd::{AddressRule, Application};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::world::{PASSWORD, World, application};
@@ -47,7 +47,7 @@ async fn case_004_an_unknown_path_is_404() {
     for path in [
         "/non-existent/location",
         "/session/T.json",
-        "/webhook",
+        "/webhooks",
         "/crowd/rest/usermanagement",
         "/rest/usermanagement/",
         "/rest/usermanagement/2/user?username=alice",
@@ -314,4 +314,20 @@ async fn applications_are_told_which_server_this_is() {
         let anonymous = world.ask("GET", &path).credentials(None).send().await;
         assert_eq!(anonymous.status, 401);
     }
+}
+
+#[tokio::test]
+async fn case_006_a_host_name_admits_the_addresses_that_it_leads_to() {
+    let world = World::usual();
+    let addresses = vec!["localhost".parse().unwrap(), AddressRule::Unreadable];
+    let jira = Application { addresses, ..application(1, "Jira", &[1]) };
+    world.applications.replace(vec![jira]);
+    let ask = |peer: &str| world.ask("GET", "/user?username=alice").peer(peer).send();
+    assert_eq!(ask("127.0.0.1").await.status, 200);
+    assert_eq!(ask("192.0.2.1").await.status, 403);
+    // A rule that cannot be read is no open door.
+    let unreadable = vec![AddressRule::Unreadable];
+    let jira = Application { addresses: unreadable, ..application(1, "Jira", &[1]) };
+    world.applications.replace(vec![jira]);
+    assert_eq!(ask("127.0.0.1").await.status, 403);
 }

@@ -30,7 +30,7 @@ use directory::{
 };
 use muster::crowd::{
     self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Session, Sessions,
-    SessionsFailed, Settings, Surroundings, TokenDigest,
+    SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
 };
 use muster::sign_in::{Person as SignedIn, SignIn, Verdict};
 use secrecy::{ExposeSecret, SecretString};
@@ -156,6 +156,33 @@ impl Sessions for MemorySessions {
     }
 }
 
+#[derive(Debug, Default)]
+pub(crate) struct MemoryWebhooks(Mutex<Vec<Webhook>>);
+
+impl Webhooks for MemoryWebhooks {
+    fn add(
+        &self,
+        application: ApplicationId,
+        endpoint: &str,
+        token: Option<&SecretString>,
+    ) -> Result<Option<Webhook>, WebhooksFailed> {
+        let mut all = self.0.lock().unwrap();
+        let id = u32::try_from(all.len()).unwrap() + 1;
+        let endpoint = endpoint.to_owned();
+        all.push(Webhook { id, application, endpoint, token: token.cloned() });
+        Ok(all.last().cloned())
+    }
+
+    fn find(&self, id: u32) -> Result<Option<Webhook>, WebhooksFailed> {
+        Ok(self.0.lock().unwrap().iter().find(|webhook| webhook.id == id).cloned())
+    }
+
+    fn remove(&self, id: u32) -> Result<(), WebhooksFailed> {
+        self.0.lock().unwrap().retain(|webhook| webhook.id != id);
+        Ok(())
+    }
+}
+
 /// Knows one password, and says something else of some others.
 #[derive(Debug)]
 pub(crate) struct TestSignIn;
@@ -253,6 +280,7 @@ impl World {
             applications: Arc::clone(&applications),
             floors: Arc::new(MemoryFloors::default()),
             sessions: Arc::new(MemorySessions::default()),
+            webhooks: Arc::new(MemoryWebhooks::default()),
             sign_in: Arc::new(TestSignIn),
             clock: Arc::new(move || Millis(clock.load(Ordering::SeqCst))),
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],

@@ -11,3 +11,4 @@ mod guard;
 mod product;
 mod random;
 mod service;
+mod webhooks;
