@@ -135,8 +135,10 @@ pub(crate) fn cql(chance: &mut Chance, search: &Search, inside_and: bool) -> (St
         Search::Many { all, parts } => {
             let mut deepest = 0;
             let mut texts = Vec::new();
+            // A part that is alone stands where the whole stands.
+            let tight = if parts.len() > 1 { *all } else { inside_and };
             for part in parts {
-                let (text, deep) = cql(chance, part, *all && parts.len() > 1);
+                let (text, deep) = cql(chance, part, tight);
                 deepest = deepest.max(deep);
                 texts.push(text);
             }
