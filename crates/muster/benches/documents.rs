@@ -20,7 +20,7 @@ use std::{fs, net::SocketAddr, path::Path};
 use clap::Parser;
 
 use self::{
-    load::{Read, Request, rate, read},
+    load::{Read, Request, fetch, rate, time},
     service::{Nginx, Service, resident_mib},
 };
 
@@ -86,12 +86,12 @@ fn document(
     path: &str,
 ) {
     let request = service.request(path);
-    let whole = read(service.address, &request).body;
+    let whole = fetch(service.address, &request);
     service.forget_peak();
     let before = resident_mib(service.pid(), "VmRSS");
     let line = |who: &str, address: SocketAddr, request: &Request| {
-        let mut reads: Vec<Read> = (0..arguments.rounds).map(|_| read(address, request)).collect();
-        assert!(reads.iter().all(|read| read.body.len() == whole.len()), "{who}");
+        let mut reads: Vec<Read> = (0..arguments.rounds).map(|_| time(address, request)).collect();
+        assert!(reads.iter().all(|read| read.bytes > whole.len()), "{who}");
         let mut median = |of: fn(&Read) -> f64| {
             reads.sort_by(|a, b| of(a).total_cmp(&of(b)));
             of(&reads[reads.len() / 2])
@@ -107,8 +107,10 @@ fn document(
     line(name, service.address, &request);
     let peak = resident_mib(service.pid(), "VmHWM");
     if let Some(nginx) = nginx {
-        fs::write(folder.join("document.xml"), &whole).unwrap();
-        line("  nginx, the same bytes", nginx.address, &Request::plain("/document.xml"));
+        // A name of its own: nginx keeps files open, with the lengths that they had.
+        let file = format!("{}.xml", whole.len());
+        fs::write(folder.join(&file), &whole).unwrap();
+        line("  nginx, the same bytes", nginx.address, &Request::plain(&format!("/{file}")));
     }
     println!("  resident {before} MiB before, {peak} MiB at the peak");
 }
@@ -116,7 +118,7 @@ fn document(
 /// Many connections that ask for one person.
 fn one_person(arguments: &Arguments, service: &Service, nginx: Option<&Nginx>, folder: &Path) {
     let request = service.request(&format!("/user?username={}", service.somebody()));
-    let body = read(service.address, &request).body;
+    let body = fetch(service.address, &request);
     let line = |who: &str, address: SocketAddr, request: &Request| {
         let rate = rate(address, request, arguments.connections, arguments.seconds);
         println!("{who:24} {rate:10.0} requests/s");

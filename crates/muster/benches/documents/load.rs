@@ -22,38 +22,55 @@ impl Request {
     pub(crate) fn authorized(path: &str, authorization: &str) -> Self {
         Self(format!("{}Authorization: {authorization}\r\n", Self::plain(path).0))
     }
+
+    /// As the last one of its connection.
+    fn last(&self) -> String {
+        format!("{}Connection: close\r\n\r\n", self.0)
+    }
 }
 
 /// One reading of a document.
 pub(crate) struct Read {
-    pub(crate) body: Vec<u8>,
+    /// Head and chunks included.
+    pub(crate) bytes: usize,
     /// From the request to the first byte of the answer.
     pub(crate) first_s: f64,
     /// From the request to the last byte.
     pub(crate) whole_s: f64,
 }
 
-/// Reads a document on a connection of its own; chunks are put together after the clock has stopped.
-pub(crate) fn read(address: SocketAddr, request: &Request) -> Read {
-    let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_nodelay(true).unwrap();
-    let mut raw = Vec::with_capacity(128 << 20);
-    let mut buffer = vec![0; BUFFER];
+/// Reads an answer on a connection of its own, and drops it.
+pub(crate) fn time(address: SocketAddr, request: &Request) -> Read {
+    let (mut socket, mut buffer) = (connect(address), vec![0; BUFFER]);
+    let mut read = Read { bytes: 0, first_s: 0.0, whole_s: 0.0 };
     let began = Instant::now();
-    socket.write_all(format!("{}Connection: close\r\n\r\n", request.0).as_bytes()).unwrap();
-    let mut first_s = 0.0;
+    socket.write_all(request.last().as_bytes()).unwrap();
     loop {
         let got = socket.read(&mut buffer).unwrap();
-        if raw.is_empty() {
-            first_s = began.elapsed().as_secs_f64();
+        if read.bytes == 0 {
+            read.first_s = began.elapsed().as_secs_f64();
         }
         if got == 0 {
             break;
         }
-        raw.extend_from_slice(&buffer[..got]);
+        read.bytes += got;
     }
-    let whole_s = began.elapsed().as_secs_f64();
-    Read { body: body(&raw), first_s, whole_s }
+    read.whole_s = began.elapsed().as_secs_f64();
+    read
+}
+
+/// The body of an answer.
+pub(crate) fn fetch(address: SocketAddr, request: &Request) -> Vec<u8> {
+    let (mut socket, mut raw) = (connect(address), Vec::new());
+    socket.write_all(request.last().as_bytes()).unwrap();
+    socket.read_to_end(&mut raw).unwrap();
+    body(&raw)
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let socket = TcpStream::connect(address).unwrap();
+    socket.set_nodelay(true).unwrap();
+    socket
 }
 
 fn body(raw: &[u8]) -> Vec<u8> {
@@ -85,8 +102,7 @@ pub(crate) fn rate(
     let (count, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let bytes = format!("{}\r\n", request.0).into_bytes();
     let ask = || {
-        let mut socket = TcpStream::connect(address).unwrap();
-        socket.set_nodelay(true).unwrap();
+        let mut socket = connect(address);
         let mut buffer = vec![0; 16 * 1024];
         let mut length = None;
         while !stop.load(Ordering::Relaxed) {

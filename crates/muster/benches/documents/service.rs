@@ -13,7 +13,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::load::{Request, read};
+use crate::load::{Request, fetch};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_muster");
 const API: &str = "/crowd/rest/usermanagement/1";
@@ -107,7 +107,7 @@ impl Service {
     /// The name of somebody in the middle of the list.
     pub(crate) fn somebody(&self) -> String {
         let list = self.request("/search?entity-type=user&start-index=50&max-results=1");
-        let body = String::from_utf8(read(self.address, &list).body).unwrap();
+        let body = String::from_utf8(fetch(self.address, &list)).unwrap();
         let href = body.split("user?username=").nth(1).unwrap();
         href.split('"').next().unwrap().to_owned()
     }
