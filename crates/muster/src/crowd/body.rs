@@ -107,8 +107,9 @@ fn from_xml(text: &str) -> Option<Element> {
     let mut left = ELEMENTS_MAX;
     loop {
         let closed = match reader.read_event().ok()? {
+            Event::Start(_) | Event::Empty(_) if open.len() >= DEPTH_MAX => return None,
             Event::Start(tag) => {
-                if open.len() >= DEPTH_MAX || root.is_some() {
+                if root.is_some() {
                     return None;
                 }
                 open.push(element(&tag, &mut left)?);
