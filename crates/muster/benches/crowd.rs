@@ -24,10 +24,7 @@ use directory::{
 };
 use divan::{Bencher, counter::BytesCount};
 use futures_util::StreamExt;
-use muster::crowd::{
-    Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Session, Sessions,
-    SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed, router,
-};
+use muster::crowd::{Application, ApplicationRegistry, CrowdState, Surroundings, router};
 use tower::ServiceExt;
 
 #[global_allocator]
@@ -43,66 +40,6 @@ const PEOPLE: &str = "/search?entity-type=user&start-index=0&max-results=-1&expa
 
 fn main() {
     divan::main();
-}
-
-struct NoFloors;
-
-impl Floors for NoFloors {
-    fn record(&self, _: ApplicationId, _: IpAddr, _: Millis, _: ChangeSeq) {}
-
-    fn oldest(&self, _: ApplicationId, _: IpAddr, _: Millis) -> Option<ChangeSeq> {
-        None
-    }
-}
-
-struct NoSessions;
-
-impl Sessions for NoSessions {
-    fn start(&self, _: &Session) -> Result<(), SessionsFailed> {
-        Ok(())
-    }
-
-    fn find(&self, _: &TokenDigest) -> Result<Option<Session>, SessionsFailed> {
-        Ok(None)
-    }
-
-    fn prolong(&self, _: &TokenDigest, _: Millis) -> Result<(), SessionsFailed> {
-        Ok(())
-    }
-
-    fn end(&self, _: &TokenDigest) -> Result<(), SessionsFailed> {
-        Ok(())
-    }
-
-    fn end_all(
-        &self,
-        _: DirectoryId,
-        _: &ProviderId,
-        _: Option<&TokenDigest>,
-    ) -> Result<(), SessionsFailed> {
-        Ok(())
-    }
-}
-
-struct NoWebhooks;
-
-impl Webhooks for NoWebhooks {
-    fn add(
-        &self,
-        _: ApplicationId,
-        _: &str,
-        _: Option<&secrecy::SecretString>,
-    ) -> Result<Option<Webhook>, WebhooksFailed> {
-        Ok(None)
-    }
-
-    fn find(&self, _: u32) -> Result<Option<Webhook>, WebhooksFailed> {
-        Ok(None)
-    }
-
-    fn remove(&self, _: u32) -> Result<(), WebhooksFailed> {
-        Ok(())
-    }
 }
 
 fn user(no: u32) -> Change {
@@ -146,7 +83,7 @@ fn server() -> Router {
     };
     let params = Params::new(8, 1, 1, None).expect("the least that argon2 takes");
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let applications = Arc::new(ApplicationRegistry::default());
+    let applications = ApplicationRegistry::default();
     applications.replace(vec![Application {
         id: 1,
         name: "bench".to_owned(),
@@ -155,17 +92,7 @@ fn server() -> Router {
         shape: Shape::default(),
         addresses: Vec::new(),
     }]);
-    router(CrowdState::new(Surroundings {
-        published: Arc::new(ArcSwap::from_pointee(published)),
-        applications,
-        floors: Arc::new(NoFloors),
-        sessions: Arc::new(NoSessions),
-        webhooks: Arc::new(NoWebhooks),
-        sign_in: Arc::new(muster::sign_in::Unavailable),
-        clock: Arc::new(|| Millis(0)),
-        trusted_proxies: Vec::new(),
-        settings: Settings::default(),
-    }))
+    router(CrowdState::new(Surroundings::forgetful(published, applications, Millis(0))))
 }
 
 /// Reads a document to its end and drops it; says how long it was.

@@ -17,6 +17,7 @@ mod endpoint;
 mod entity;
 mod error;
 mod event;
+mod forgetful;
 mod group;
 mod hosts;
 mod json;

@@ -1,11 +1,7 @@
 //! A small directory, known twice: as the server serves it, and as a plain list to compare with.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
-use arc_swap::ArcSwap;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use axum::{
     Router,
@@ -22,11 +18,9 @@ use directory::{
     recent::Recent,
     snapshot::Directory,
     user::{User, UserFields},
-    view::{Published, Served},
+    view::{Published, Served, Shape},
 };
-use muster::crowd::{
-    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Surroundings,
-};
+use muster::crowd::{self, Application, ApplicationRegistry, CrowdState, Surroundings};
 use tower::ServiceExt;
 
 /// 2024-01-01T00:00:00Z.
@@ -79,16 +73,6 @@ fn team(no: usize) -> Known {
     Known { id: format!("g{no}"), name, description, active: true, ..person(no) }
 }
 
-struct NoFloors;
-
-impl Floors for NoFloors {
-    fn record(&self, _: ApplicationId, _: IpAddr, _: Millis, _: ChangeSeq) {}
-
-    fn oldest(&self, _: ApplicationId, _: IpAddr, _: Millis) -> Option<ChangeSeq> {
-        None
-    }
-}
-
 /// The server and what it serves.
 pub(crate) struct Server {
     pub(crate) people: Vec<Known>,
@@ -114,25 +98,21 @@ impl Server {
             head: ChangeSeq(0),
             directories: [(DirectoryId(1), served(&people, &teams))].into(),
             recent: Recent::default(),
+            frozen: BTreeMap::new(),
         };
         let params = Params::new(8, 1, 1, None).unwrap();
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let applications = Arc::new(ApplicationRegistry::default());
+        let applications = ApplicationRegistry::default();
         applications.replace(vec![Application {
             id: 1,
             name: "fuzz".to_owned(),
             password_hash: argon2.hash_password(b"fuzz").unwrap().to_string(),
             directories: vec![DirectoryId(1)],
-            aggregate: false,
+            shape: Shape::default(),
             addresses: Vec::new(),
         }]);
-        let router = crowd::router(CrowdState::new(Surroundings {
-            published: Arc::new(ArcSwap::from_pointee(published)),
-            applications,
-            floors: Arc::new(NoFloors),
-            clock: Arc::new(|| Millis(START)),
-            trusted_proxies: Vec::new(),
-        }));
+        let surroundings = Surroundings::forgetful(published, applications, Millis(START));
+        let router = crowd::router(CrowdState::new(surroundings));
         let authorization = format!("Basic {}", STANDARD.encode("fuzz:fuzz"));
         Self { people, teams, router, authorization }
     }
