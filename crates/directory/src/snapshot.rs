@@ -70,6 +70,7 @@ impl Directory {
     }
 
     /// A person by number.
+    #[inline]
     pub fn user(&self, no: UserNo) -> Option<&Arc<User>> {
         self.users.get(no.0)
     }
@@ -116,6 +117,7 @@ impl Directory {
     }
 
     /// The numbers of a group's direct members, ascending.
+    #[inline]
     pub fn users_of(&self, group: GroupNo) -> &[u32] {
         edges(&self.users_of_group, group.0)
     }

@@ -83,6 +83,7 @@ impl User {
     }
 
     /// The user name as spelled.
+    #[inline]
     pub fn name(&self) -> &str {
         self.part(0)
     }
@@ -136,6 +137,7 @@ impl User {
             && self.active == other.active
     }
 
+    #[inline]
     fn part(&self, index: usize) -> &str {
         let start = if index == 0 { 0 } else { usize::from(self.ends[index - 1]) };
         &self.text[start..usize::from(self.ends[index])]

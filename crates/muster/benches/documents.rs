@@ -21,7 +21,7 @@ use clap::Parser;
 
 use self::{
     load::{Read, Request, fetch, rate, time},
-    service::{Nginx, Service, resident_mib},
+    service::{Nginx, Service, cpu_s, resident_mib},
 };
 
 #[derive(Parser)]
@@ -104,7 +104,9 @@ fn document(
             megabytes / all
         );
     };
+    let cpu = cpu_s(service.pid());
     line(name, service.address, &request);
+    let cpu = (cpu_s(service.pid()) - cpu) / arguments.rounds as f64;
     let peak = resident_mib(service.pid(), "VmHWM");
     if let Some(nginx) = nginx {
         // A name of its own: nginx keeps files open, with the lengths that they had.
@@ -112,6 +114,9 @@ fn document(
         fs::write(folder.join(&file), &whole).unwrap();
         line("  nginx, the same bytes", nginx.address, &Request::plain(&format!("/{file}")));
     }
+    // Whoever shares the machine slows the clock down, not this.
+    let rate = whole.len() as f64 / 1e6 / cpu;
+    println!("  {:.0} ms of the server's CPU each, {rate:.0} MB a second of it", cpu * 1e3);
     println!("  resident {before} MiB before, {peak} MiB at the peak");
 }
 

@@ -29,6 +29,7 @@ impl<T: ?Sized> Default for Slab<T> {
 }
 
 impl<T: ?Sized> Slab<T> {
+    #[inline]
     pub(crate) fn get(&self, no: u32) -> Option<&Arc<T>> {
         let no = no as usize;
         self.chunks.get(no / CHUNK)?.as_ref()?[no % CHUNK].as_ref()

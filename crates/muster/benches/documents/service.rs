@@ -131,6 +131,14 @@ pub(crate) fn resident_mib(pid: u32, what: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
+/// CPU seconds that a process has used (`/proc`, 100 ticks a second).
+pub(crate) fn cpu_s(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    ticks as f64 / 100.0
+}
+
 /// nginx that serves a folder.
 pub(crate) struct Nginx {
     pub(crate) address: SocketAddr,
