@@ -67,7 +67,7 @@ fn main() {
     println!("{:24} {:>9} {:>12} {:>9} {:>10}", "", "MB", "first byte", "whole", "MB/s");
     let people = "/search?entity-type=user&start-index=0&max-results=-1&expand=user";
     for (name, path) in [("people, expanded", people), ("memberships", "/group/membership")] {
-        document(&arguments, &service, nginx.as_ref(), folder.path(), name, path);
+        document(&arguments, &service, (nginx.as_ref(), folder.path()), (name, path));
     }
     one_person(&arguments, &service, nginx.as_ref(), folder.path());
     if arguments.stay {
@@ -80,10 +80,8 @@ fn main() {
 fn document(
     arguments: &Arguments,
     service: &Service,
-    nginx: Option<&Nginx>,
-    folder: &Path,
-    name: &str,
-    path: &str,
+    (nginx, folder): (Option<&Nginx>, &Path),
+    (name, path): (&str, &str),
 ) {
     let request = service.request(path);
     let whole = fetch(service.address, &request);

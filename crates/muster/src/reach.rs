@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
 
@@ -69,17 +69,35 @@ pub fn checked(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Cloud machines tell their secrets at link-local addresses, and at this one.
-const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+/// Cloud machines tell their secrets at link-local addresses, and at these.
+const METADATA: [IpAddr; 4] = [
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+];
 
 /// Whether an address may be asked at all.
 fn may_be_asked(ip: IpAddr) -> bool {
-    let ip = ip.to_canonical();
+    let ip = plain(ip);
     let link_local = match ip {
         IpAddr::V4(ip) => ip.is_link_local() || ip.is_broadcast(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip == METADATA,
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
-    !(ip.is_unspecified() || ip.is_multicast() || link_local)
+    !(ip.is_unspecified() || ip.is_multicast() || link_local || METADATA.contains(&ip))
+}
+
+/// An IPv4 address, however it is written as an IPv6 one: mapped, compatible, or through NAT64.
+fn plain(ip: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = ip.to_canonical() else { return ip.to_canonical() };
+    let octets = v6.octets();
+    let (prefix, last) = octets.split_at(12);
+    let nat64 = prefix == [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
+    let compatible = prefix == [0; 12] && (last[0] | last[1]) != 0;
+    if nat64 || compatible {
+        return IpAddr::V4(Ipv4Addr::new(last[0], last[1], last[2], last[3]));
+    }
+    IpAddr::V6(v6)
 }
 
 #[cfg(test)]
@@ -109,6 +127,9 @@ mod tests {
             "http://[fd00:ec2::254]/",
             "http://2852039166/",
             "http://224.0.0.1/",
+            "http://[64:ff9b::a9fe:a9fe]/",
+            "http://[::a9fe:a9fe]/",
+            "http://168.63.129.16/",
         ] {
             let error = checked(bad).unwrap_err();
             assert!(error.contains("endpointUrl") && !error.contains("secret"), "{bad}: {error}");

@@ -336,9 +336,9 @@ impl Store {
         self.0.main.write(|transaction| webhooks::remove(transaction, id))
     }
 
-    /// Remembers how often in a row a webhook could not be told.
-    pub fn set_webhook_failures(&self, id: u32, failures: u32) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| webhooks::set_failures(transaction, id, failures))
+    /// Remembers that a webhook was told, or that it could not be.
+    pub fn webhook_told(&self, id: u32, well: bool, now: Millis) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| webhooks::told(transaction, id, well, now))
     }
 
     /// Keeps a new session, and forgets those that ended before it began.

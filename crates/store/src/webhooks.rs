@@ -1,5 +1,6 @@
 //! Webhooks: where applications want to be told that there is something new.
 
+use directory::id::Millis;
 use rusqlite::{OptionalExtension, Row, Transaction};
 use secrecy::SecretString;
 
@@ -21,9 +22,11 @@ pub struct WebhookRow {
     pub token: Option<SecretString>,
     /// How often in a row it could not be told.
     pub failures: u32,
+    /// When the first of these failures was.
+    pub failing_since: Option<Millis>,
 }
 
-const COLUMNS: &str = "id, application, endpoint, token, failures";
+const COLUMNS: &str = "id, application, endpoint, token, failures, failing_since";
 
 /// Keeps a webhook; the same address of the same application is the same webhook, with a fresh start.
 /// `None` when the application has too many.
@@ -33,6 +36,12 @@ pub(crate) fn add(
     application: u32,
     (endpoint, token): (&str, Option<&SecretString>),
 ) -> Result<Option<WebhookRow>, StoreError> {
+    let there: bool = transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM application WHERE id = ?1)")?
+        .query_row([application], |row| row.get(0))?;
+    if !there {
+        return Err(StoreError::Removed);
+    }
     let known: Option<i64> = transaction
         .prepare_cached("SELECT id FROM webhook WHERE application = ?1 AND endpoint = ?2")?
         .query_row((application, endpoint), |row| row.get(0))
@@ -52,11 +61,12 @@ pub(crate) fn add(
     let sealed = token.map(|token| key.seal(&purpose(id), token));
     transaction.execute(
         "INSERT INTO webhook (id, application, endpoint, token, failures) VALUES (?1, ?2, ?3, ?4, 0)
-         ON CONFLICT (id) DO UPDATE SET token = excluded.token, failures = 0",
+         ON CONFLICT (id) DO UPDATE SET token = excluded.token, failures = 0, failing_since = NULL",
         (id, application, endpoint, sealed),
     )?;
     let (endpoint, token) = (endpoint.to_owned(), token.cloned());
-    Ok(Some(WebhookRow { id, application, endpoint, token, failures: 0 }))
+    let (failures, failing_since) = (0, None);
+    Ok(Some(WebhookRow { id, application, endpoint, token, failures, failing_since }))
 }
 
 /// One webhook.
@@ -91,15 +101,20 @@ pub(crate) fn remove(transaction: &Transaction<'_>, id: u32) -> Result<(), Store
     Ok(())
 }
 
-/// Remembers how often in a row a webhook could not be told.
-pub(crate) fn set_failures(
+/// Remembers that a webhook was told, or that it could not be.
+pub(crate) fn told(
     transaction: &Transaction<'_>,
     id: u32,
-    failures: u32,
+    well: bool,
+    now: Millis,
 ) -> Result<(), StoreError> {
-    transaction
-        .prepare_cached("UPDATE webhook SET failures = ?2 WHERE id = ?1")?
-        .execute((id, failures))?;
+    // Counted here, so that a fresh start in between stays one.
+    let update = if well {
+        "UPDATE webhook SET failures = 0, failing_since = NULL WHERE id = ?1 AND ?2 IS NOT NULL"
+    } else {
+        "UPDATE webhook SET failures = failures + 1, failing_since = COALESCE(failing_since, ?2) WHERE id = ?1"
+    };
+    transaction.prepare_cached(update)?.execute((id, now.0))?;
     Ok(())
 }
 
@@ -112,6 +127,7 @@ fn webhook(row: &Row<'_>, key: &Key) -> Result<WebhookRow, StoreError> {
         endpoint: row.get(2)?,
         token: sealed.map(|sealed| key.unseal(&purpose(id), &sealed)).transpose()?,
         failures: small(row.get(4)?)?,
+        failing_since: row.get::<_, Option<i64>>(5)?.map(Millis),
     })
 }
 

@@ -95,6 +95,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
         row.map_or_else(|| format!("#{id}"), |row| row.name.clone())
     };
     let webhooks = app.blocking(Store::webhooks).await?;
+    let now = app.clock.now();
     let summaries = rows.into_iter().map(|row| Summary {
         webhooks: webhooks
             .iter()
@@ -103,7 +104,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
                 id: webhook.id,
                 host: notify::host(webhook),
                 failures: webhook.failures,
-                off: webhook.failures >= notify::FAILURES_MAX,
+                off: notify::is_off(webhook, now),
             })
             .collect(),
         directories: row.sight.directories.iter().map(|id| name(*id)).collect(),
@@ -111,7 +112,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
         aggregate: row.sight.aggregate,
         nested_groups: !row.sight.flattened,
         frozen_names: row.sight.frozen_names,
-        addresses: row.addresses,
+        addresses: row.addresses.into_iter().map(shown_rule).collect(),
     });
     Ok(Json(summaries.collect()))
 }
@@ -168,6 +169,14 @@ pub async fn admit(app: &App, add: Add) -> Result<Credentials, Problem> {
     app.blocking(move |store| store.add_application(&new, now)).await?;
     refresh(app).await?;
     Ok(Credentials { name, password })
+}
+
+/// A rule as it is listed; one that cannot be read is said to be so.
+fn shown_rule(text: String) -> String {
+    match text.parse::<AddressRule>() {
+        Ok(_) => text,
+        Err(_) => format!("{text} (cannot be read: admits nobody)"),
+    }
 }
 
 /// Finds directories by name.

@@ -60,7 +60,7 @@ pub struct Add {
     #[arg(long = "directory", value_name = "D", required = true)]
     directories: Vec<String>,
     /// An address, network or host name from which it may call; may be repeated; from everywhere when not given.
-    #[arg(long = "address", value_name = "CIDR")]
+    #[arg(long = "address", value_name = "RULE")]
     addresses: Vec<String>,
     /// Take memberships from all directories, not only from the one that owns the user name.
     #[arg(long)]

@@ -11,6 +11,7 @@ use directory::{
     name::fold,
     view::Shape,
 };
+use futures_util::future::join_all;
 use ipnet::IpNet;
 
 use super::hosts::Hosts;
@@ -54,17 +55,19 @@ impl Application {
         if self.addresses.is_empty() {
             return true;
         }
-        for rule in &self.addresses {
-            let admitted = match rule {
-                AddressRule::Network(network) => network.contains(&address.to_canonical()),
-                AddressRule::Host(name) => hosts.lead_to(name, address, now).await,
-                AddressRule::Unreadable => false,
-            };
-            if admitted {
-                return true;
-            }
+        let canonical = address.to_canonical();
+        let in_network = |rule: &AddressRule| match rule {
+            AddressRule::Network(network) => network.contains(&canonical),
+            AddressRule::Host(_) | AddressRule::Unreadable => false,
+        };
+        if self.addresses.iter().any(in_network) {
+            return true;
         }
-        false
+        let names = self.addresses.iter().filter_map(|rule| match rule {
+            AddressRule::Host(name) => Some(hosts.lead_to(name, address, now)),
+            AddressRule::Network(_) | AddressRule::Unreadable => None,
+        });
+        join_all(names).await.contains(&true)
     }
 }
 

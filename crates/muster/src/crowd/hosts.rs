@@ -14,6 +14,8 @@ use directory::id::{MINUTE_MS, Millis};
 
 /// How long an answer counts.
 const FRESH_MS: i64 = MINUTE_MS;
+/// How long a failure counts.
+const FAILED_MS: i64 = 5_000;
 /// How long the last answer counts while there is no new one.
 const STALE_MS: i64 = 10 * MINUTE_MS;
 /// How long the resolver may take.
@@ -26,8 +28,8 @@ pub(super) struct Hosts(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>);
 #[derive(Debug, Default)]
 struct Known {
     addresses: Vec<IpAddr>,
-    /// When the resolver was last asked.
-    asked: Option<Millis>,
+    /// When the resolver is to be asked again.
+    again_at: Option<Millis>,
     /// When it last answered.
     answered: Option<Millis>,
 }
@@ -40,10 +42,11 @@ impl Hosts {
             Arc::clone(all.entry(name.to_owned()).or_default())
         };
         let mut known = known.lock().await;
-        let is_fresh = |asked: Millis| (0..FRESH_MS).contains(&now.since(asked));
-        if !known.asked.is_some_and(is_fresh) {
-            known.asked = Some(now);
-            match resolve(name).await {
+        if !known.again_at.is_some_and(|at| now < at && at.since(now) <= FRESH_MS) {
+            // A request that is given up while it waits leaves everything as it was.
+            let resolved = resolve(name).await;
+            known.again_at = Some(now.plus(if resolved.is_some() { FRESH_MS } else { FAILED_MS }));
+            match resolved {
                 Some(addresses) => {
                     known.addresses = addresses;
                     known.answered = Some(now);
@@ -89,8 +92,7 @@ mod tests {
     async fn the_last_answer_counts_for_ten_minutes() {
         let hosts = Hosts::default();
         let address: IpAddr = "192.0.2.7".parse().unwrap();
-        let known =
-            Known { addresses: vec![address], asked: Some(Millis(0)), answered: Some(Millis(0)) };
+        let known = Known { addresses: vec![address], again_at: None, answered: Some(Millis(0)) };
         let name = "gone.invalid";
         hosts.0.lock().unwrap().insert(name.to_owned(), Arc::new(tokio::sync::Mutex::new(known)));
         assert!(hosts.lead_to(name, address, Millis(FRESH_MS + 1)).await);

@@ -6,6 +6,8 @@ CREATE TABLE webhook (
     endpoint TEXT NOT NULL,
     -- Sealed; what the endpoint wants to see in the Authorization header.
     token BLOB,
+    -- In a row, and since when.
     failures BIGINT NOT NULL,
+    failing_since BIGINT,
     UNIQUE (application, endpoint)
 );

@@ -12,6 +12,8 @@ mod sessions;
 #[expect(dead_code, reason = "shared with the tests of `directory`, which use more of it")]
 mod tenant;
 
+mod webhooks;
+
 use std::path::Path;
 
 use directory::{id::Millis, rules::Rules};
