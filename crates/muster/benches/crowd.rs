@@ -3,12 +3,8 @@
 //! The yardstick of the same run is `copy_of_the_document`: the document's bytes copied in chunks of the
 //! same size. Everything but the socket is measured: request, password check from memory, writer, stream.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
-use arc_swap::ArcSwap;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
 use base64::{Engine, engine::general_purpose::STANDARD};
