@@ -41,9 +41,8 @@ async fn a_body_that_says_it_is_huge_is_refused_unread() {
 #[tokio::test]
 async fn document_types_and_entities_are_refused() {
     let wire = Wire::of(&World::usual()).await;
-    let laughs: String = (1..10)
-        .map(|no| format!("<!ENTITY l{no} \"{}\">", format!("&l{};", no - 1).repeat(10)))
-        .collect();
+    let laugh = |no| format!("<!ENTITY l{no} \"{}\">", format!("&l{};", no - 1).repeat(10));
+    let laughs = (1..10).map(laugh).collect::<Vec<_>>().concat();
     let restriction = "<null-search-restriction/>";
     for body in [
         format!("<!DOCTYPE a>{restriction}"),
@@ -69,7 +68,7 @@ async fn trees_too_deep_or_too_large_are_refused() {
     let wire = Wire::of(&World::usual()).await;
     let boolean = "<boolean-search-restriction boolean-logic=\"and\"><restrictions>";
     let wide = format!("{boolean}{}", "<a/>".repeat(100_000));
-    let attributes: String = (0..50_000).map(|no| format!(" a{no}=''")).collect();
+    let attributes = (0..50_000).map(|no| format!(" a{no}=''")).collect::<Vec<_>>().concat();
     for body in [
         "<a>".repeat(100_000),
         format!("{}{}", "<a>".repeat(90_000), "</a>".repeat(90_000)),
@@ -110,7 +109,7 @@ async fn bytes_that_are_not_utf_8_are_refused() {
             bytes.extend_from_slice(b"</a>");
             wire.exchange(&bytes).await.is_ours(400);
         }
-        let escaped: String = bad.iter().map(|byte| format!("%{byte:02x}")).collect();
+        let escaped = bad.iter().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
         for path in [
             format!("/{escaped}"),
             format!("/user?username={escaped}"),
@@ -379,7 +378,7 @@ async fn a_client_that_never_finishes_its_head_is_let_go() {
         _ = reading.read_to_end(&mut got) => {}
         () = dripping => {}
     }
-    assert!(began.elapsed() < Duration::from_secs(60), "of the stopped clock");
+    assert!(began.elapsed() < Duration::from_mins(1), "of the stopped clock");
     wire.is_well().await;
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing here understands a request; answers are taken apart just far enough to judge them.
 
-use std::net::SocketAddr;
+use std::{fmt::Write as _, net::SocketAddr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use muster::http;
@@ -112,7 +112,7 @@ pub(crate) fn request(method: &str, path: &str, headers: &[&str], body: &str) ->
         header.starts_with("content-length") || header.starts_with("transfer-encoding")
     });
     if !measured && !body.is_empty() {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
     }
     format!("{head}\r\n{body}").into_bytes()
 }

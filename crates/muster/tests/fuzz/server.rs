@@ -59,7 +59,7 @@ impl Known {
 fn person(no: usize) -> Known {
     let (first, last) = (FIRST[no % FIRST.len()], LAST[no % LAST.len()]);
     let name = format!("{first} {no}").trim().to_owned();
-    let email = if no % 5 == 0 { String::new() } else { format!("p{no}@Example.org") };
+    let email = if no.is_multiple_of(5) { String::new() } else { format!("p{no}@Example.org") };
     Known {
         id: format!("u{no}"),
         name,
@@ -67,14 +67,15 @@ fn person(no: usize) -> Known {
         last: last.to_owned(),
         email,
         description: String::new(),
-        active: no % 3 != 0,
-        created: START + no as i64 * 1000,
-        updated: START + (no as i64 % 7) * 86_400_000,
+        active: !no.is_multiple_of(3),
+        created: START + i64::try_from(no).unwrap() * 1000,
+        updated: START + i64::try_from(no % 7).unwrap() * 86_400_000,
     }
 }
 
 fn team(no: usize) -> Known {
-    let description = if no % 2 == 0 { String::new() } else { format!("Team of {}", LAST[no % 7]) };
+    let description =
+        if no.is_multiple_of(2) { String::new() } else { format!("Team of {}", LAST[no % 7]) };
     let name = format!("Team {} {no}", FIRST[no % FIRST.len()]);
     Known { id: format!("g{no}"), name, description, active: true, ..person(no) }
 }

@@ -1,5 +1,7 @@
 //! A search written as XML, as JSON and as CQL, each time a little differently.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -64,7 +66,7 @@ fn element(chance: &mut Chance, name: &str, text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' if chance.once_in(2) => escaped.push_str("&quot;"),
             '\r' => escaped.push_str("&#13;"),
-            c if chance.once_in(8) => escaped.push_str(&format!("&#x{:x};", c as u32)),
+            c if chance.once_in(8) => write!(escaped, "&#x{:x};", c as u32).unwrap(),
             c => escaped.push(c),
         }
     }
@@ -169,7 +171,7 @@ fn word(chance: &mut Chance, text: &str) -> String {
             '\r' => written.push_str("\\r"),
             '"' | '\'' | '\\' => written.extend(['\\', c]),
             c if (c as u32) < 0x1_0000 && chance.once_in(8) => {
-                written.push_str(&format!("\\u{:04x}", c as u32));
+                write!(written, "\\u{:04x}", c as u32).unwrap();
             }
             c => written.push(c),
         }
