@@ -15,7 +15,7 @@ mod load;
 #[path = "documents/service.rs"]
 mod service;
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr};
 
 use clap::Parser;
 
@@ -64,25 +64,31 @@ fn main() {
         "{} people, {} groups, {} memberships; {} readings each, medians",
         arguments.users, arguments.groups, arguments.memberships, arguments.rounds
     );
+    let bench = Bench { arguments, service, nginx, folder };
     println!("{:24} {:>9} {:>12} {:>9} {:>10}", "", "MB", "first byte", "whole", "MB/s");
     let people = "/search?entity-type=user&start-index=0&max-results=-1&expand=user";
     for (name, path) in [("people, expanded", people), ("memberships", "/group/membership")] {
-        document(&arguments, &service, (nginx.as_ref(), folder.path()), (name, path));
+        document(&bench, name, path);
     }
-    one_person(&arguments, &service, nginx.as_ref(), folder.path());
-    if arguments.stay {
-        println!("{} with {}", service.address, service.authorization);
+    one_person(&bench);
+    if bench.arguments.stay {
+        println!("{} with {}", bench.service.address, bench.service.authorization);
         let _ = std::io::stdin().read_line(&mut String::new());
     }
 }
 
+/// What everything is measured with.
+struct Bench {
+    arguments: Arguments,
+    service: Service,
+    nginx: Option<Nginx>,
+    /// What nginx serves.
+    folder: tempfile::TempDir,
+}
+
 /// One document, read alone.
-fn document(
-    arguments: &Arguments,
-    service: &Service,
-    (nginx, folder): (Option<&Nginx>, &Path),
-    (name, path): (&str, &str),
-) {
+fn document(bench: &Bench, name: &str, path: &str) {
+    let Bench { arguments, service, nginx, folder } = bench;
     let request = service.request(path);
     let whole = fetch(service.address, &request);
     service.forget_peak();
@@ -109,7 +115,7 @@ fn document(
     if let Some(nginx) = nginx {
         // A name of its own: nginx keeps files open, with the lengths that they had.
         let file = format!("{}.xml", whole.len());
-        fs::write(folder.join(&file), &whole).unwrap();
+        fs::write(folder.path().join(&file), &whole).unwrap();
         line("  nginx, the same bytes", nginx.address, &Request::plain(&format!("/{file}")));
     }
     // Whoever shares the machine slows the clock down, not this.
@@ -119,7 +125,8 @@ fn document(
 }
 
 /// Many connections that ask for one person.
-fn one_person(arguments: &Arguments, service: &Service, nginx: Option<&Nginx>, folder: &Path) {
+fn one_person(bench: &Bench) {
+    let Bench { arguments, service, nginx, folder } = bench;
     let request = service.request(&format!("/user?username={}", service.somebody()));
     let body = fetch(service.address, &request);
     let line = |who: &str, address: SocketAddr, request: &Request| {
@@ -130,7 +137,7 @@ fn one_person(arguments: &Arguments, service: &Service, nginx: Option<&Nginx>, f
     println!("one person, {} bytes, {} connections", body.len(), arguments.connections);
     let ours = line("  GET /user", service.address, &request);
     if let Some(nginx) = nginx {
-        fs::write(folder.join("person.xml"), &body).unwrap();
+        fs::write(folder.path().join("person.xml"), &body).unwrap();
         let theirs = line("  nginx, the same bytes", nginx.address, &Request::plain("/person.xml"));
         println!("  {:.2} times nginx", ours / theirs);
     }

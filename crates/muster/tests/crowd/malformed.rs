@@ -41,8 +41,8 @@ async fn a_body_that_says_it_is_huge_is_refused_unread() {
 #[tokio::test]
 async fn document_types_and_entities_are_refused() {
     let wire = Wire::of(&World::usual()).await;
-    let entity = |no| format!("<!ENTITY l{no} \"{}\">", format!("&l{};", no - 1).repeat(10));
-    let laughs = (1..10).map(entity).collect::<Vec<_>>().concat();
+    let laugh = |no| format!("<!ENTITY l{no} \"{}\">", format!("&l{};", no - 1).repeat(10));
+    let laughs = (1..10).map(laugh).collect::<Vec<_>>().concat();
     let restriction = "<null-search-restriction/>";
     for body in [
         format!("<!DOCTYPE a>{restriction}"),

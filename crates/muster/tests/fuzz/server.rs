@@ -63,7 +63,7 @@ fn person(no: usize) -> Known {
         description: String::new(),
         active: !no.is_multiple_of(3),
         created: START + i64::try_from(no).unwrap() * 1000,
-        updated: START + (i64::try_from(no).unwrap() % 7) * 86_400_000,
+        updated: START + i64::try_from(no % 7).unwrap() * 86_400_000,
     }
 }
 
