@@ -10,10 +10,13 @@ mod clock;
 mod control;
 mod counters;
 mod entra;
+mod exchange;
 mod faults;
 mod generate;
+mod provider;
 mod server;
 mod tenant;
+mod world;
 
 use std::{
     net::SocketAddr,
@@ -23,14 +26,19 @@ use std::{
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use self::entra::Entra;
-pub use self::entra::EntraDescription;
+use self::{entra::Entra, provider::Simulated};
+pub use self::{entra::EntraDescription, provider::Provider};
+
+/// The providers that run.
+type Providers = Arc<[Arc<dyn Simulated>]>;
 
 /// What is simulated.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one. Loopback only makes sense.
     pub listen: SocketAddr,
+    /// Which providers to simulate; each has a tenant of its own.
+    pub providers: Vec<Provider>,
     /// People in each tenant.
     pub users: u32,
     /// Groups in each tenant.
@@ -52,10 +60,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// The demo's tenants at an address.
+    /// An Entra tenant of the demo's size at an address.
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
+            providers: vec![Provider::Entra],
             users: 2_000,
             groups: 200,
             memberships: 20_000,
@@ -100,6 +109,7 @@ pub struct Description {
     /// Base of the control API.
     pub control: String,
     /// The Entra tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub entra: Option<EntraDescription>,
 }
 
@@ -141,17 +151,36 @@ pub async fn start(options: Options) -> Result<Running, SimulatorError> {
     let address = listener.local_addr().map_err(failed)?;
     let foreign = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(failed)?;
     let foreign_url = format!("http://{}", foreign.local_addr().map_err(failed)?);
-    let generating = tokio::task::spawn_blocking(move || Entra::new(&options, foreign_url));
-    let entra = generating.await.map_err(|error| SimulatorError::Generate(error.to_string()))??;
-    let entra = Arc::new(entra);
     let url = format!("http://{address}");
-    let description =
-        Description { control: format!("{url}/__sim"), entra: Some(entra.describe(&url)), url };
+    let generating = tokio::task::spawn_blocking(move || generate(&options, &url, &foreign_url));
+    let (providers, description) =
+        generating.await.map_err(|error| SimulatorError::Generate(error.to_string()))??;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    tasks.spawn(server::serve(listener, server::router(Arc::clone(&entra)), stopped.clone()));
-    tasks.spawn(server::serve(foreign, server::foreign_router(entra), stopped));
+    tasks.spawn(server::serve(listener, server::router(&providers), stopped.clone()));
+    tasks.spawn(server::serve(foreign, server::foreign_router(&providers), stopped));
     Ok(Running { description, stop, tasks })
+}
+
+/// Generates the tenants that are wanted, and says how they are reached through a listener at `url`.
+fn generate(
+    options: &Options,
+    url: &str,
+    foreign: &str,
+) -> Result<(Providers, Description), SimulatorError> {
+    let mut providers: Vec<Arc<dyn Simulated>> = Vec::new();
+    let mut description =
+        Description { url: url.to_owned(), control: format!("{url}/__sim"), entra: None };
+    for provider in Provider::ALL.into_iter().filter(|one| options.providers.contains(one)) {
+        match provider {
+            Provider::Entra => {
+                let entra = Entra::new(options, foreign.to_owned())?;
+                description.entra = Some(entra.describe(url));
+                providers.push(Arc::new(entra));
+            }
+        }
+    }
+    Ok((providers.into(), description))
 }
 
 /// Locks what no panic can leave half changed.

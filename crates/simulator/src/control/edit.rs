@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::{Answer, Refused, bad, done, parsed};
 use crate::{
-    entra::Entra,
     tenant::{
         Member, Tenant,
         edit::{EditError, GroupEdit, UserEdit},
         id::Guid,
     },
+    world::World,
 };
 
 /// Edits in one batch.
@@ -42,12 +42,12 @@ impl From<EditError> for Refused {
 }
 
 /// Edits at one instant: nobody sees some without the others. Each says how it went.
-pub(super) fn batch(entra: &Entra, steps: Vec<Step>) -> Answer {
+pub(super) fn batch(world: &World, steps: Vec<Step>) -> Answer {
     if steps.len() > BATCH_MAX {
         return Err(bad(format!("a batch holds at most {BATCH_MAX} edits")));
     }
-    let mut tenant = entra.write();
-    let now = entra.clock.now_ms();
+    let mut tenant = world.write();
+    let now = world.clock.now_ms();
     free_exchanged_logins(&mut tenant, &steps);
     let results = steps.into_iter().map(|step| {
         let body =
