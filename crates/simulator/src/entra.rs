@@ -79,7 +79,7 @@ impl Entra {
     pub(crate) fn new(options: &Options, foreign: String) -> Result<Self, SimulatorError> {
         let size =
             Size { users: options.users, groups: options.groups, memberships: options.memberships };
-        let tenant = generate::tenant(options.seed, DOMAIN, size);
+        let tenant = generate::tenant(Provider::Entra, options.seed, DOMAIN, size);
         let world = World::new(options, tenant, foreign);
         let bucket = match options.quotas {
             Quotas::Off => None,

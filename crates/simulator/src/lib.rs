@@ -178,6 +178,7 @@ fn generate(
                 description.entra = Some(entra.describe(url));
                 providers.push(Arc::new(entra));
             }
+            Provider::Google => {}
         }
     }
     Ok((providers.into(), description))

@@ -16,16 +16,19 @@ use crate::{
 pub enum Provider {
     /// Microsoft Entra ID through Microsoft Graph.
     Entra,
+    /// Google Workspace through the Admin SDK.
+    Google,
 }
 
 impl Provider {
     /// All of them, in the order in which they are described.
-    pub const ALL: [Self; 1] = [Self::Entra];
+    pub const ALL: [Self; 2] = [Self::Entra, Self::Google];
 
     /// Its name in addresses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Entra => "entra",
+            Self::Google => "google",
         }
     }
 }

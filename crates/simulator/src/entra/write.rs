@@ -80,8 +80,8 @@ pub(super) fn type_name(tenant: &Tenant, member: Member) -> &'static str {
         Member::Group(_) => "group",
         Member::Other(at) => match tenant.others[at as usize].kind {
             OtherKind::Device => "device",
-            OtherKind::Contact => "orgContact",
             OtherKind::ServicePrincipal => "servicePrincipal",
+            _ => "orgContact",
         },
     }
 }
