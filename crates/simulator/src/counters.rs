@@ -107,6 +107,11 @@ impl Counters {
         tally.throttled += u64::from(reply.throttled || reply.status == 429);
     }
 
+    /// How many requests are under way.
+    pub(crate) fn under_way(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
     /// So many bytes of bodies were sent.
     pub(crate) fn sent(&self, bytes: u64) {
         crate::lock(&self.tally).bytes += bytes;

@@ -144,12 +144,13 @@ impl Simulated for Entra {
         match what {
             Expiring::Tokens => self.app.expire_tokens(),
             Expiring::Cursors => self.app.expire_cursors(),
-            Expiring::Secret => self.app.set_granted(Granted::Secret, false),
+            Expiring::Secret => {
+                self.app.set_granted(Granted::Secret, false);
+            }
         }
     }
 
     fn set_granted(&self, what: Granted, granted: bool) -> bool {
-        self.app.set_granted(what, granted);
-        true
+        self.app.set_granted(what, granted)
     }
 }

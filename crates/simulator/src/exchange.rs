@@ -58,6 +58,12 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// An option of the query.
+    pub(crate) fn option(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(option, _)| option == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// What tells this request from others when it is asked again.
     pub(crate) fn fingerprint(&self) -> u64 {
         hash_bytes(format!("{} {}", self.method, self.target).as_bytes())

@@ -57,6 +57,14 @@ pub(crate) enum Granted {
     Role,
     /// The credential; revoking it is the same as letting it expire.
     Secret,
+    /// The API of the project (Google).
+    Api,
+    /// The service account (Google).
+    Account,
+    /// The organisation's policy for apps (Google).
+    Policy,
+    /// The domain's access to APIs (Google).
+    Domain,
 }
 
 /// A provider as the listener and the control API see it.

@@ -73,15 +73,17 @@ impl App {
         self.roles.iter().filter(|role| !withdrawn(role)).cloned().collect()
     }
 
-    /// Takes a consent away or gives it back.
-    pub(crate) fn set_granted(&self, what: Granted, granted: bool) {
+    /// Takes a consent away or gives it back; whether there is such a one.
+    pub(crate) fn set_granted(&self, what: Granted, granted: bool) -> bool {
         let mut standing = crate::lock(&self.standing);
         *match what {
             Granted::Consent => &mut standing.consent_revoked,
             Granted::Scope => &mut standing.scope_revoked,
             Granted::Role => &mut standing.role_revoked,
             Granted::Secret => &mut standing.secret_expired,
+            Granted::Api | Granted::Account | Granted::Policy | Granted::Domain => return false,
         } = !granted;
+        true
     }
 
     /// Whether the secret has expired.

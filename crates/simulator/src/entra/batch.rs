@@ -151,7 +151,7 @@ fn write_item(out: &mut Vec<u8>, id: &str, reply: &Reply) {
     if reply.content_type.starts_with("application/json") {
         out.extend_from_slice(&reply.body);
     } else {
-        super::json::push_text(out, &String::from_utf8_lossy(&reply.body));
+        crate::json::push_text(out, &String::from_utf8_lossy(&reply.body));
     }
     out.push(b'}');
 }

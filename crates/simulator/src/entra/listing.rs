@@ -354,7 +354,7 @@ impl Entra {
         match noun {
             Noun::Users => {
                 let mask = select_users(query.select.as_deref(), Scope::One)?;
-                super::json::push_text(&mut out, &context(query.select.as_deref(), "users"));
+                crate::json::push_text(&mut out, &context(query.select.as_deref(), "users"));
                 out.push(b',');
                 let guid = Guid::parse(id);
                 let tenant =
@@ -369,7 +369,7 @@ impl Entra {
             }
             Noun::Groups => {
                 let mask = select_groups(query.select.as_deref())?;
-                super::json::push_text(&mut out, &context(query.select.as_deref(), "groups"));
+                crate::json::push_text(&mut out, &context(query.select.as_deref(), "groups"));
                 out.push(b',');
                 let tenant = self.world.read();
                 let group = Guid::parse(id)

@@ -9,7 +9,7 @@ use super::Entra;
 use super::cursor::Cursor;
 use super::error::GraphError;
 use super::graph::{Cast, Noun, Route};
-use super::json::{Head, Rows, push_text};
+use super::json::{Head, Rows};
 use super::property::{UserProperty, select_objects};
 use super::query::Query;
 use super::token::Claims;
@@ -17,6 +17,7 @@ use super::write::{self, Columns, Nulls};
 use crate::counters::Violation;
 use crate::exchange::Call;
 use crate::faults::FaultKind;
+use crate::json::push_text;
 use crate::tenant::id::Guid;
 use crate::tenant::{Life, Member, OtherKind, Tenant};
 

@@ -105,6 +105,23 @@ impl Tenant {
         others.iter().any(|at| self.others[*at as usize].kind == OtherKind::Organisation)
     }
 
+    /// Whether the whole organisation is a member of a group or of any group below it.
+    pub(crate) fn holds_everybody_below(&self, group: u32) -> bool {
+        let mut seen = vec![group];
+        let mut next = 0;
+        while let Some(at) = seen.get(next).copied() {
+            next += 1;
+            if self.holds_everybody(at) {
+                return true;
+            }
+            let below = self.group(at).groups.iter().copied();
+            let live = below.filter(|one| self.member_is_live(Member::Group(*one)));
+            let fresh: Vec<u32> = live.filter(|one| !seen.contains(one)).collect();
+            seen.extend(fresh);
+        }
+        false
+    }
+
     /// The edit of a group as this vendor means it; `group` is `None` for a new one.
     pub(super) fn fit_group(
         &self,
