@@ -18,6 +18,7 @@ mod members;
 mod order;
 mod orgunits;
 mod parameters;
+mod person;
 mod quota;
 mod schema;
 mod seal;
@@ -118,23 +119,22 @@ impl Google {
         let (api, subject) = (format!("{url}{API}"), SUBJECT.to_owned());
         Ok(GoogleDescription { token_uri, api, key_file: path, subject })
     }
-
-    /// The reply for an error.
-    fn api_error(&self, error: &ApiError, route: &'static str) -> Reply {
-        let mut reply = Reply::new(route, JSON, error.body());
-        reply.status = error.status;
-        reply.throttled = error.throttled;
-        if error.status == 401 {
-            let challenge =
-                "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\"";
-            return reply.with_header("www-authenticate", challenge.to_owned());
-        }
-        reply
-    }
 }
 
 /// The content type of the Admin SDK's answers.
 const JSON: &str = "application/json; charset=UTF-8";
+
+/// The reply for an error.
+fn api_error(error: &ApiError, route: &'static str) -> Reply {
+    let mut reply = Reply::new(route, JSON, error.body());
+    reply.status = error.status;
+    reply.throttled = error.throttled;
+    if error.status == 401 {
+        let challenge = "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\"";
+        return reply.with_header("www-authenticate", challenge.to_owned());
+    }
+    reply
+}
 
 /// `C0` and seven signs.
 fn customer(seed: u64) -> String {
@@ -176,8 +176,8 @@ impl Simulated for Google {
 
     fn failed(&self, call: &Call, status: u16) -> Reply {
         match call.prefix {
-            LOGIN => self.login_status(status),
-            _ => self.api_error(&ApiError::of_status(status, call.picked.reason.as_deref()), ""),
+            LOGIN => login::login_status(status),
+            _ => api_error(&ApiError::of_status(status, call.picked.reason.as_deref()), ""),
         }
     }
 

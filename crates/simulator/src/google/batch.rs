@@ -3,7 +3,9 @@
 //! Invariant: each part is judged, counted and charged on its own; a part without credentials has those of the batch.
 //! Faults that replace or bend an answer meet the parts too; those that break connections only the whole.
 
-use super::{Google, error::ApiError};
+use std::fmt::Write as _;
+
+use super::{Google, api_error, error::ApiError};
 use crate::{
     chance::draw,
     counters::Violation,
@@ -28,38 +30,39 @@ impl Google {
     pub(super) fn batch(&self, call: &Call) -> Reply {
         let Some(parts) = parts(call) else {
             let error = ApiError::malformed("Failed to parse batch request.", "body");
-            return self.api_error(&error, ROUTE);
+            return api_error(&error, ROUTE);
         };
         if parts.len() > PARTS_MAX {
             self.world.counters.violation(Violation::BatchTooLarge);
             let text = "The batch request has too many calls: the limit is 1000.";
-            return self.api_error(&ApiError::malformed(text, "body"), ROUTE);
+            return api_error(&ApiError::malformed(text, "body"), ROUTE);
         }
         let boundary = format!("batch_{:016x}", draw(self.world.seed, 0xba7c, call.fingerprint()));
         let mut out = String::new();
         for part in &parts {
             let reply = self.answer_part(part, call);
-            out.push_str(&format!("--{boundary}\r\nContent-Type: application/http\r\n"));
+            written(write!(out, "--{boundary}\r\nContent-Type: application/http\r\n"));
             if let Some(id) = &part.id {
                 // `<id>` is answered as `<response-id>`.
                 let id = id.strip_prefix('<').unwrap_or(id);
-                out.push_str(&format!("Content-ID: <response-{id}"));
+                written(write!(out, "Content-ID: <response-{id}"));
                 out.push_str(if id.ends_with('>') { "\r\n" } else { ">\r\n" });
             }
-            out.push_str(&format!(
+            written(write!(
+                out,
                 "\r\nHTTP/1.1 {} {}\r\nContent-Type: {}\r\n",
                 reply.status,
                 reason(reply.status),
                 reply.content_type
             ));
             for (name, value) in &reply.headers {
-                out.push_str(&format!("{name}: {value}\r\n"));
+                written(write!(out, "{name}: {value}\r\n"));
             }
-            out.push_str(&format!("Content-Length: {}\r\n\r\n", reply.body.len()));
+            written(write!(out, "Content-Length: {}\r\n\r\n", reply.body.len()));
             out.push_str(&String::from_utf8_lossy(&reply.body));
             out.push_str("\r\n");
         }
-        out.push_str(&format!("--{boundary}--\r\n"));
+        written(write!(out, "--{boundary}--\r\n"));
         let mut reply = Reply::new(ROUTE, "", out.into_bytes());
         reply.content_type = format!("multipart/mixed; boundary={boundary}").into();
         reply
@@ -135,6 +138,11 @@ fn part(text: &str) -> Option<Part> {
     let headers = lines.filter_map(header).collect();
     let body = body.trim_end().to_owned();
     Some(Part { id: id.map(|(_, id)| id), method, target, headers, body })
+}
+
+/// Writing to memory does not fail.
+fn written(result: std::fmt::Result) {
+    result.expect("writing to memory does not fail");
 }
 
 fn reason(status: u16) -> &'static str {

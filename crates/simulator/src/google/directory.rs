@@ -6,6 +6,7 @@
 use super::{
     Google, JSON,
     access::{Access, NOTHING},
+    api_error,
     error::ApiError,
 };
 use crate::exchange::{Call, Reply};
@@ -81,7 +82,7 @@ impl Google {
         let answered = self.method(call, method, outer);
         let body = match answered {
             Ok(body) => body,
-            Err(error) => return self.api_error(&error, route),
+            Err(error) => return api_error(&error, route),
         };
         let tag = tag_of(&body);
         let known = call.header("if-none-match");

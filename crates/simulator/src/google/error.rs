@@ -16,9 +16,9 @@ pub(super) struct ApiError {
     domain: &'static str,
     reason: &'static str,
     /// `location` and `locationType`.
-    location: Option<(String, &'static str)>,
+    location: Option<(&'static str, &'static str)>,
     /// Canonical status and details; only the gateway's errors have them.
-    gateway: Option<(&'static str, Vec<Value>)>,
+    gateway: Option<Box<(&'static str, Vec<Value>)>>,
     /// Whether the request was refused for the number of requests.
     pub(super) throttled: bool,
 }
@@ -30,12 +30,12 @@ impl ApiError {
     }
 
     fn gateway(mut self, canonical: &'static str, details: Vec<Value>) -> Self {
-        self.gateway = Some((canonical, details));
+        self.gateway = Some(Box::new((canonical, details)));
         self
     }
 
-    fn at(mut self, location: &str, kind: &'static str) -> Self {
-        self.location = Some((location.to_owned(), kind));
+    fn at(mut self, location: &'static str, kind: &'static str) -> Self {
+        self.location = Some((location, kind));
         self
     }
 
@@ -181,7 +181,7 @@ impl ApiError {
             one["locationType"] = json!(kind);
         }
         let mut error = json!({"code": self.status, "message": self.message, "errors": [one]});
-        if let Some((canonical, details)) = &self.gateway {
+        if let Some((canonical, details)) = self.gateway.as_deref() {
             error["status"] = json!(canonical);
             if !details.is_empty() {
                 error["details"] = json!(details);

@@ -12,9 +12,10 @@ use super::{
     mask::Mask,
     order::group_address,
     parameters::Parameters,
+    person::uneditable,
     schema,
     search::{self, Clause},
-    users::{PAGE_LIFE_MS, uneditable},
+    users::{PAGE_LIFE_MS, live_user},
 };
 use crate::{
     PageMaximum,
@@ -132,9 +133,9 @@ impl Google {
         let of = match search.iter().position(|clause| clause.field == "memberKey") {
             Some(at) => {
                 let clause = search.remove(at);
-                Some(self.member(&tenant, clause.value(), "memberKey")?)
+                Some(member(&tenant, clause.value(), "memberKey")?)
             }
-            None => user_key.map(|key| self.member(&tenant, key, "userKey")).transpose()?,
+            None => user_key.map(|key| member(&tenant, key, "userKey")).transpose()?,
         };
         let groups = Groups {
             tenant: &tenant,
@@ -161,40 +162,35 @@ impl Google {
         self.may_read(access, Audience::Administrators)?;
         let mask = Mask::parse(given.get("fields").unwrap_or("*"), &schema::GROUP)?;
         let tenant = self.world.read_with_lookup();
-        let group = self.live_group(&tenant, key)?;
+        let group = live_group(&tenant, key)?;
         let mut out = Vec::with_capacity(512);
         let card = &tenant.group(group).card;
         write(&mut out, &tenant, (group, card), &columns(Some(&mask)));
         Ok(if mask.is_deep(&[]) { prune(&out, &mask) } else { out })
     }
+}
 
-    /// The live group with this id, address or alias.
-    pub(super) fn live_group(&self, tenant: &Tenant, key: &str) -> Result<u32, ApiError> {
-        let found = if key.contains('@') {
-            match tenant.find_address(key) {
-                Some(Member::Group(group)) => Some(group),
-                _ => None,
-            }
-        } else {
-            tenant.group_by_key(key)
-        };
-        found
-            .filter(|group| tenant.member_is_live(Member::Group(*group)))
-            .ok_or_else(|| ApiError::not_found("groupKey"))
-    }
+/// The live group with this id, address or alias.
+pub(super) fn live_group(tenant: &Tenant, key: &str) -> Result<u32, ApiError> {
+    let found = if key.contains('@') {
+        match tenant.find_address(key) {
+            Some(Member::Group(group)) => Some(group),
+            _ => None,
+        }
+    } else {
+        tenant.group_by_key(key)
+    };
+    found
+        .filter(|group| tenant.member_is_live(Member::Group(*group)))
+        .ok_or_else(|| ApiError::not_found("groupKey"))
+}
 
-    /// The user, group or outsider that a key names.
-    fn member(
-        &self,
-        tenant: &Tenant,
-        key: &str,
-        parameter: &'static str,
-    ) -> Result<Member, ApiError> {
-        let user = self.live_user(tenant, key).map(Member::User);
-        let found = user.or_else(|| self.live_group(tenant, key).ok().map(Member::Group));
-        let found = found.or_else(|| super::members::outsider(tenant, key));
-        found.ok_or_else(|| ApiError::not_found(parameter))
-    }
+/// The user, group or outsider that a key names.
+fn member(tenant: &Tenant, key: &str, parameter: &'static str) -> Result<Member, ApiError> {
+    let user = live_user(tenant, key).map(Member::User);
+    let found = user.or_else(|| live_group(tenant, key).ok().map(Member::Group));
+    let found = found.or_else(|| super::members::outsider(tenant, key));
+    found.ok_or_else(|| ApiError::not_found(parameter))
 }
 
 fn columns(mask: Option<&Mask>) -> Vec<&'static str> {

@@ -88,20 +88,6 @@ impl Google {
         })
     }
 
-    /// The answer that a fault asks for.
-    pub(super) fn login_status(&self, status: u16) -> Reply {
-        let (error, text) = match status {
-            400 => ("invalid_grant", "Invalid JWT Signature."),
-            401 => ("unauthorized_client", NO_SUCH_METHOD),
-            403 => ("access_denied", "Requested client not authorized."),
-            429 => ("rate_limit_exceeded", "Rate Limit Exceeded"),
-            _ => ("internal_failure", "Backend Error"),
-        };
-        let mut reply = Reply::json(ROUTE, &json!({"error": error, "error_description": text}));
-        reply.status = status;
-        reply
-    }
-
     fn token(&self, call: &Call) -> Result<Reply, Refused> {
         let form: Vec<(String, String)> =
             url::form_urlencoded::parse(&call.body).into_owned().collect();
@@ -205,6 +191,20 @@ impl Google {
             _ => Err(refuse(403, "access_denied", "Requested client not authorized.")),
         }
     }
+}
+
+/// The answer that a fault asks for.
+pub(super) fn login_status(status: u16) -> Reply {
+    let (error, text) = match status {
+        400 => ("invalid_grant", "Invalid JWT Signature."),
+        401 => ("unauthorized_client", NO_SUCH_METHOD),
+        403 => ("access_denied", "Requested client not authorized."),
+        429 => ("rate_limit_exceeded", "Rate Limit Exceeded"),
+        _ => ("internal_failure", "Backend Error"),
+    };
+    let mut reply = Reply::json(ROUTE, &json!({"error": error, "error_description": text}));
+    reply.status = status;
+    reply
 }
 
 /// The bits of the scopes that are asked for.

@@ -9,11 +9,13 @@ use super::{
     Google,
     access::{Access, Audience, MEMBERS},
     error::ApiError,
+    groups::live_group,
     listing::{Rows, Sheet, close, etag, prune, text_field},
     mask::Mask,
     order::{group_address, login},
     parameters::Parameters,
     schema,
+    users::live_user,
 };
 use crate::{
     PageMaximum,
@@ -100,7 +102,7 @@ impl Google {
         let derived = given.is_true("includeDerivedMembership")?;
         let tenant =
             if key.contains('@') { self.world.read_with_lookup() } else { self.world.read() };
-        let group = self.live_group(&tenant, key)?;
+        let group = live_group(&tenant, key)?;
         let order = if derived {
             Arc::new(sorted(&tenant, tenant.members_transitive(group)))
         } else {
@@ -123,8 +125,8 @@ impl Google {
         self.may_read(access, Audience::Administrators)?;
         let mask = Mask::parse(given.get("fields").unwrap_or("*"), &schema::MEMBER)?;
         let tenant = self.world.read_with_lookup();
-        let group = self.live_group(&tenant, group)?;
-        let found = self.named(&tenant, member).or_else(|| outsider(&tenant, member));
+        let group = live_group(&tenant, group)?;
+        let found = named(&tenant, member).or_else(|| outsider(&tenant, member));
         let found = found
             .filter(|member| tenant.is_member(group, *member))
             .ok_or_else(|| ApiError::not_found("memberKey"))?;
@@ -145,24 +147,24 @@ impl Google {
         self.may_read(access, Audience::Administrators)?;
         let mask = Mask::parse(given.get("fields").unwrap_or("*"), &schema::HAS_MEMBER)?;
         let tenant = self.world.read_with_lookup();
-        let group = self.live_group(&tenant, group)?;
-        let member = self.named(&tenant, member).ok_or_else(|| ApiError::invalid("memberKey"))?;
+        let group = live_group(&tenant, group)?;
+        let member = named(&tenant, member).ok_or_else(|| ApiError::invalid("memberKey"))?;
         let everybody = matches!(member, Member::User(_)) && tenant.holds_everybody_below(group);
         let is_member =
             everybody || tenant.groups_of_transitive(member).binary_search(&group).is_ok();
         Ok(prune(serde_json::json!({"isMember": is_member}).to_string().as_bytes(), &mask))
     }
 
-    /// The user or group of the organisation that a key names.
-    fn named(&self, tenant: &Tenant, key: &str) -> Option<Member> {
-        let user = self.live_user(tenant, key).map(Member::User);
-        user.or_else(|| self.live_group(tenant, key).ok().map(Member::Group))
-    }
-
     fn style<'a>(&'a self, tenant: &'a Tenant, group: u32, mask: Option<&Mask>) -> Style<'a> {
         let selected = COLUMNS.iter().filter(|name| mask.is_some_and(|mask| mask.has(name)));
         Style { tenant, customer: &self.customer, group, columns: selected.copied().collect() }
     }
+}
+
+/// The user or group of the organisation that a key names.
+fn named(tenant: &Tenant, key: &str) -> Option<Member> {
+    let user = live_user(tenant, key).map(Member::User);
+    user.or_else(|| live_group(tenant, key).ok().map(Member::Group))
 }
 
 /// The member that is none of the organisation's accounts and has this address or id.

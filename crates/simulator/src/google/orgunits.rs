@@ -11,8 +11,8 @@ use super::{
     listing::etag,
     mask::Mask,
     parameters::Parameters,
+    person::unit_path,
     schema,
-    users::unit_path,
 };
 use crate::{chance::hash_bytes, exchange::Call};
 

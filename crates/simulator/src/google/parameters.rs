@@ -21,7 +21,7 @@ const STANDARD: [&str; 11] = [
 ];
 
 /// The parameters of one request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Parameters<'a> {
     call: &'a Call,
 }
