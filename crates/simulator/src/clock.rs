@@ -24,8 +24,9 @@ impl Clock {
     }
 }
 
+/// The real time, by which clients that do not share our clock make their credentials.
 #[expect(clippy::disallowed_methods, reason = "the simulator's only reading of the real time")]
-fn real_ms() -> i64 {
+pub(crate) fn real_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
@@ -78,9 +79,62 @@ pub(crate) fn time_text(ms: i64, end: &str) -> String {
     String::from_utf8(out).expect("digits and separators are ASCII")
 }
 
+/// Reads a time of RFC 3339, such as `2026-11-23T13:00:00.000Z` or with an offset, in milliseconds since 1970.
+pub(crate) fn parse_time(text: &str) -> Option<i64> {
+    let part = |range: std::ops::Range<usize>| -> Option<i64> {
+        let digits = text.get(range)?;
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    };
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    let bytes = text.as_bytes();
+    if bytes.len() < 20 || marks.iter().any(|(at, mark)| bytes[*at] != *mark) {
+        return None;
+    }
+    let (year, month, day) = (part(0..4)?, part(5..7)?, part(8..10)?);
+    let (hour, minute, second) = (part(11..13)?, part(14..16)?, part(17..19)?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 {
+        return None;
+    }
+    let mut rest = text.get(19..)?;
+    let mut ms = 0;
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+        let padded = format!("{:0<3}", fraction.get(..digits)?);
+        ms = padded.get(..3)?.parse().ok()?;
+        rest = fraction.get(digits..)?;
+    }
+    let offset_minutes = match (rest, rest.get(..1)?) {
+        ("Z", _) => 0,
+        (rest, sign @ ("+" | "-")) if rest.len() == 6 => {
+            let minutes: i64 =
+                rest.get(1..3)?.parse::<i64>().ok()? * 60 + rest.get(4..6)?.parse::<i64>().ok()?;
+            if sign == "+" { minutes } else { -minutes }
+        }
+        _ => return None,
+    };
+    let shifted = if month <= 2 { year - 1 } else { year };
+    let era = shifted.div_euclid(400);
+    let year_of_era = shifted.rem_euclid(400);
+    let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 719_468;
+    Some((((days * 24 + hour) * 60 + minute - offset_minutes) * 60 + second) * 1000 + ms)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_the_times_it_writes_and_offsets() {
+        for ms in [0, 951_782_400_000, 1_795_438_800_000, 1_709_251_199_000] {
+            assert_eq!(parse_time(&time_text(ms, ".000Z")), Some(ms));
+        }
+        assert_eq!(parse_time("1970-01-01T01:00:00.25+01:00"), Some(250));
+        for bad in ["", "1970-01-01", "1970-01-01T01:00:00", "1970-13-01T01:00:00Z", "x"] {
+            assert_eq!(parse_time(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn formats_times_around_leap_days() {

@@ -7,7 +7,7 @@
 mod edit;
 mod truth;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use axum::{
     Json, Router,
@@ -20,8 +20,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    entra::{Entra, Grant},
+    Providers,
     faults::FaultSpec,
+    provider::{Expiring, Granted, Simulated},
 };
 
 /// Largest body: a batch of many edits.
@@ -40,15 +41,15 @@ impl IntoResponse for Refused {
 /// An answer: status and document.
 type Answer = Result<(StatusCode, Value), Refused>;
 
-pub(crate) fn router(entra: Arc<Entra>) -> Router {
+pub(crate) fn router(providers: Providers) -> Router {
     Router::new()
         .route("/__sim/{provider}/{*path}", axum::routing::any(handle))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(entra)
+        .with_state(providers)
 }
 
 async fn handle(
-    State(entra): State<Arc<Entra>>,
+    State(providers): State<Providers>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path((provider, path)): Path<(String, String)>,
     method: Method,
@@ -58,16 +59,20 @@ async fn handle(
         let text = "the control API answers to this machine only".to_owned();
         return Refused(StatusCode::FORBIDDEN, text).into_response();
     }
-    if provider != "entra" {
-        let text =
-            format!("there is no simulated provider {provider:?}; this simulator has \"entra\"");
+    let found = providers.iter().find(|running| running.provider().name() == provider);
+    let Some(found) = found else {
+        let names: Vec<&str> = providers.iter().map(|running| running.provider().name()).collect();
+        let text = format!(
+            "there is no simulated provider {provider:?}; this simulator has {}",
+            names.join(", ")
+        );
         return Refused(StatusCode::NOT_FOUND, text).into_response();
-    }
+    };
     if (&method, path.as_str()) == (&Method::GET, "truth") {
-        let body = truth::document(&entra.read());
+        let body = truth::document(&found.world().read());
         return ([("content-type", "application/json")], body).into_response();
     }
-    match control(&entra, &method, &path, &body) {
+    match control(&**found, &method, &path, &body) {
         Ok((status, document)) => (status, Json(document)).into_response(),
         Err(refused) => refused.into_response(),
     }
@@ -81,27 +86,9 @@ struct Expire {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Expiring {
-    Tokens,
-    Cursors,
-    Secret,
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Consent {
     what: Granted,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Granted {
-    Consent,
-    Scope,
-    Role,
-    /// `grant` only: the expired secret is good again.
-    Secret,
 }
 
 #[derive(Deserialize)]
@@ -118,11 +105,12 @@ struct LagSpec {
     delta_ms: u32,
 }
 
-fn control(entra: &Entra, method: &Method, path: &str, body: &[u8]) -> Answer {
+fn control(provider: &dyn Simulated, method: &Method, path: &str, body: &[u8]) -> Answer {
+    let world = provider.world();
     let segments: Vec<&str> = path.split('/').collect();
     match (method.as_str(), segments.as_slice()) {
         ("GET", ["faults"]) => {
-            let faults: Vec<Value> = entra
+            let faults: Vec<Value> = world
                 .faults
                 .list()
                 .into_iter()
@@ -133,53 +121,47 @@ fn control(entra: &Entra, method: &Method, path: &str, body: &[u8]) -> Answer {
         ("POST", ["faults"]) => {
             let specs: Vec<FaultSpec> = parsed(body)?;
             let armed =
-                entra.faults.add(specs, entra.seed).map_err(|error| bad(error.to_string()))?;
+                world.faults.add(specs, world.seed).map_err(|error| bad(error.to_string()))?;
             Ok((StatusCode::OK, json!({"armed": armed})))
         }
         ("DELETE", ["faults"]) => {
-            entra.faults.clear();
+            world.faults.clear();
             done()
         }
         ("GET", ["counters"]) => {
-            let report = serde_json::to_value(entra.counters.report())
+            let report = serde_json::to_value(world.counters.report())
                 .map_err(|error| bad(error.to_string()))?;
             Ok((StatusCode::OK, report))
         }
         ("DELETE", ["counters"]) => {
-            entra.counters.reset();
+            world.counters.reset();
             done()
         }
         ("POST", ["expire"]) => {
-            match parsed::<Expire>(body)?.what {
-                Expiring::Tokens => entra.app.expire_tokens(),
-                Expiring::Cursors => entra.app.expire_cursors(),
-                Expiring::Secret => entra.app.set_secret_expired(true),
-            }
+            provider.expire(parsed::<Expire>(body)?.what);
             done()
         }
         ("POST", [verb @ ("revoke" | "grant")]) => {
-            let granted = *verb == "grant";
-            match parsed::<Consent>(body)?.what {
-                Granted::Consent => entra.app.set_granted(Grant::Consent, granted),
-                Granted::Scope => entra.app.set_granted(Grant::Scope, granted),
-                Granted::Role => entra.app.set_granted(Grant::Role, granted),
-                Granted::Secret => entra.app.set_secret_expired(!granted),
+            let what = parsed::<Consent>(body)?.what;
+            if !provider.set_granted(what, *verb == "grant") {
+                let name = provider.provider().name();
+                return Err(bad(format!("{name} has nothing of that kind")));
             }
             done()
         }
         ("POST", ["clock"]) => {
-            entra.clock.advance(parsed::<Advance>(body)?.advance_s);
-            entra.write().purge(entra.clock.now_ms());
-            Ok((StatusCode::OK, json!({"now_ms": entra.clock.now_ms()})))
+            world.clock.advance(parsed::<Advance>(body)?.advance_s);
+            world.write().purge(world.clock.now_ms());
+            Ok((StatusCode::OK, json!({"now_ms": world.clock.now_ms()})))
         }
         ("POST", ["lag"]) => {
             let lag: LagSpec = parsed(body)?;
-            entra.write().lag.set(i64::from(lag.list_ms), i64::from(lag.delta_ms));
+            world.write().lag.set(i64::from(lag.list_ms), i64::from(lag.delta_ms));
             done()
         }
-        ("POST", ["batch"]) => edit::batch(entra, parsed(body)?),
+        ("POST", ["batch"]) => edit::batch(world, parsed(body)?),
         _ => {
-            edit::one(&mut entra.write(), entra.clock.now_ms(), (method.as_str(), &segments), body)
+            edit::one(&mut world.write(), world.clock.now_ms(), (method.as_str(), &segments), body)
         }
     }
 }

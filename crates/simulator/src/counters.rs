@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
+use crate::exchange::Reply;
+
 /// A client is forgiven this much impatience (clocks, rounding), in milliseconds.
 const PATIENCE_MS: i64 = 20;
 /// Requests that were under way when another one was throttled are forgiven for this long.
@@ -97,12 +99,17 @@ impl Counters {
         InFlight(self)
     }
 
-    /// A request of this route was answered.
-    pub(crate) fn answered(&self, method: &str, route: &str, status: u16) {
+    /// A request was answered.
+    pub(crate) fn answered(&self, method: &str, reply: &Reply) {
         let mut tally = crate::lock(&self.tally);
-        *tally.requests.entry(format!("{method} {route}")).or_default() += 1;
-        *tally.statuses.entry(status).or_default() += 1;
-        tally.throttled += u64::from(status == 429);
+        *tally.requests.entry(format!("{method} {}", reply.route)).or_default() += 1;
+        *tally.statuses.entry(reply.status).or_default() += 1;
+        tally.throttled += u64::from(reply.throttled || reply.status == 429);
+    }
+
+    /// How many requests are under way.
+    pub(crate) fn under_way(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
     }
 
     /// So many bytes of bodies were sent.

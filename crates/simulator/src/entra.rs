@@ -20,27 +20,29 @@ mod members;
 mod property;
 mod query;
 mod quota;
-mod serve;
 mod token;
 mod write;
 
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Mutex;
 
 use serde::Serialize;
 
 use self::app::App;
+use self::error::GraphError;
 use self::quota::Bucket;
 use self::token::Signer;
-pub(crate) use self::{app::Grant, serve::Host};
 use crate::SimulatorError;
-use crate::clock::Clock;
-use crate::counters::Counters;
-use crate::faults::Faults;
+use crate::exchange::{Call, Reply};
 use crate::generate::{self, Size};
-use crate::tenant::Tenant;
+use crate::provider::{Expiring, Granted, Provider, Simulated};
 use crate::tenant::id::{Guid, Ids, Kind};
+use crate::world::World;
 use crate::{Options, Quotas};
 
+/// Tokens and discovery.
+const LOGIN: &str = "/entra/login";
+/// The directory.
+const GRAPH: &str = "/entra/graph";
 /// The tenant's first domain.
 const DOMAIN: &str = "contoso.example";
 /// The tenant's initial domain, in which guests have their names.
@@ -64,20 +66,12 @@ pub struct EntraDescription {
 /// One simulated Entra tenant.
 #[derive(Debug)]
 pub(crate) struct Entra {
-    pub(crate) seed: u64,
-    pub(crate) clock: Clock,
-    pub(crate) faults: Faults,
-    pub(crate) counters: Counters,
-    pub(crate) app: App,
-    tenant: RwLock<Tenant>,
+    world: World,
+    app: App,
     signer: Signer,
     bucket: Option<Mutex<Bucket>>,
     cursors: cursor::Seal,
-    latency_ms: u32,
     delta_replay: f64,
-    /// `http://host:port` of the listener that plays a foreign host.
-    foreign: String,
-    requests: std::sync::atomic::AtomicU64,
 }
 
 impl Entra {
@@ -85,62 +79,78 @@ impl Entra {
     pub(crate) fn new(options: &Options, foreign: String) -> Result<Self, SimulatorError> {
         let size =
             Size { users: options.users, groups: options.groups, memberships: options.memberships };
-        let tenant = generate::tenant(options.seed, DOMAIN, size);
-        let clock = Clock::default();
-        let cursors = cursor::Seal::new(options.seed, clock.now_ms());
+        let tenant = generate::tenant(Provider::Entra, options.seed, DOMAIN, size);
+        let world = World::new(options, tenant, foreign);
         let bucket = match options.quotas {
             Quotas::Off => None,
             Quotas::Vendor => Some(Mutex::new(Bucket::default())),
         };
         Ok(Self {
-            seed: options.seed,
-            faults: Faults::default(),
-            counters: Counters::default(),
             app: App::new(options),
-            tenant: RwLock::new(tenant),
             signer: Signer::new()?,
             bucket,
-            cursors,
-            latency_ms: options.latency_ms,
+            cursors: cursor::Seal::new(options.seed, world.clock.now_ms()),
             delta_replay: options.delta_replay,
-            foreign,
-            requests: std::sync::atomic::AtomicU64::new(0),
-            clock,
+            world,
         })
     }
 
     /// How to reach the tenant through a listener at `url`.
     pub(crate) fn describe(&self, url: &str) -> EntraDescription {
         EntraDescription {
-            authority: format!("{url}/entra/login"),
-            graph: format!("{url}/entra/graph"),
+            authority: format!("{url}{LOGIN}"),
+            graph: format!("{url}{GRAPH}"),
             tenant: self.app.tenant_id.to_string(),
             client_id: self.app.client_id.to_string(),
             client_secret: self.app.secret.clone(),
         }
     }
 
-    /// The model, for reading.
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Tenant> {
-        self.tenant.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The model, for editing.
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Tenant> {
-        self.tenant.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The model, for reading, with the look-ups by login and by member.
-    fn read_with_lookup(&self) -> RwLockReadGuard<'_, Tenant> {
-        if !self.read().has_lookup() {
-            self.write().ensure_lookup();
-        }
-        self.read()
-    }
-
     /// A fresh GUID for a request, from the seed.
     fn request_id(&self) -> Guid {
-        let number = self.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Ids::new(self.seed ^ 0x4e9).guid(Kind::Fixed, number as u32)
+        let number = self.world.next_number();
+        Ids::new(self.world.seed ^ 0x4e9).guid(Kind::Fixed, number as u32)
+    }
+}
+
+impl Simulated for Entra {
+    fn provider(&self) -> Provider {
+        Provider::Entra
+    }
+
+    fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn hosts(&self) -> &'static [&'static str] {
+        &[LOGIN, GRAPH]
+    }
+
+    fn answer(&self, call: &Call) -> Reply {
+        match call.prefix {
+            LOGIN => self.answer_login(call),
+            _ => self.answer_graph(call),
+        }
+    }
+
+    fn failed(&self, call: &Call, status: u16) -> Reply {
+        match call.prefix {
+            LOGIN => self.login_status(status, call),
+            _ => self.graph_error(&GraphError::of_status(status), call, ""),
+        }
+    }
+
+    fn expire(&self, what: Expiring) {
+        match what {
+            Expiring::Tokens => self.app.expire_tokens(),
+            Expiring::Cursors => self.app.expire_cursors(),
+            Expiring::Secret => {
+                self.app.set_granted(Granted::Secret, false);
+            }
+        }
+    }
+
+    fn set_granted(&self, what: Granted, granted: bool) -> bool {
+        self.app.set_granted(what, granted)
     }
 }

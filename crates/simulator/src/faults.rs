@@ -62,6 +62,9 @@ pub(crate) struct FaultSpec {
     /// For `status`; 503 if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
+    /// For `status`: the vendor's reason, where one status has several (Google's 403).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
     /// For `status`: the `Retry-After` header; left out, there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after_s: Option<u32>,
@@ -104,6 +107,8 @@ pub(crate) struct Picked {
     pub(crate) delay_ms: u64,
     /// Status and `Retry-After` of a status fault.
     pub(crate) status: (u16, Option<u32>),
+    /// The vendor's reason of a status fault.
+    pub(crate) reason: Option<String>,
     /// Share and seed of an omit fault.
     omit: Option<(f64, u64)>,
 }
@@ -194,6 +199,7 @@ impl Faults {
             match spec.kind {
                 FaultKind::Status => {
                     picked.status = (spec.status.unwrap_or(503), spec.retry_after_s);
+                    picked.reason.clone_from(&spec.reason);
                 }
                 FaultKind::Omit => {
                     picked.omit = Some((spec.share.unwrap_or(0.1), spec.seed.unwrap_or(1)));

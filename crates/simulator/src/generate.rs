@@ -8,7 +8,9 @@
 mod groups;
 mod names;
 mod people;
+mod workspace;
 
+use crate::Provider;
 use crate::tenant::Tenant;
 use crate::tenant::text::Texts;
 
@@ -24,8 +26,8 @@ pub(crate) struct Size {
 }
 
 /// Makes the tenant.
-pub(crate) fn tenant(seed: u64, domain: &str, size: Size) -> Tenant {
-    let mut tenant = Tenant::new(seed, domain);
+pub(crate) fn tenant(vendor: Provider, seed: u64, domain: &str, size: Size) -> Tenant {
+    let mut tenant = Tenant::new(vendor, seed, domain);
     tenant.texts =
         Texts::with_capacity(size.users as usize * 88 + size.groups as usize * 80 + (1 << 16));
     people::generate(&mut tenant, size.users);
@@ -51,7 +53,7 @@ mod tests {
             (3000, 5, 15_000),
         ] {
             let size = Size { users, groups, memberships };
-            let tenant = tenant(1, "contoso.example", size);
+            let tenant = tenant(Provider::Entra, 1, "contoso.example", size);
             assert_eq!(tenant.live_users, users as usize);
             assert_eq!(tenant.live_groups, groups as usize);
             let edges: usize = tenant.groups.iter().map(|group| group.users.len()).sum();
@@ -65,8 +67,17 @@ mod tests {
 
     #[test]
     fn same_seed_same_tenant_and_unique_logins() {
+        for vendor in Provider::ALL {
+            same_seed_same_tenant(vendor);
+        }
+    }
+
+    fn same_seed_same_tenant(vendor: Provider) {
         let size = Size { users: 20_000, groups: 100, memberships: 50_000 };
-        let (one, two) = (tenant(5, "contoso.example", size), tenant(5, "contoso.example", size));
+        let (one, two) = (
+            tenant(vendor, 5, "contoso.example", size),
+            tenant(vendor, 5, "contoso.example", size),
+        );
         let mut logins = std::collections::HashSet::new();
         for (at, user) in one.users.iter().enumerate() {
             let login = one.texts.get(user.login).expect("every user has a login");
@@ -77,14 +88,14 @@ mod tests {
             assert_eq!((&a.users, &a.groups), (&b.users, &b.groups));
         }
         assert_eq!(one.user_id(17), two.user_id(17));
-        let other = tenant(6, "contoso.example", size);
+        let other = tenant(vendor, 6, "contoso.example", size);
         assert_ne!(one.user_id(17), other.user_id(17));
     }
 
     #[test]
     fn holds_nesting_with_a_cycle_and_a_diamond() {
         let size = Size { users: 2000, groups: 200, memberships: 20_000 };
-        let tenant = tenant(1, "contoso.example", size);
+        let tenant = tenant(Provider::Entra, 1, "contoso.example", size);
         let cyclic = (0..200)
             .filter(|group| tenant.members_transitive(*group).contains(&Member::Group(*group)));
         assert_eq!(cyclic.count(), 2);

@@ -10,27 +10,38 @@ mod clock;
 mod control;
 mod counters;
 mod entra;
+mod exchange;
 mod faults;
 mod generate;
+mod google;
+mod json;
+mod provider;
 mod server;
 mod tenant;
+mod world;
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use self::entra::Entra;
-pub use self::entra::EntraDescription;
+use self::{entra::Entra, google::Google, provider::Simulated};
+pub use self::{entra::EntraDescription, google::GoogleDescription, provider::Provider};
+
+/// The providers that run.
+type Providers = Arc<[Arc<dyn Simulated>]>;
 
 /// What is simulated.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one. Loopback only makes sense.
     pub listen: SocketAddr,
+    /// Which providers to simulate; each has a tenant of its own.
+    pub providers: Vec<Provider>,
     /// People in each tenant.
     pub users: u32,
     /// Groups in each tenant.
@@ -49,13 +60,20 @@ pub struct Options {
     pub token_life_s: u32,
     /// Application permissions of the Entra app.
     pub entra_roles: Vec<String>,
+    /// Scopes that Google's administrator delegated to the service account.
+    pub google_scopes: Vec<String>,
+    /// What Google does with a page size over the maximum for users; groups and members are always cut to it.
+    pub google_page_maximum: PageMaximum,
+    /// Where key files are written; a temporary directory without it, which ends with the simulator.
+    pub key_directory: Option<PathBuf>,
 }
 
 impl Options {
-    /// The demo's tenants at an address.
+    /// An Entra tenant of the demo's size at an address.
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
+            providers: vec![Provider::Entra],
             users: 2_000,
             groups: 200,
             memberships: 20_000,
@@ -65,6 +83,17 @@ impl Options {
             delta_replay: 0.05,
             token_life_s: 3_599,
             entra_roles: ["User.Read.All", "GroupMember.Read.All"].map(str::to_owned).to_vec(),
+            google_scopes: [
+                "admin.directory.user.readonly",
+                "admin.directory.group.readonly",
+                "admin.directory.group.member.readonly",
+                "admin.directory.orgunit.readonly",
+                "admin.reports.audit.readonly",
+            ]
+            .map(|scope| format!("https://www.googleapis.com/auth/{scope}"))
+            .to_vec(),
+            google_page_maximum: PageMaximum::Refuse,
+            key_directory: None,
         }
     }
 }
@@ -78,6 +107,15 @@ pub enum Quotas {
     Vendor,
 }
 
+/// What is done with a page size over the vendor's maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageMaximum {
+    /// The request is refused.
+    Refuse,
+    /// The maximum is taken instead.
+    Cut,
+}
+
 /// A simulator that did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulatorError {
@@ -87,6 +125,9 @@ pub enum SimulatorError {
     /// The keys that sign tokens cannot be made.
     #[error("the simulator cannot make its keys")]
     Keys,
+    /// A key file cannot be written.
+    #[error("the simulator cannot write {path}: {0}", path = .1.display())]
+    KeyFile(#[source] std::io::Error, PathBuf),
     /// A tenant cannot be generated.
     #[error("the simulated tenant cannot be generated: {0}")]
     Generate(String),
@@ -100,7 +141,11 @@ pub struct Description {
     /// Base of the control API.
     pub control: String,
     /// The Entra tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub entra: Option<EntraDescription>,
+    /// The Google Workspace organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub google: Option<GoogleDescription>,
 }
 
 /// Running simulated tenants; they end with [`Running::shutdown`] or when dropped.
@@ -109,6 +154,8 @@ pub struct Running {
     description: Description,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    /// Where key files are, if the simulator made the place itself; dropping it removes them.
+    _keys: Option<tempfile::TempDir>,
 }
 
 impl Running {
@@ -141,17 +188,50 @@ pub async fn start(options: Options) -> Result<Running, SimulatorError> {
     let address = listener.local_addr().map_err(failed)?;
     let foreign = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(failed)?;
     let foreign_url = format!("http://{}", foreign.local_addr().map_err(failed)?);
-    let generating = tokio::task::spawn_blocking(move || Entra::new(&options, foreign_url));
-    let entra = generating.await.map_err(|error| SimulatorError::Generate(error.to_string()))??;
-    let entra = Arc::new(entra);
     let url = format!("http://{address}");
-    let description =
-        Description { control: format!("{url}/__sim"), entra: Some(entra.describe(&url)), url };
+    let generating = tokio::task::spawn_blocking(move || generate(&options, &url, &foreign_url));
+    let (providers, description, keys) =
+        generating.await.map_err(|error| SimulatorError::Generate(error.to_string()))??;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    tasks.spawn(server::serve(listener, server::router(Arc::clone(&entra)), stopped.clone()));
-    tasks.spawn(server::serve(foreign, server::foreign_router(entra), stopped));
-    Ok(Running { description, stop, tasks })
+    tasks.spawn(server::serve(listener, server::router(&providers), stopped.clone()));
+    tasks.spawn(server::serve(foreign, server::foreign_router(&providers), stopped));
+    Ok(Running { description, stop, tasks, _keys: keys })
+}
+
+/// What runs, how it is reached, and the directory of key files if it is a temporary one.
+type Generated = (Providers, Description, Option<tempfile::TempDir>);
+
+/// Generates the tenants that are wanted, and says how they are reached through a listener at `url`.
+fn generate(options: &Options, url: &str, foreign: &str) -> Result<Generated, SimulatorError> {
+    let mut providers: Vec<Arc<dyn Simulated>> = Vec::new();
+    let control = format!("{url}/__sim");
+    let mut description = Description { url: url.to_owned(), control, entra: None, google: None };
+    let mut temporary = None;
+    for provider in Provider::ALL.into_iter().filter(|one| options.providers.contains(one)) {
+        match provider {
+            Provider::Entra => {
+                let entra = Entra::new(options, foreign.to_owned())?;
+                description.entra = Some(entra.describe(url));
+                providers.push(Arc::new(entra));
+            }
+            Provider::Google => {
+                let google = Google::new(options, foreign.to_owned())?;
+                let directory = match &options.key_directory {
+                    Some(directory) => directory.clone(),
+                    None => temporary.insert(temporary_directory()?).path().to_owned(),
+                };
+                description.google = Some(google.describe(url, &directory)?);
+                providers.push(Arc::new(google));
+            }
+        }
+    }
+    Ok((providers.into(), description, temporary))
+}
+
+fn temporary_directory() -> Result<tempfile::TempDir, SimulatorError> {
+    let made = tempfile::Builder::new().prefix("simulated-keys-").tempdir();
+    made.map_err(|error| SimulatorError::KeyFile(error, PathBuf::from("a temporary directory")))
 }
 
 /// Locks what no panic can leave half changed.

@@ -35,10 +35,7 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-use crate::{
-    control,
-    entra::{Entra, Host},
-};
+use crate::{Providers, control, counters::Counters, exchange, provider::Simulated};
 
 /// Marks a response whose connection is to be closed without it.
 #[derive(Debug, Clone, Copy)]
@@ -54,38 +51,43 @@ impl Abort {
 }
 
 /// All routes of the simulator.
-pub(crate) fn router(entra: Arc<Entra>) -> Router {
-    let login = async |State(entra): State<Arc<Entra>>, request: Request| {
-        entra.serve(Host::Login, request).await
+pub(crate) fn router(providers: &Providers) -> Router {
+    let mut router = Router::new();
+    for provider in providers.iter() {
+        for prefix in provider.hosts() {
+            router = router.merge(host(Arc::clone(provider), prefix));
+        }
+    }
+    let hosts = providers.iter().flat_map(|provider| provider.hosts().iter().copied());
+    let hosts = hosts.collect::<Vec<_>>().join(", ");
+    let nothing_here = async move |uri: Uri| {
+        let text =
+            format!("there is nothing at {}; this simulator has {hosts} and /__sim", uri.path());
+        (StatusCode::NOT_FOUND, Json(json!({"error": text})))
     };
-    let graph = async |State(entra): State<Arc<Entra>>, request: Request| {
-        entra.serve(Host::Graph, request).await
+    router.merge(control::router(providers.clone())).fallback(nothing_here)
+}
+
+/// The routes of one host of a provider.
+fn host(provider: Arc<dyn Simulated>, prefix: &'static str) -> Router {
+    let serve = async move |State(provider): State<Arc<dyn Simulated>>, request: Request| {
+        exchange::serve(provider, prefix, request).await
     };
     Router::new()
-        .route("/entra/login/{*path}", axum::routing::any(login))
-        .route("/entra/graph/{*path}", axum::routing::any(graph))
-        .with_state(Arc::clone(&entra))
-        .merge(control::router(entra))
-        .fallback(nothing_here)
+        .route(&format!("{prefix}/{{*path}}"), axum::routing::any(serve))
+        .with_state(provider)
 }
 
-/// What is asked for outside the simulated hosts.
-async fn nothing_here(uri: Uri) -> (StatusCode, Json<serde_json::Value>) {
-    let text = format!(
-        "there is nothing at {}; this simulator has /entra/login, /entra/graph and /__sim/entra",
-        uri.path()
-    );
-    (StatusCode::NOT_FOUND, Json(json!({"error": text})))
-}
-
-/// A host that is not the vendor's: whoever follows a foreign link ends here, and is counted.
-pub(crate) fn foreign_router(entra: Arc<Entra>) -> Router {
-    let seen = async |State(entra): State<Arc<Entra>>, headers: HeaderMap| {
+/// A host that is no vendor's: whoever follows a foreign link ends here, and is counted. Which provider sent them
+/// cannot be told, so each of them counts it.
+pub(crate) fn foreign_router(providers: &Providers) -> Router {
+    let seen = async |State(providers): State<Providers>, headers: HeaderMap| {
         let token = headers.contains_key(header::AUTHORIZATION);
-        entra.counters.foreign(token);
+        let counters = providers.iter().map(|provider| &provider.world().counters);
+        counters.for_each(|counters: &Counters| counters.foreign(token));
         Html("<!DOCTYPE html><title>Elsewhere</title><p>This is not the vendor.</p>")
     };
-    Router::new().fallback(seen).with_state(entra)
+    Router::new().fallback(seen).with_state(providers.clone())
 }
 
 /// Serves until told to stop; connections are then cut.

@@ -4,19 +4,25 @@
 //! appends to a log, so a delta costs what changed and not what exists. A user in the bin keeps their memberships, which
 //! is why every reader asks [`Tenant::member_is_live`]. Knows no wire format.
 
+pub(crate) mod address;
 pub(crate) mod edit;
 pub(crate) mod id;
+pub(crate) mod journal;
+mod key;
 pub(crate) mod lag;
 pub(crate) mod lookup;
 pub(crate) mod membership;
 pub(crate) mod text;
+pub(crate) mod workspace;
 
 use std::collections::{HashMap, VecDeque};
 
+use self::address::Addresses;
 use self::id::{Guid, Ids, Kind};
 use self::lag::Lag;
 use self::lookup::Lookup;
 use self::text::{Text, Texts};
+use crate::Provider;
 
 /// Where an object is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +43,10 @@ pub(crate) const GUEST: u8 = 2;
 pub(crate) const PENDING: u8 = 4;
 /// The user is synchronised from an on-premises directory.
 pub(crate) const SYNCED: u8 = 8;
+/// The account is archived (Google).
+pub(crate) const ARCHIVED: u8 = 16;
+/// The user administers the organisation (Google).
+pub(crate) const ADMIN: u8 = 32;
 
 /// The fields of an object that a change touched, as bits.
 pub(crate) mod field {
@@ -55,6 +65,10 @@ pub(crate) mod field {
     pub(crate) const MOBILE: u32 = 1 << 12;
     pub(crate) const NAME: u32 = 1 << 13;
     pub(crate) const DESCRIPTION: u32 = 1 << 14;
+    pub(crate) const ARCHIVED: u32 = 1 << 15;
+    pub(crate) const ADMIN: u32 = 1 << 16;
+    pub(crate) const ALIASES: u32 = 1 << 17;
+    pub(crate) const ADDRESS: u32 = 1 << 18;
     /// Created, deleted or restored: everything.
     pub(crate) const WHOLE: u32 = u32::MAX;
 }
@@ -79,7 +93,7 @@ pub(crate) struct User {
     pub(crate) deleted_s: u32,
     /// Length of the user log after the last change; 0 for as generated.
     pub(crate) changed: u32,
-    /// [`ENABLED`], [`GUEST`], [`PENDING`], [`SYNCED`].
+    /// [`ENABLED`], [`GUEST`], [`PENDING`], [`SYNCED`], [`ARCHIVED`], [`ADMIN`].
     pub(crate) flags: u8,
 }
 
@@ -114,6 +128,7 @@ pub(crate) enum GroupKind {
 pub(crate) struct Card {
     pub(crate) name: Text,
     pub(crate) description: Text,
+    /// The mail nickname; at Google the whole address.
     pub(crate) nickname: Text,
     pub(crate) created_s: u32,
     pub(crate) deleted_s: u32,
@@ -140,6 +155,14 @@ pub(crate) enum OtherKind {
     Contact,
     /// A service principal, which Graph v1.0 leaves out of member lists.
     ServicePrincipal,
+    /// Everybody in the organisation (Google).
+    Organisation,
+    /// A user of another organisation (Google).
+    ForeignUser,
+    /// A group of another organisation (Google).
+    ForeignGroup,
+    /// An address that belongs to no account (Google).
+    Address,
 }
 
 /// One such object.
@@ -188,6 +211,7 @@ pub(crate) enum GroupTouch {
 /// The tenant.
 #[derive(Debug)]
 pub(crate) struct Tenant {
+    pub(crate) vendor: Provider,
     pub(crate) seed: u64,
     pub(crate) domain: String,
     pub(crate) ids: Ids,
@@ -205,6 +229,8 @@ pub(crate) struct Tenant {
     pub(crate) live_users: usize,
     pub(crate) live_groups: usize,
     pub(crate) lag: Lag,
+    pub(crate) addresses: Addresses,
+    pub(crate) journal: Vec<journal::Entry>,
     parents: HashMap<u32, Vec<u32>>,
     lookup: Option<Lookup>,
     bin: VecDeque<(i64, Member)>,
@@ -212,8 +238,9 @@ pub(crate) struct Tenant {
 
 impl Tenant {
     /// An empty tenant.
-    pub(crate) fn new(seed: u64, domain: &str) -> Self {
+    pub(crate) fn new(vendor: Provider, seed: u64, domain: &str) -> Self {
         Self {
+            vendor,
             seed,
             domain: domain.to_owned(),
             ids: Ids::new(seed),
@@ -229,6 +256,8 @@ impl Tenant {
             live_users: 0,
             live_groups: 0,
             lag: Lag::default(),
+            addresses: Addresses::default(),
+            journal: Vec::new(),
             parents: HashMap::new(),
             lookup: None,
             bin: VecDeque::new(),

@@ -1,6 +1,6 @@
 //! `muster simulate`: simulated tenants alone.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -16,6 +16,12 @@ pub struct Simulate {
     /// How large the tenants are.
     #[command(flatten)]
     size: TenantSize,
+    /// Which providers to simulate; each has a tenant of its own.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Provider::Entra, Provider::Google])]
+    providers: Vec<Provider>,
+    /// Where key files are written; a temporary directory if left out.
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
     /// How long each answer takes, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency_ms: u32,
@@ -41,6 +47,13 @@ pub struct TenantSize {
     pub seed: u64,
 }
 
+/// The providers that can be simulated in this version.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Provider {
+    Entra,
+    Google,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Quotas {
     Off,
@@ -53,7 +66,15 @@ impl Simulate {
             Quotas::Off => simulator::Quotas::Off,
             Quotas::Vendor => simulator::Quotas::Vendor,
         };
-        let options = options(self.listen, &self.size, self.latency_ms, quotas);
+        let providers = self.providers.iter().map(|provider| match provider {
+            Provider::Entra => simulator::Provider::Entra,
+            Provider::Google => simulator::Provider::Google,
+        });
+        let options = simulator::Options {
+            providers: providers.collect(),
+            key_directory: self.keys,
+            ..options(self.listen, &self.size, self.latency_ms, quotas)
+        };
         let running =
             simulator::start(options).await.context("the simulated tenants did not start")?;
         println!("{}", serde_json::to_string(&running.description())?);

@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 
 use super::{Answer, Refused, bad, done, parsed};
 use crate::{
-    entra::Entra,
     tenant::{
         Member, Tenant,
         edit::{EditError, GroupEdit, UserEdit},
-        id::Guid,
     },
+    world::World,
 };
 
 /// Edits in one batch.
@@ -42,12 +41,12 @@ impl From<EditError> for Refused {
 }
 
 /// Edits at one instant: nobody sees some without the others. Each says how it went.
-pub(super) fn batch(entra: &Entra, steps: Vec<Step>) -> Answer {
+pub(super) fn batch(world: &World, steps: Vec<Step>) -> Answer {
     if steps.len() > BATCH_MAX {
         return Err(bad(format!("a batch holds at most {BATCH_MAX} edits")));
     }
-    let mut tenant = entra.write();
-    let now = entra.clock.now_ms();
+    let mut tenant = world.write();
+    let now = world.clock.now_ms();
     free_exchanged_logins(&mut tenant, &steps);
     let results = steps.into_iter().map(|step| {
         let body =
@@ -112,7 +111,7 @@ pub(super) fn one(
     match (method, path) {
         ("POST", ["users"]) => {
             let user = tenant.create_user(&parsed::<UserEdit>(body)?, now)?;
-            Ok((StatusCode::CREATED, json!({"id": tenant.user_id(user).to_string()})))
+            Ok((StatusCode::CREATED, json!({"id": tenant.key_of(Member::User(user))})))
         }
         ("PATCH", ["users", id]) => {
             let user = user(tenant, id)?;
@@ -131,7 +130,7 @@ pub(super) fn one(
         }
         ("POST", ["groups"]) => {
             let group = tenant.create_group(&parsed::<GroupEdit>(body)?, now)?;
-            Ok((StatusCode::CREATED, json!({"id": tenant.group_id(group).to_string()})))
+            Ok((StatusCode::CREATED, json!({"id": tenant.key_of(Member::Group(group))})))
         }
         ("PATCH", ["groups", id]) => {
             let group = group(tenant, id)?;
@@ -169,11 +168,11 @@ pub(super) fn one(
 }
 
 fn user(tenant: &Tenant, id: &str) -> Result<u32, Refused> {
-    let user = Guid::parse(id).and_then(|guid| tenant.find_user(guid));
+    let user = tenant.user_by_key(id);
     user.ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("there is no user {id:?}")))
 }
 
 fn group(tenant: &Tenant, id: &str) -> Result<u32, Refused> {
-    let group = Guid::parse(id).and_then(|guid| tenant.find_group(guid));
+    let group = tenant.group_by_key(id);
     group.ok_or_else(|| Refused(StatusCode::NOT_FOUND, format!("there is no group {id:?}")))
 }

@@ -4,7 +4,10 @@
 
 use serde_json::{Value, json};
 
-use crate::tenant::{ENABLED, GUEST, Life, Member, Tenant, text::Text};
+use crate::{
+    Provider,
+    tenant::{GUEST, Life, Member, Tenant, text::Text},
+};
 
 /// `GET truth`, as bytes: large tenants are written row by row.
 pub(super) fn document(tenant: &Tenant) -> Vec<u8> {
@@ -29,29 +32,39 @@ fn rows(out: &mut Vec<u8>, rows: impl Iterator<Item = Value>) {
 
 fn user(tenant: &Tenant, at: u32) -> Value {
     let row = tenant.user(at);
-    let text = |text: Text| tenant.texts.get(text);
+    let text = |text: Text| tenant.texts.get(text).map(str::to_owned);
+    let google = tenant.vendor == Provider::Google;
     json!({
-        "id": tenant.user_id(at).to_string(),
+        "id": tenant.key_of(Member::User(at)),
         "login": text(row.login),
-        "email": text(row.email),
+        // Google knows one address for both.
+        "email": text(if google { row.login } else { row.email }),
         "first_name": text(row.first),
         "last_name": text(row.last),
-        "display_name": text(row.display),
-        "active": row.has(ENABLED),
+        "display_name": if google { Some(tenant.display_name(at)) } else { text(row.display) },
+        "active": tenant.is_active(at),
         "guest": row.has(GUEST),
     })
 }
 
 fn group(tenant: &Tenant, at: u32) -> Value {
     let group = tenant.group(at);
-    let users = group.users.iter().filter(|user| tenant.member_is_live(Member::User(**user)));
-    let groups =
-        group.groups.iter().filter(|nested| tenant.member_is_live(Member::Group(**nested)));
-    json!({
-        "id": tenant.group_id(at).to_string(),
+    let everybody = tenant.holds_everybody(at);
+    let all = 0..tenant.users.len() as u32;
+    let users: Vec<u32> = if everybody { all.collect() } else { group.users.clone() };
+    let users = users.into_iter().map(Member::User);
+    let groups = group.groups.iter().copied().map(Member::Group);
+    let live = |member: Member| tenant.member_is_live(member).then(|| tenant.key_of(member));
+    let mut row = json!({
+        "id": tenant.key_of(Member::Group(at)),
         "name": tenant.texts.get(group.card.name),
         "description": tenant.texts.get(group.card.description),
-        "users": users.map(|user| tenant.user_id(*user).to_string()).collect::<Vec<_>>(),
-        "groups": groups.map(|nested| tenant.group_id(*nested).to_string()).collect::<Vec<_>>(),
-    })
+        "users": users.filter_map(live).collect::<Vec<_>>(),
+        "groups": groups.filter_map(live).collect::<Vec<_>>(),
+    });
+    if tenant.vendor == Provider::Google {
+        row["email"] = json!(tenant.texts.get(group.card.nickname));
+        row["everybody"] = json!(everybody);
+    }
+    row
 }

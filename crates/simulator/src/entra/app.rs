@@ -7,21 +7,11 @@ use std::sync::Mutex;
 
 use crate::Options;
 use crate::chance::draw;
+use crate::provider::Granted;
 use crate::tenant::id::{Guid, Ids, Kind};
 
 /// Signs that a generated secret is made of; those that forms must encode are frequent.
 const SECRET_SIGNS: &[u8] = b"abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789~.+/_-";
-/// A consent that can be taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Grant {
-    /// All application permissions.
-    Consent,
-    /// The permission to read users.
-    Scope,
-    /// The permission to read groups and members.
-    Role,
-}
 
 /// What was granted and what was withdrawn.
 #[derive(Debug, Default)]
@@ -83,24 +73,22 @@ impl App {
         self.roles.iter().filter(|role| !withdrawn(role)).cloned().collect()
     }
 
-    /// Takes a consent away or gives it back.
-    pub(crate) fn set_granted(&self, grant: Grant, granted: bool) {
+    /// Takes a consent away or gives it back; whether there is such a one.
+    pub(crate) fn set_granted(&self, what: Granted, granted: bool) -> bool {
         let mut standing = crate::lock(&self.standing);
-        *match grant {
-            Grant::Consent => &mut standing.consent_revoked,
-            Grant::Scope => &mut standing.scope_revoked,
-            Grant::Role => &mut standing.role_revoked,
+        *match what {
+            Granted::Consent => &mut standing.consent_revoked,
+            Granted::Scope => &mut standing.scope_revoked,
+            Granted::Role => &mut standing.role_revoked,
+            Granted::Secret => &mut standing.secret_expired,
+            Granted::Api | Granted::Account | Granted::Policy | Granted::Domain => return false,
         } = !granted;
+        true
     }
 
     /// Whether the secret has expired.
     pub(crate) fn secret_expired(&self) -> bool {
         crate::lock(&self.standing).secret_expired
-    }
-
-    /// Lets the secret expire, or makes it good again.
-    pub(crate) fn set_secret_expired(&self, expired: bool) {
-        crate::lock(&self.standing).secret_expired = expired;
     }
 
     /// Numbers a new token.

@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 use super::Entra;
 use super::check::read_body;
 use super::error::GraphError;
-use super::serve::{Call, Host, Reply};
 use super::token::Claims;
 use crate::chance::{below, draw};
 use crate::counters::Violation;
+use crate::exchange::{Call, Reply, replaced};
 
 /// Most requests in a batch.
 const BATCH_MAX: usize = 20;
@@ -43,7 +43,7 @@ impl Entra {
     pub(super) fn batch(&self, call: &Call, claims: &Arc<Claims>) -> Result<Vec<u8>, GraphError> {
         let body: BatchBody<'_> = read_body(call)?;
         if body.requests.len() > BATCH_MAX {
-            self.counters.violation(Violation::BatchTooLarge);
+            self.world.counters.violation(Violation::BatchTooLarge);
             return Err(GraphError::new(
                 400,
                 "BadRequest",
@@ -70,7 +70,7 @@ impl Entra {
             };
             answers.push((item.id.clone(), reply));
         }
-        shuffle(&mut answers, draw(self.seed, 0xba, call.fingerprint()));
+        shuffle(&mut answers, draw(self.world.seed, 0xba, call.fingerprint()));
         let mut out = format!(
             "{{\"@odata.context\":\"{}/v1.0/$metadata#microsoft.graph.batchResponse\",\"responses\":[",
             call.base
@@ -107,21 +107,21 @@ impl Entra {
         let (path, query) = url.split_once('?').unwrap_or((&url, ""));
         call.set_address(path, query);
         call.target = format!("/entra/graph{url}");
-        call.picked = self.faults.pick(&call.target);
-        self.counters.arrives(call.fingerprint(), self.clock.now_ms());
-        let reply = match self.replaced(Host::Graph, &call) {
+        call.picked = self.world.faults.pick(&call.target);
+        self.world.counters.arrives(call.fingerprint(), self.world.clock.now_ms());
+        let reply = match replaced(self, &call) {
             _ if item.url.contains("$batch") => self.graph_error(
                 &GraphError::bad_request("A batch cannot hold a batch."),
                 &call,
                 "(batch)",
             ),
             Some(reply) => {
-                self.counters.faulted();
+                self.world.counters.faulted();
                 reply
             }
             None => self.answer_as(&call, claims),
         };
-        self.counters.answered(&call.method, reply.route, reply.status);
+        self.world.counters.answered(&call.method, &reply);
         reply
     }
 }
@@ -151,7 +151,7 @@ fn write_item(out: &mut Vec<u8>, id: &str, reply: &Reply) {
     if reply.content_type.starts_with("application/json") {
         out.extend_from_slice(&reply.body);
     } else {
-        super::json::push_text(out, &String::from_utf8_lossy(&reply.body));
+        crate::json::push_text(out, &String::from_utf8_lossy(&reply.body));
     }
     out.push(b'}');
 }

@@ -13,9 +13,9 @@ use super::json::{Head, Rows};
 use super::members::{ObjectStyle, live_object};
 use super::property::select_objects;
 use super::query::Query;
-use super::serve::Call;
 use super::token::Claims;
 use super::write;
+use crate::exchange::Call;
 use crate::tenant::Member;
 use crate::tenant::id::Guid;
 
@@ -53,7 +53,7 @@ impl Entra {
                 format!("The request may name at most {CHECK_GROUPS_MAX} groups."),
             ));
         }
-        let tenant = self.read_with_lookup();
+        let tenant = self.world.read_with_lookup();
         let member = live_object(&tenant, noun, id)?;
         let within = tenant.groups_of_transitive(member);
         let context = format!("{}/v1.0/$metadata#Collection(Edm.String)", call.base);
@@ -84,7 +84,7 @@ impl Entra {
             )));
         }
         let style = ObjectStyle::new(select_objects(query.select.as_deref())?, claims);
-        let tenant = self.read();
+        let tenant = self.world.read();
         let context = format!("{}/v1.0/$metadata#directoryObjects", call.base);
         let mut rows = Rows::with_capacity(body.ids.len());
         for id in &body.ids {
@@ -115,7 +115,7 @@ impl Entra {
         claims: &Arc<Claims>,
     ) -> Result<Vec<u8>, GraphError> {
         let style = ObjectStyle::new(select_objects(query.select.as_deref())?, claims);
-        let tenant = self.read();
+        let tenant = self.world.read();
         let found = Guid::parse(id).and_then(|guid| tenant.find(guid));
         let object = found
             .filter(|object| tenant.member_is_live(*object))
@@ -132,7 +132,7 @@ impl Entra {
         claims: &Arc<Claims>,
     ) -> Result<Vec<u8>, GraphError> {
         let masks = super::directory::deleted_masks(query)?;
-        let tenant = self.read();
+        let tenant = self.world.read();
         let found = Guid::parse(id).and_then(|guid| tenant.find(guid));
         let object = found
             .filter(|object| tenant.life(*object) == crate::tenant::Life::Binned)

@@ -14,9 +14,9 @@ use super::property::{
     user_properties_of,
 };
 use super::query::Query;
-use super::serve::Call;
 use super::write::{self, Columns, Nulls};
 use crate::chance::{draw, hash_bytes, unit};
+use crate::exchange::Call;
 use crate::faults::FaultKind;
 use crate::tenant::id::Guid;
 use crate::tenant::{Life, Tenant};
@@ -115,7 +115,7 @@ impl Entra {
         if query.filter.is_some() {
             return Err(GraphError::unsupported("$filter is not supported on this delta."));
         }
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.world.clock.now_ms();
         let head = visible_log(tenant, noun, now_ms);
         let prefer = call.header("prefer").unwrap_or_default();
         let minimal = if prefer.contains("return=minimal") { MINIMAL } else { 0 };
@@ -167,7 +167,7 @@ impl Entra {
 
     /// How many entries before its position a round begins, so that it repeats what was delivered.
     fn replayed(&self, cursor: &Cursor, token: &str, call: &Call) -> u64 {
-        let luck = draw(self.seed, 0x4e91a, hash_bytes(token.as_bytes()));
+        let luck = draw(self.world.seed, 0x4e91a, hash_bytes(token.as_bytes()));
         let back = if call.picked.has(FaultKind::Replay) {
             PAGE_OBJECTS as u64
         } else if unit(luck) < self.delta_replay {
@@ -199,7 +199,7 @@ impl Entra {
             let error = if epoch % 2 == 1 { GraphError::of_status(410) } else { lost(410) };
             return Err(error.with_header("location", location));
         }
-        if self.clock.now_ms() > cursor.issued_ms + DELTA_LIFE_MS {
+        if self.world.clock.now_ms() > cursor.issued_ms + DELTA_LIFE_MS {
             let status = if hash_bytes(token.as_bytes()) & 1 == 0 { 400 } else { 410 };
             return Err(lost(status));
         }
@@ -215,7 +215,7 @@ impl Entra {
         let context = format!("{}/v1.0/$metadata#{set}({names})/$delta", call.base);
         let mut head = Head { context, ..Head::default() };
         let foreign = call.picked.has(FaultKind::ForeignLink);
-        let base = if foreign { &self.foreign } else { &call.base };
+        let base = if foreign { &self.world.foreign } else { &call.base };
         let (position, inner, mark) = match end {
             End::Next(position, inner) => (position, inner, 0),
             End::Complete => (round.cursor.end, 0, DELTA_LINK),
@@ -225,7 +225,7 @@ impl Entra {
             position,
             inner,
             flags: kept | mark,
-            issued_ms: self.clock.now_ms(),
+            issued_ms: self.world.clock.now_ms(),
             ..round.cursor
         };
         let token = self.cursors.seal(continues(round.noun), &cursor);
@@ -261,7 +261,7 @@ impl Entra {
 
     /// `GET /users/delta`.
     pub(super) fn users_delta(&self, query: &Query, call: &Call) -> Result<Vec<u8>, GraphError> {
-        let tenant = self.read();
+        let tenant = self.world.read();
         let mut round = self.round(Noun::Users, query, call, &tenant)?;
         if let Some(page) = self.idle_page(&mut round, call) {
             return Ok(page);

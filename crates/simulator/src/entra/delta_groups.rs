@@ -13,9 +13,9 @@ use super::json::Rows;
 use super::members::{listed, rank};
 use super::property::{GroupProperty, group_properties_of};
 use super::query::Query;
-use super::serve::Call;
 use super::write::{self, Columns, Nulls};
 use crate::chance::draw;
+use crate::exchange::Call;
 use crate::tenant::{GroupTouch, Life, Member, Tenant, field};
 
 /// Member links on a page.
@@ -31,7 +31,7 @@ struct Touched {
 impl Entra {
     /// `GET /groups/delta`.
     pub(super) fn groups_delta(&self, query: &Query, call: &Call) -> Result<Vec<u8>, GraphError> {
-        let tenant = self.read();
+        let tenant = self.world.read();
         let mut round = self.round(Noun::Groups, query, call, &tenant)?;
         if let Some(page) = self.idle_page(&mut round, call) {
             return Ok(page);

@@ -12,9 +12,9 @@ use super::property::{
     select_users,
 };
 use super::query::Query;
-use super::serve::Call;
 use super::token::Claims;
 use super::{DOMAIN, Entra, INITIAL_DOMAIN};
+use crate::exchange::Call;
 use crate::tenant::{Life, Member};
 
 impl Entra {
@@ -31,7 +31,7 @@ impl Entra {
             Noun::Groups => select_groups(query.select.as_deref())?,
         };
         let masks = deleted_masks(query)?;
-        let tenant = self.read();
+        let tenant = self.world.read();
         let count = match noun {
             Noun::Users => tenant.users.len(),
             Noun::Groups => tenant.groups.len(),

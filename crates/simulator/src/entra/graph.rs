@@ -9,9 +9,13 @@ use super::Entra;
 use super::error::GraphError;
 use super::login::audience_is_graph;
 use super::query::{Family, Query};
-use super::serve::{Call, Reply};
 use super::token::{Claims, TokenError};
 use crate::chance::hash_bytes;
+use crate::exchange::{Call, Reply};
+
+/// The content type of Graph's successes.
+const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;\
+                    IEEE754Compatible=false;charset=utf-8";
 
 /// The two kinds of object that are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,11 +209,11 @@ impl Entra {
         let result = Query::read(call, route.family())
             .and_then(|query| self.dispatch(route, &query, call, claims));
         let mut reply = match result {
-            Ok(body) => Reply::bytes(template, body),
+            Ok(body) => Reply::new(template, JSON, body),
             Err(error) => self.graph_error(&error, call, template),
         };
         if route == Route::Count(Noun::Users) || route == Route::Count(Noun::Groups) {
-            reply.content_type = "text/plain";
+            reply.content_type = "text/plain".into();
         }
         if cost > 0 {
             reply = reply.with_header("x-ms-resource-unit", cost.to_string());
@@ -284,7 +288,7 @@ impl Entra {
             return Err(Self::unauthenticated(message, call));
         }
         let number = claims.number.parse().unwrap_or(0);
-        if claims.exp * 1000 <= self.clock.now_ms() || !self.app.token_counts(number) {
+        if claims.exp * 1000 <= self.world.clock.now_ms() || !self.app.token_counts(number) {
             let message = "Lifetime validation failed, the token is expired.";
             return Err(Self::unauthenticated(message, call));
         }
@@ -304,17 +308,17 @@ impl Entra {
 
     /// Charges a request to the quota, if there is one.
     fn charge(&self, cost: u32, call: &Call) -> Result<(), GraphError> {
-        self.counters.spent(u64::from(cost));
+        self.world.counters.spent(u64::from(cost));
         let Some(bucket) = &self.bucket else {
             return Ok(());
         };
-        let (users, now) = (self.read().live_users, self.clock.now_ms());
+        let (users, now) = (self.world.read().live_users, self.world.clock.now_ms());
         let verdict = crate::lock(bucket).spend(cost, users, now);
         let Some(seconds) = verdict.retry_after_s else {
             return Ok(());
         };
         let until = now + i64::from(seconds) * 1000;
-        self.counters.told_to_wait(call.fingerprint(), now, until);
+        self.world.counters.told_to_wait(call.fingerprint(), now, until);
         let scope =
             format!("Tenant_Application/ReadWrite/{}/{}", self.app.client_id, self.app.tenant_id);
         Err(GraphError::of_status(429)
@@ -333,8 +337,8 @@ impl Entra {
     ) -> Reply {
         let id = self.request_id().to_string();
         let client_id = call.header("client-request-id").unwrap_or(&id);
-        let mut reply = Reply::bytes(route, error.body(self.clock.now_ms(), &id, client_id));
-        reply.content_type = "application/json";
+        let body = error.body(self.world.clock.now_ms(), &id, client_id);
+        let mut reply = Reply::new(route, "application/json", body);
         reply.status = error.status;
         reply.headers.clone_from(&error.headers);
         reply.headers.push(("request-id", id.clone()));
@@ -354,8 +358,8 @@ impl Entra {
         if let Some(bucket) = &self.bucket
             && reply.status != 429
         {
-            let users = self.read().live_users;
-            let used = crate::lock(bucket).spend(0, users, self.clock.now_ms()).used;
+            let users = self.world.read().live_users;
+            let used = crate::lock(bucket).spend(0, users, self.world.clock.now_ms()).used;
             if used > 0.8 {
                 reply.headers.push(("x-ms-throttle-limit-percentage", format!("{used:.2}")));
             }

@@ -12,10 +12,10 @@ use super::graph::Noun;
 use super::json::{Head, Rows};
 use super::property::{GroupProperty, Scope, UserProperty, select_groups, select_users};
 use super::query::Query;
-use super::serve::Call;
 use super::write::{self, Columns, Nulls};
 use crate::chance::draw;
 use crate::counters::Violation;
+use crate::exchange::Call;
 use crate::faults::FaultKind;
 use crate::tenant::id::Guid;
 use crate::tenant::{ENABLED, GUEST, Member, Tenant};
@@ -233,15 +233,15 @@ impl Entra {
             Noun::Users => {
                 let mask = select_users(query.select.as_deref(), Scope::Many)?;
                 let filter = filter_of(query, &USER_FILTERS)?;
-                let (columns, now_ms) = (Columns::users(mask), self.clock.now_ms());
-                let tenant = self.read();
+                let (columns, now_ms) = (Columns::users(mask), self.world.clock.now_ms());
+                let tenant = self.world.read();
                 self.page(&Users { tenant: &tenant, now_ms, filter, columns }, query, call)
             }
             Noun::Groups => {
                 let mask = select_groups(query.select.as_deref())?;
                 let filter = filter_of(query, &GROUP_FILTERS)?;
-                let (columns, now_ms) = (Columns::groups(mask), self.clock.now_ms());
-                let tenant = self.read();
+                let (columns, now_ms) = (Columns::groups(mask), self.world.clock.now_ms());
+                let tenant = self.world.read();
                 self.page(&Groups { tenant: &tenant, now_ms, filter, columns }, query, call)
             }
         }
@@ -252,8 +252,8 @@ impl Entra {
         if !query.eventual {
             return Err(GraphError::bad_request("$count is not currently supported."));
         }
-        let tenant = self.read();
-        let now_ms = self.clock.now_ms();
+        let tenant = self.world.read();
+        let now_ms = self.world.clock.now_ms();
         let number = match noun {
             Noun::Users => {
                 let filter = filter_of(query, &USER_FILTERS)?;
@@ -276,11 +276,11 @@ impl Entra {
         query: &Query,
         call: &Call,
     ) -> Result<Vec<u8>, GraphError> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.world.clock.now_ms();
         let cursor = match &query.skip_token {
             Some(token) => {
                 if query.page_size() < PAGE_ROWS_MIN {
-                    self.counters.violation(Violation::PageSizeTooSmall);
+                    self.world.counters.violation(Violation::PageSizeTooSmall);
                 }
                 self.cursors.open_page(token, query.hash, now_ms)?
             }
@@ -325,7 +325,7 @@ impl Entra {
         }
         let cursor = next.unwrap_or(Cursor { query: query.hash, ..Cursor::default() });
         let token = self.cursors.seal(Continues::List, &cursor);
-        let base = if foreign { &self.foreign } else { &call.base };
+        let base = if foreign { &self.world.foreign } else { &call.base };
         let mut options = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in &call.query {
             if !name.eq_ignore_ascii_case("$skiptoken") {
@@ -354,10 +354,11 @@ impl Entra {
         match noun {
             Noun::Users => {
                 let mask = select_users(query.select.as_deref(), Scope::One)?;
-                super::json::push_text(&mut out, &context(query.select.as_deref(), "users"));
+                crate::json::push_text(&mut out, &context(query.select.as_deref(), "users"));
                 out.push(b',');
                 let guid = Guid::parse(id);
-                let tenant = if guid.is_some() { self.read() } else { self.read_with_lookup() };
+                let tenant =
+                    if guid.is_some() { self.world.read() } else { self.world.read_with_lookup() };
                 let found = guid.map_or_else(|| tenant.find_login(id), |id| tenant.find_user(id));
                 let user = found
                     .filter(|at| tenant.member_is_live(Member::User(*at)))
@@ -368,9 +369,9 @@ impl Entra {
             }
             Noun::Groups => {
                 let mask = select_groups(query.select.as_deref())?;
-                super::json::push_text(&mut out, &context(query.select.as_deref(), "groups"));
+                crate::json::push_text(&mut out, &context(query.select.as_deref(), "groups"));
                 out.push(b',');
-                let tenant = self.read();
+                let tenant = self.world.read();
                 let group = Guid::parse(id)
                     .and_then(|id| tenant.find_group(id))
                     .filter(|at| tenant.member_is_live(Member::Group(*at)))

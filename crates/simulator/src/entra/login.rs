@@ -6,11 +6,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::serve::{Call, Reply};
 use super::token::Claims;
 use super::{DOMAIN, Entra, INITIAL_DOMAIN};
 use crate::chance::draw;
 use crate::clock::time_text;
+use crate::exchange::{Call, Reply};
 use crate::tenant::id::{Guid, Ids, Kind};
 
 /// Graph's name in scopes and audiences whatever its address.
@@ -195,9 +195,9 @@ impl Entra {
     }
 
     fn issue(&self, audience: String, call: &Call) -> Reply {
-        let now = self.clock.now_ms() / 1000;
+        let now = self.world.clock.now_ms() / 1000;
         let number = self.app.number_token();
-        let object = Ids::new(self.seed ^ 0xa99).guid(Kind::Fixed, 2).to_string();
+        let object = Ids::new(self.world.seed ^ 0xa99).guid(Kind::Fixed, 2).to_string();
         let life = self.app.token_life_s;
         let claims = Claims {
             aud: audience,
@@ -213,7 +213,7 @@ impl Entra {
             roles: self.app.roles(),
             sub: object,
             tid: self.app.tenant_id.to_string(),
-            uti: format!("{:016x}", draw(self.seed, 0x071, number)),
+            uti: format!("{:016x}", draw(self.world.seed, 0x071, number)),
             ver: "1.0".to_owned(),
             number: number.to_string(),
         };
@@ -279,7 +279,7 @@ impl Entra {
         let correlation = call
             .header("client-request-id")
             .map_or_else(|| self.request_id().to_string(), str::to_owned);
-        let time = time_text(self.clock.now_ms(), "Z").replace('T', " ");
+        let time = time_text(self.world.clock.now_ms(), "Z").replace('T', " ");
         let body = serde_json::json!({
             "error": error,
             "error_description": format!(

@@ -9,14 +9,15 @@ use super::Entra;
 use super::cursor::Cursor;
 use super::error::GraphError;
 use super::graph::{Cast, Noun, Route};
-use super::json::{Head, Rows, push_text};
+use super::json::{Head, Rows};
 use super::property::{UserProperty, select_objects};
 use super::query::Query;
-use super::serve::Call;
 use super::token::Claims;
 use super::write::{self, Columns, Nulls};
 use crate::counters::Violation;
+use crate::exchange::Call;
 use crate::faults::FaultKind;
+use crate::json::push_text;
 use crate::tenant::id::Guid;
 use crate::tenant::{Life, Member, OtherKind, Tenant};
 
@@ -130,7 +131,7 @@ impl Entra {
         check_cast(cast, query)?;
         let masks = select_objects(query.select.as_deref())?;
         let cursor = self.object_cursor(query)?;
-        let tenant = self.read();
+        let tenant = self.world.read();
         let group = live_group(&tenant, id)?;
         let mut style = ObjectStyle::new(masks, claims);
         style.typed = cast == Cast::All;
@@ -139,7 +140,7 @@ impl Entra {
             let all = tenant.members_transitive(group).into_iter();
             Box::new(all.filter(move |member| rank(*member) >= from))
         } else {
-            direct_members(&tenant, group, cursor.position, self.clock.now_ms())
+            direct_members(&tenant, group, cursor.position, self.world.clock.now_ms())
         };
         let mut wanted = source.by_ref().filter(|member| {
             listed(&tenant, *member)
@@ -164,7 +165,7 @@ impl Entra {
         check_cast(cast, query)?;
         let masks = select_objects(query.select.as_deref())?;
         let cursor = self.object_cursor(query)?;
-        let tenant = self.read_with_lookup();
+        let tenant = self.world.read_with_lookup();
         let member = live_object(&tenant, noun, id)?;
         let groups =
             if transitive { tenant.groups_of_transitive(member) } else { tenant.groups_of(member) };
@@ -199,9 +200,9 @@ impl Entra {
             return Ok(Cursor { query: query.hash, ..Cursor::default() });
         };
         if query.page_size() < PAGE_ROWS_MIN {
-            self.counters.violation(Violation::PageSizeTooSmall);
+            self.world.counters.violation(Violation::PageSizeTooSmall);
         }
-        self.cursors.open_page(token, query.hash, self.clock.now_ms())
+        self.cursors.open_page(token, query.hash, self.world.clock.now_ms())
     }
 
     fn write_objects(
@@ -243,7 +244,7 @@ impl Entra {
         let next = next.map(|position| Cursor {
             position,
             inner: last,
-            issued_ms: self.clock.now_ms(),
+            issued_ms: self.world.clock.now_ms(),
             ..*page.cursor
         });
         head.next_link = self.next_link(next, query, call);

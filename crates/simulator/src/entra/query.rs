@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use super::error::GraphError;
-use super::serve::Call;
 use crate::chance::hash_bytes;
+use crate::exchange::Call;
 
 /// Largest page.
 pub(super) const TOP_MAX: usize = 999;

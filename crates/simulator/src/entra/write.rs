@@ -3,10 +3,10 @@
 //! Invariant: derived properties (proxy addresses, on-premises names, licences) are functions of the row and its id, so
 //! they cost no memory and are the same on every page. A binned user's name carries their id in front, as at the vendor.
 
-use super::json::{push_bool, push_option, push_text};
 use super::property::{GroupProperty, UserProperty};
 use crate::chance::draw;
 use crate::clock::write_time;
+use crate::json::{push_bool, push_option, push_text};
 use crate::tenant::id::{Guid, Ids, Kind};
 use crate::tenant::text::Text;
 use crate::tenant::{
@@ -80,8 +80,8 @@ pub(super) fn type_name(tenant: &Tenant, member: Member) -> &'static str {
         Member::Group(_) => "group",
         Member::Other(at) => match tenant.others[at as usize].kind {
             OtherKind::Device => "device",
-            OtherKind::Contact => "orgContact",
             OtherKind::ServicePrincipal => "servicePrincipal",
+            _ => "orgContact",
         },
     }
 }

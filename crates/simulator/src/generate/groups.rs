@@ -6,8 +6,9 @@
 
 use std::fmt::Write as _;
 
-use super::Size;
 use super::names::{DEPARTMENTS, THINGS};
+use super::{Size, workspace};
+use crate::Provider;
 use crate::chance::{Dice, below, draw, unit};
 use crate::tenant::text::Text;
 use crate::tenant::{Card, Group, GroupKind, Life, Member, Other, OtherKind, Tenant};
@@ -71,7 +72,10 @@ pub(super) fn room(users: u32, groups: u32) -> u64 {
 pub(super) fn generate(tenant: &mut Tenant, size: Size) {
     tenant.groups.reserve_exact(size.groups as usize);
     for at in 0..size.groups {
-        let card = card(tenant, at);
+        let mut card = card(tenant, at);
+        if tenant.vendor == Provider::Google {
+            workspace::address_group(tenant, at, &mut card);
+        }
         let (users, groups, others) = (Vec::new(), Vec::new(), Vec::new());
         tenant.groups.push(Group { card, users, groups, others });
     }
@@ -82,7 +86,10 @@ pub(super) fn generate(tenant: &mut Tenant, size: Size) {
     }
     nest(tenant, size.groups);
     if size.groups > 15 {
-        devices(tenant);
+        match tenant.vendor {
+            Provider::Entra => devices(tenant),
+            Provider::Google => workspace::outsiders(tenant),
+        }
     }
 }
 
@@ -243,7 +250,11 @@ fn choose(seed: u64, group: u64, users: u32, count: u32) -> Vec<u32> {
 /// one cycle.
 fn nest(tenant: &mut Tenant, groups: u32) {
     let mut edges = vec![(4, 5), (5, 6), (6, 7), (7, 8), (9, 10), (9, 11), (10, 12), (11, 12)];
-    edges.extend([(13, 14), (14, 13)]);
+    edges.push((13, 14));
+    if tenant.vendor == Provider::Entra {
+        // Google refuses circles.
+        edges.push((14, 13));
+    }
     let ordinary = u64::from(groups.saturating_sub(SPECIAL + 1));
     for at in SPECIAL..groups {
         let word = draw(tenant.seed, 0x4e57, u64::from(at));

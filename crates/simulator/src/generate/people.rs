@@ -4,19 +4,21 @@
 //! position, a number tells repeats apart, and decorations use signs that plain logins never have.
 
 use super::names::{AWKWARD, DEPARTMENTS, GIVEN, JOBS, OFFICES, SURNAMES, fold};
+use super::workspace;
+use crate::Provider;
 use crate::chance::{below, draw, mix};
 use crate::tenant::text::{Text, Texts};
 use crate::tenant::{ENABLED, GUEST, Life, PENDING, SYNCED, Tenant, User};
 
 /// Words stored once and shared by everybody.
-struct Words {
-    given: Vec<(Text, String)>,
-    surnames: Vec<(Text, String)>,
-    awkward: Vec<(Text, Text, Text)>,
-    departments: Vec<Text>,
-    jobs: Vec<Text>,
-    offices: Vec<Text>,
-    companies: [Text; 3],
+pub(super) struct Words {
+    pub(super) given: Vec<(Text, String)>,
+    pub(super) surnames: Vec<(Text, String)>,
+    pub(super) awkward: Vec<(Text, Text, Text)>,
+    pub(super) departments: Vec<Text>,
+    pub(super) jobs: Vec<Text>,
+    pub(super) offices: Vec<Text>,
+    pub(super) companies: [Text; 3],
 }
 
 impl Words {
@@ -44,25 +46,30 @@ impl Words {
 }
 
 /// Names of one person while their row is made.
-struct Naming {
-    given: usize,
-    surname: usize,
+pub(super) struct Naming {
+    pub(super) given: usize,
+    pub(super) surname: usize,
     /// 0, or what tells this person from others of the same name.
-    repeat: u32,
-    awkward: Option<usize>,
+    pub(super) repeat: u32,
+    pub(super) awkward: Option<usize>,
 }
 
 /// One draw for several independent decisions: each takes its own bits.
-struct Coins(u64);
+pub(super) struct Coins(u64);
 
 impl Coins {
+    /// The coins of the person at that position.
+    pub(super) fn of(seed: u64, at: u32) -> Self {
+        Self(draw(seed, 0x9e0, u64::from(at)))
+    }
+
     /// True with so many in a thousand.
-    fn per_mille(&mut self, share: u64) -> bool {
+    pub(super) fn per_mille(&mut self, share: u64) -> bool {
         self.0 = mix(self.0);
         below(self.0, 1000) < share
     }
 
-    fn pick(&mut self, count: usize) -> usize {
+    pub(super) fn pick(&mut self, count: usize) -> usize {
         self.0 = mix(self.0);
         below(self.0, count as u64) as usize
     }
@@ -75,16 +82,21 @@ pub(super) fn generate(tenant: &mut Tenant, count: u32) {
     let domain = tenant.domain.clone();
     tenant.users.reserve_exact(count as usize);
     for at in 0..count {
-        let mut coins = Coins(draw(seed, 0x9e0, u64::from(at)));
+        let mut coins = Coins::of(seed, at);
         let naming = name_of(seed, at, &mut coins);
-        let row = person(&mut tenant.texts, &words, &domain, (at, &naming), &mut coins);
+        let row = match tenant.vendor {
+            Provider::Entra => {
+                person(&mut tenant.texts, &words, &domain, (at, &naming), &mut coins)
+            }
+            Provider::Google => workspace::person(tenant, &words, (at, &naming), &mut coins),
+        };
         tenant.users.push(row);
     }
     tenant.lives = vec![Life::Live; count as usize];
     tenant.live_users = count as usize;
 }
 
-fn name_of(seed: u64, at: u32, coins: &mut Coins) -> Naming {
+pub(super) fn name_of(seed: u64, at: u32, coins: &mut Coins) -> Naming {
     let pairs = (GIVEN.len() * SURNAMES.len()) as u64;
     // An odd factor permutes the pairs, as their number is a power of two.
     let step = mix(seed ^ 0xa11) | 1;
@@ -145,6 +157,12 @@ fn person(
     if coins.per_mille(10) {
         row.last = Text::NONE;
     }
+    employ(texts, words, &mut row, coins);
+    row
+}
+
+/// Where somebody works, and as what.
+pub(super) fn employ(texts: &mut Texts, words: &Words, row: &mut User, coins: &mut Coins) {
     row.department = words.departments[coins.pick(DEPARTMENTS.len())];
     row.job = words.jobs[coins.pick(JOBS.len())];
     row.office = words.offices[coins.pick(OFFICES.len())];
@@ -159,11 +177,15 @@ fn person(
         push_number(texts.buffer(), "+1 555 ", 1_000_000 + coins.pick(9_000_000) as u32);
         row.mobile = texts.since(start);
     }
-    row
 }
 
 /// `Given Surname`, `Surname, Given`, with spaces around it, or 256 signs long.
-fn display_name(texts: &mut Texts, words: &Words, naming: &Naming, coins: &mut Coins) -> Text {
+pub(super) fn display_name(
+    texts: &mut Texts,
+    words: &Words,
+    naming: &Naming,
+    coins: &mut Coins,
+) -> Text {
     let (given, surname) = (GIVEN[naming.given], SURNAMES[naming.surname]);
     let start = texts.end();
     let spaced = coins.per_mille(5);
@@ -189,7 +211,7 @@ fn display_name(texts: &mut Texts, words: &Words, naming: &Naming, coins: &mut C
     texts.since(start)
 }
 
-fn push_plain(out: &mut String, words: &Words, (at, naming): (u32, &Naming)) {
+pub(super) fn push_plain(out: &mut String, words: &Words, (at, naming): (u32, &Naming)) {
     if naming.awkward.is_some() {
         return push_number(out, "intl.", at);
     }
@@ -248,7 +270,7 @@ fn guest_names(
     (login, texts.since(start))
 }
 
-fn push_number(out: &mut String, head: &str, mut number: u32) {
+pub(super) fn push_number(out: &mut String, head: &str, mut number: u32) {
     out.push_str(head);
     let mut digits = [0_u8; 10];
     let mut at = digits.len();

@@ -107,6 +107,17 @@ impl Ids {
         (self.guid(kind, position) == guid).then_some(position)
     }
 
+    /// Two numbers for the object at that position: one that leads back to it, and one that cannot be guessed.
+    pub(crate) fn halves(&self, kind: Kind, position: u32) -> (u32, u64) {
+        let key = self.key(kind);
+        (scramble(position, key as u32), draw(key, 2, u64::from(position)))
+    }
+
+    /// The position that the first of [`Self::halves`] was made from.
+    pub(crate) fn unscramble(&self, kind: Kind, head: u32) -> u32 {
+        unscramble(head, self.key(kind) as u32)
+    }
+
     fn key(&self, kind: Kind) -> u64 {
         mix(self.seed.wrapping_add(kind as u64))
     }

@@ -3,6 +3,7 @@
 //! Invariant: the forward lists, the parents of nested groups and the reverse look-up always say the same.
 
 use super::edit::EditError;
+use super::journal::Happening;
 use super::lookup::Lookup;
 use super::{GroupChange, GroupKind, GroupTouch, Life, Member, Tenant};
 
@@ -83,10 +84,14 @@ impl Tenant {
         if nests && self.group(group).card.kind == GroupKind::M365 {
             return Err(EditError::CannotNest);
         }
+        if self.would_cycle(group, member) {
+            return Err(EditError::Cycle);
+        }
         if !self.link(group, member) {
             return Ok(false);
         }
         self.touch_member(group, member, at_ms, false);
+        self.note(at_ms, Happening::Joined(group, member));
         Ok(true)
     }
 
@@ -116,6 +121,7 @@ impl Tenant {
             Member::Other(_) => {}
         }
         self.touch_member(group, member, at_ms, true);
+        self.note(at_ms, Happening::Left(group, member));
         true
     }
 

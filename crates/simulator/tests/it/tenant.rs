@@ -178,11 +178,7 @@ impl Tenant {
     }
 
     pub(crate) async fn truth(&self) -> Truth {
-        let truth = self.tell("GET", "truth", Value::Null).await;
-        let by_id = |rows: &Value| -> BTreeMap<String, Value> {
-            rows.as_array().unwrap().iter().map(|row| (text(&row["id"]), row.clone())).collect()
-        };
-        Truth { users: by_id(&truth["users"]), groups: by_id(&truth["groups"]) }
+        Truth::read(&self.tell("GET", "truth", Value::Null).await)
     }
 }
 
@@ -194,6 +190,14 @@ pub(crate) struct Truth {
 }
 
 impl Truth {
+    /// The control API's document.
+    pub(crate) fn read(truth: &Value) -> Self {
+        let by_id = |rows: &Value| -> BTreeMap<String, Value> {
+            rows.as_array().unwrap().iter().map(|row| (text(&row["id"]), row.clone())).collect()
+        };
+        Self { users: by_id(&truth["users"]), groups: by_id(&truth["groups"]) }
+    }
+
     /// The id of the group with this name.
     pub(crate) fn group(&self, name: &str) -> &str {
         let found = self.groups.iter().find(|(_, group)| group["name"] == name);

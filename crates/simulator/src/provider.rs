@@ -1,0 +1,97 @@
+//! What a simulated provider is to the listener and to the control API.
+//!
+//! Law: the wire code of a provider is its own. Only this trait is shared, so that a provider that is plugged in has
+//! the whole control API at once.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    exchange::{Call, Reply},
+    world::World,
+};
+
+/// The providers that can be simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// Microsoft Entra ID through Microsoft Graph.
+    Entra,
+    /// Google Workspace through the Admin SDK.
+    Google,
+}
+
+impl Provider {
+    /// All of them, in the order in which they are described.
+    pub const ALL: [Self; 2] = [Self::Entra, Self::Google];
+
+    /// Its name in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Entra => "entra",
+            Self::Google => "google",
+        }
+    }
+}
+
+/// What can be made to expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Expiring {
+    /// All access tokens issued so far.
+    Tokens,
+    /// What a listing or a delta is continued with.
+    Cursors,
+    /// The credential.
+    Secret,
+}
+
+/// What can be revoked and granted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Granted {
+    /// All permissions.
+    Consent,
+    /// The permission to read users.
+    Scope,
+    /// The right to read groups (Entra), or whatever the reader has by a role.
+    Role,
+    /// The credential; revoking it is the same as letting it expire.
+    Secret,
+    /// The API of the project (Google).
+    Api,
+    /// The service account (Google).
+    Account,
+    /// The organisation's policy for apps (Google).
+    Policy,
+    /// The domain's access to APIs (Google).
+    Domain,
+}
+
+/// A provider as the listener and the control API see it.
+pub(crate) trait Simulated: Send + Sync + 'static {
+    /// Which one it is.
+    fn provider(&self) -> Provider;
+
+    /// Its state.
+    fn world(&self) -> &World;
+
+    /// The paths below which its hosts are, such as `/entra/graph`.
+    fn hosts(&self) -> &'static [&'static str];
+
+    /// The true answer to a request.
+    fn answer(&self, call: &Call) -> Reply;
+
+    /// The vendor's error body for a status that a fault asks for.
+    fn failed(&self, call: &Call, status: u16) -> Reply;
+
+    /// Whether the vendor would compress the answer to this request.
+    fn compresses(&self, call: &Call) -> bool {
+        call.header("accept-encoding").is_some_and(|list| list.contains("gzip"))
+    }
+
+    /// Lets something expire.
+    fn expire(&self, what: Expiring);
+
+    /// Takes something away or gives it back; whether this provider knows such a thing.
+    fn set_granted(&self, what: Granted, granted: bool) -> bool;
+}

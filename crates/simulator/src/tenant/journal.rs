@@ -1,0 +1,46 @@
+//! What happened, in the words that an audit log needs. The change logs say only what was touched.
+//!
+//! Invariant: one entry per accepted edit, in the order of the edits. Kept only where a vendor has an audit log to
+//! show.
+
+use super::{Member, Tenant, text::Text};
+use crate::Provider;
+
+/// One entry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) at_ms: i64,
+    pub(crate) what: Happening,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Happening {
+    /// A user was created.
+    UserCreated(u32),
+    /// A user went to the bin.
+    UserDeleted(u32),
+    /// A user came back from the bin.
+    UserRestored(u32),
+    /// Fields of a user changed: which, the login before, and the flags before and after.
+    UserChanged { user: u32, fields: u32, was: Text, flags: (u8, u8) },
+    /// A group was created.
+    GroupCreated(u32),
+    /// A group was deleted.
+    GroupDeleted(u32),
+    /// Fields of a group changed: which, and the address before.
+    GroupChanged { group: u32, fields: u32, was: Text },
+    /// An object became a direct member of a group.
+    Joined(u32, Member),
+    /// An object stopped being one.
+    Left(u32, Member),
+}
+
+impl Tenant {
+    /// Notes what happened.
+    pub(super) fn note(&mut self, at_ms: i64, what: Happening) {
+        if self.vendor == Provider::Google {
+            self.journal.push(Entry { at_ms, what });
+        }
+    }
+}
