@@ -1,7 +1,8 @@
-//! The Entra connector against the simulated tenant, over real sockets.
+//! The connectors against simulated tenants, over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod asking;
 mod faults;
+mod google;
 mod reading;
 mod tenant;

@@ -12,11 +12,12 @@ use directory::{
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use simulator::{Options, Running};
+use simulator::{Options, Provider, Running};
 
 /// A running tenant.
 pub(crate) struct Tenant {
     pub(crate) running: Running,
+    provider: Provider,
     http: reqwest::Client,
 }
 
@@ -32,8 +33,21 @@ impl Tenant {
     }
 
     pub(crate) async fn with(options: Options) -> Self {
+        let provider = options.providers[0];
         let running = simulator::start(options).await.unwrap();
-        Self { running, http: connect::http::local_client().unwrap() }
+        Self { running, provider, http: connect::http::local_client().unwrap() }
+    }
+
+    /// A Google organisation.
+    pub(crate) async fn google() -> Self {
+        let options = Options {
+            providers: vec![Provider::Google],
+            users: 700,
+            groups: 60,
+            memberships: 3_000,
+            ..Options::new("127.0.0.1:0".parse().unwrap())
+        };
+        Self::with(options).await
     }
 
     pub(crate) fn connector(&self) -> Connector {
@@ -45,26 +59,49 @@ impl Tenant {
         &self,
         changed: &[(&str, &str)],
     ) -> Result<Connector, ConnectError> {
-        let entra = self.running.description().entra.as_ref().unwrap();
-        let mut settings: BTreeMap<String, String> = [
-            ("authority", &entra.authority),
-            ("graph", &entra.graph),
-            ("tenant", &entra.tenant),
-            ("client_id", &entra.client_id),
-            ("secret", &entra.client_secret),
-        ]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.clone()))
-        .collect();
+        let (name, settings) = self.settings();
+        let mut settings: BTreeMap<String, String> =
+            settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         for (key, value) in changed {
             settings.insert((*key).to_owned(), (*value).to_owned());
         }
         let secret = SecretString::from(settings.remove("secret").unwrap());
-        Connector::new("entra", &settings, &secret, Surroundings::new(now, 7))
+        Connector::new(name, &settings, &secret, Surroundings::new(now, 7))
+    }
+
+    /// The provider's name, and the settings with `secret` among them.
+    fn settings(&self) -> (&'static str, Vec<(&'static str, String)>) {
+        let description = self.running.description();
+        match self.provider {
+            Provider::Entra => {
+                let entra = description.entra.clone().unwrap();
+                let settings = vec![
+                    ("authority", entra.authority),
+                    ("graph", entra.graph),
+                    ("tenant", entra.tenant),
+                    ("client_id", entra.client_id),
+                    ("secret", entra.client_secret),
+                ];
+                ("entra", settings)
+            }
+            Provider::Google => {
+                let google = description.google.clone().unwrap();
+                let key = std::fs::read_to_string(&google.key_file).unwrap();
+                let settings = vec![
+                    ("token_uri", google.token_uri),
+                    ("api", google.api),
+                    ("subject", google.subject),
+                    ("requests_per_minute", "0".to_owned()),
+                    ("secret", key),
+                ];
+                ("google", settings)
+            }
+        }
     }
 
     pub(crate) async fn control(&self, method: &str, path: &str, body: Value) -> Value {
-        let url = format!("{}/entra/{path}", self.running.description().control);
+        let (name, control) = (self.settings().0, &self.running.description().control);
+        let url = format!("{control}/{name}/{path}");
         let request = self.http.request(method.parse().unwrap(), url);
         let request = if body.is_null() { request } else { request.json(&body) };
         let response = request.send().await.unwrap();
