@@ -198,7 +198,9 @@ async fn the_check_names_what_is_wrong() {
     assert!(report.succeeded(), "{report}");
     assert_eq!(refused(&tenant, &[("subject", "nobody@contoso.example")]).await, "G-SUBJECT");
     assert_eq!(refused(&tenant, &[("customer", "C0nowhere")]).await, "G-CUSTOMER");
-    for (what, code) in [("consent", "G-DWD"), ("role", "G-SUBJECT-ADMIN"), ("scope", "G-SCOPE-PART")] {
+    for (what, code) in
+        [("consent", "G-DWD"), ("role", "G-SUBJECT-ADMIN"), ("scope", "G-SCOPE-PART")]
+    {
         tenant.control("POST", "revoke", json!({"what": what})).await;
         assert_eq!(refused(&tenant, &[]).await, code, "{what}");
         tenant.control("POST", "grant", json!({"what": what})).await;

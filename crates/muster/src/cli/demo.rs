@@ -41,7 +41,14 @@ const DATABASE: &str = "muster.db";
 /// What a running server keeps locked.
 const LOCK: &str = "muster.lock";
 /// How the names of a server's files begin.
-const OURS: [&str; 5] = ["muster.db", "state.db", "secret.key", "admin.json", "demo.json"];
+const OURS: [&str; 6] = [
+    "muster.db",
+    "state.db",
+    "secret.key",
+    "admin.json",
+    "demo.json",
+    "google-service-account.json",
+];
 /// How often the first read is looked at.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -61,7 +68,7 @@ pub struct Demo {
     #[command(flatten)]
     size: TenantSize,
     /// Which providers' tenants to simulate.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Provider::Entra])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Provider::Entra, Provider::Google])]
     providers: Vec<Provider>,
 }
 
@@ -70,6 +77,17 @@ enum Provider {
     Entra,
     Google,
     Okta,
+}
+
+impl Provider {
+    /// As the simulator knows it.
+    fn simulated(self) -> Option<simulator::Provider> {
+        match self {
+            Self::Entra => Some(simulator::Provider::Entra),
+            Self::Google => Some(simulator::Provider::Google),
+            Self::Okta => None,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -84,16 +102,22 @@ struct DemoFile<'a> {
 impl Demo {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         serve::log_to_stderr("warn");
-        for provider in &self.providers {
-            if *provider != Provider::Entra {
-                eprintln!("note: {provider:?} is not in this version; its tenant is left out");
-            }
+        let providers: Vec<simulator::Provider> =
+            self.providers.iter().filter_map(|provider| provider.simulated()).collect();
+        if self.providers.contains(&Provider::Okta) {
+            eprintln!("note: Okta is not in this version; its tenant is left out");
         }
-        if !self.providers.contains(&Provider::Entra) {
-            bail!("none of the providers asked for is in this version; use --providers entra");
+        if providers.is_empty() {
+            bail!(
+                "none of the providers asked for is in this version; use --providers entra,google"
+            );
         }
         clear(&self.data)?;
-        let options = simulate::options(self.sim_listen, &self.size, 0, simulator::Quotas::Off);
+        let options = simulator::Options {
+            providers,
+            key_directory: Some(self.data.clone()),
+            ..simulate::options(self.sim_listen, &self.size, 0, simulator::Quotas::Off)
+        };
         let tenants =
             simulator::start(options).await.context("the simulated tenants did not start")?;
         let clock = Clock::system();
@@ -116,31 +140,27 @@ impl Demo {
 
     async fn set_up(&self, tenants: &Running, server: &Server) -> anyhow::Result<()> {
         let description = tenants.description();
-        let entra = description.entra.as_ref().context("the simulator runs no Entra tenant")?;
-        let settings = [
-            ("authority", &entra.authority),
-            ("graph", &entra.graph),
-            ("tenant", &entra.tenant),
-            ("client_id", &entra.client_id),
-        ];
-        let add = api::directory::Add {
-            name: "entra".to_owned(),
-            provider: "entra".to_owned(),
-            settings: settings
-                .into_iter()
-                .map(|(key, value)| (key.to_owned(), value.clone()))
-                .collect(),
-            secret: entra.client_secret.clone(),
-            rules: None,
-            schedule: None,
-        };
-        let row = api::directory::connect_directory(&server.app, add).await.map_err(said)?;
-        let keeper = server.app.keeper(row.id).context("the directory is not kept")?;
-        let report = first_read(&keeper).await?;
-        let demo = admit(server, "demo").await?;
-        let demo_entra = admit(server, "demo-entra").await?;
-        self.write(server, description, [&demo, &demo_entra])?;
-        instructions(server, &self.data, &demo, &report);
+        let mut reads = Vec::new();
+        for add in directories(description)? {
+            let name = add.name.clone();
+            let row = api::directory::connect_directory(&server.app, add).await.map_err(said)?;
+            let keeper = server.app.keeper(row.id).context("the directory is not kept")?;
+            reads.push((name, keeper));
+        }
+        let names: Vec<String> = reads.iter().map(|(name, _)| name.clone()).collect();
+        for (name, keeper) in reads {
+            let report = first_read(&name, &keeper).await?;
+            println!("{name}, its first read:");
+            println!("{}", table::report(&report));
+        }
+        let mut applications = vec![Admitted::new(server, "demo", &names).await?];
+        for name in &names {
+            let application = format!("demo-{name}");
+            let sees = std::slice::from_ref(name);
+            applications.push(Admitted::new(server, &application, sees).await?);
+        }
+        self.write(server, description, &applications)?;
+        instructions(server, &self.data, &applications[0].credentials, &names[0]);
         Ok(())
     }
 
@@ -148,9 +168,9 @@ impl Demo {
         &self,
         server: &Server,
         description: &Description,
-        [demo, demo_entra]: [&api::application::Credentials; 2],
+        applications: &[Admitted],
     ) -> anyhow::Result<()> {
-        let application = |credentials: &api::application::Credentials| json!({"name": credentials.name, "password": credentials.password, "directories": ["entra"]});
+        let demo = &applications[0].credentials;
         let password = entropy::token();
         let file = DemoFile {
             console: json!({"url": format!("{}/", server.url), "username": "admin", "password": password}),
@@ -159,7 +179,7 @@ impl Demo {
                 "application": demo.name,
                 "password": demo.password,
             }),
-            applications: vec![application(demo), application(demo_entra)],
+            applications: applications.iter().map(Admitted::described).collect(),
             api: json!({"url": format!("{}/api/v1", server.url), "token": server.token}),
             simulator: description,
         };
@@ -207,14 +227,14 @@ fn clear(data: &Path) -> anyhow::Result<()> {
 }
 
 /// Waits for the first read with a progress bar.
-async fn first_read(keeper: &Keeper) -> anyhow::Result<RunReport> {
+async fn first_read(name: &str, keeper: &Keeper) -> anyhow::Result<RunReport> {
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}")?);
     loop {
         let status = keeper.status();
         let read = status.progress;
         bar.set_message(format!(
-            "reading the tenant: {} people, {} groups, {} memberships",
+            "reading {name}: {} people, {} groups, {} memberships",
             read.users, read.groups, read.memberships
         ));
         bar.tick();
@@ -223,7 +243,7 @@ async fn first_read(keeper: &Keeper) -> anyhow::Result<RunReport> {
         {
             bar.finish_and_clear();
             return match &report.outcome {
-                Outcome::Failed { error, .. } => bail!("the first read failed: {error}"),
+                Outcome::Failed { error, .. } => bail!("the first read of {name} failed: {error}"),
                 Outcome::Done | Outcome::Held => Ok(report),
             };
         }
@@ -231,17 +251,69 @@ async fn first_read(keeper: &Keeper) -> anyhow::Result<RunReport> {
     }
 }
 
-async fn admit(server: &Server, name: &str) -> anyhow::Result<api::application::Credentials> {
-    let add = api::application::Add {
-        name: name.to_owned(),
-        directories: vec!["entra".to_owned()],
-        aggregate: false,
-        nested_groups: true,
-        frozen_names: false,
-        addresses: Vec::new(),
-        password: None,
+/// An application of the demo.
+struct Admitted {
+    credentials: api::application::Credentials,
+    directories: Vec<String>,
+}
+
+impl Admitted {
+    async fn new(server: &Server, name: &str, directories: &[String]) -> anyhow::Result<Self> {
+        let add = api::application::Add {
+            name: name.to_owned(),
+            directories: directories.to_vec(),
+            aggregate: false,
+            nested_groups: true,
+            frozen_names: false,
+            addresses: Vec::new(),
+            password: None,
+        };
+        let credentials = api::application::admit(&server.app, add).await.map_err(said)?;
+        Ok(Self { credentials, directories: directories.to_vec() })
+    }
+
+    fn described(&self) -> serde_json::Value {
+        json!({
+            "name": self.credentials.name,
+            "password": self.credentials.password,
+            "directories": self.directories,
+        })
+    }
+}
+
+/// A directory for each simulated tenant, connected as a real one would be.
+fn directories(description: &Description) -> anyhow::Result<Vec<api::directory::Add>> {
+    let mut all = Vec::new();
+    let add = |provider: &str, settings: &[(&str, &str)], secret: String| api::directory::Add {
+        name: provider.to_owned(),
+        provider: provider.to_owned(),
+        settings: settings.iter().map(|(key, text)| ((*key).into(), (*text).into())).collect(),
+        secret,
+        rules: None,
+        schedule: None,
     };
-    api::application::admit(&server.app, add).await.map_err(said)
+    if let Some(entra) = &description.entra {
+        let settings = [
+            ("authority", entra.authority.as_str()),
+            ("graph", &entra.graph),
+            ("tenant", &entra.tenant),
+            ("client_id", &entra.client_id),
+        ];
+        all.push(add("entra", &settings, entra.client_secret.clone()));
+    }
+    if let Some(google) = &description.google {
+        let settings = [
+            ("token_uri", google.token_uri.as_str()),
+            ("api", &google.api),
+            ("subject", &google.subject),
+            // The simulated organisation has no quota, and nobody likes to wait for a demo.
+            ("requests_per_minute", "0"),
+        ];
+        let key = fs::read_to_string(&google.key_file)
+            .with_context(|| format!("{} cannot be read", google.key_file.display()))?;
+        all.push(add("google", &settings, key));
+    }
+    Ok(all)
 }
 
 fn said(problem: api::Problem) -> anyhow::Error {
@@ -252,10 +324,9 @@ fn instructions(
     server: &Server,
     data: &Path,
     demo: &api::application::Credentials,
-    report: &RunReport,
+    directory: &str,
 ) {
-    println!("The demo is ready. The tenant's first read:");
-    println!("{}", table::report(report));
+    println!("The demo is ready.");
     println!();
     println!("Add the directory in Jira: Administration > User management > User directories >");
     println!("Add Directory > Atlassian Crowd, and type:");
@@ -270,8 +341,8 @@ fn instructions(
     println!("for the same.");
     println!();
     println!("Look at it, and play with it:");
-    println!("  muster directory show entra --data {}", data.display());
-    println!("  muster directory sync entra --wait --data {}", data.display());
+    println!("  muster directory show {directory} --data {}", data.display());
+    println!("  muster directory sync {directory} --wait --data {}", data.display());
     println!("  muster changes --data {}", data.display());
     println!(
         "Everything for scripts is in {}. Ctrl-C ends the demo.",

@@ -26,7 +26,8 @@ impl Demo {
     pub(crate) async fn start(users: u32, groups: u32, memberships: u32, seed: u64) -> Self {
         let data = tempfile::tempdir().unwrap();
         let child = Command::new(BINARY)
-            .args(["demo", "--listen", "127.0.0.1:0", "--sim-listen", "127.0.0.1:0", "--data"])
+            .args(["demo", "--providers", "entra", "--listen", "127.0.0.1:0"])
+            .args(["--sim-listen", "127.0.0.1:0", "--data"])
             .arg(data.path())
             .args(["--users", &users.to_string(), "--groups", &groups.to_string()])
             .args(["--memberships", &memberships.to_string(), "--seed", &seed.to_string()])

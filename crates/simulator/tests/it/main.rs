@@ -11,6 +11,7 @@ mod faults;
 mod following;
 mod google_control;
 mod google_faults;
+mod google_following;
 mod google_listing;
 mod google_login;
 mod google_members;
