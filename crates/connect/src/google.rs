@@ -17,7 +17,10 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-use reqwest::{Method, header::HeaderValue};
+use reqwest::{
+    Method,
+    header::{self, HeaderValue},
+};
 use secrecy::SecretString;
 use url::Url;
 
@@ -32,6 +35,8 @@ use crate::{
     progress::Progress,
 };
 
+/// How we are called.
+const AGENT: &str = concat!("Muster/", env!("CARGO_PKG_VERSION"), " (gzip)");
 /// Pages in a row that may be empty before a list counts as endless.
 const EMPTY_MAX: usize = 1_000;
 /// How often a list is read from its start.
@@ -76,7 +81,9 @@ impl Google {
         progress: &Progress,
         mut read: impl FnMut(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, ConnectError> {
-        let request = |http: &Http| http.request(Method::GET, url.as_str());
+        // Google compresses only what is asked for by an agent that says so too.
+        let request =
+            |http: &Http| http.request(Method::GET, url.as_str()).header(header::USER_AGENT, AGENT);
         call(self, request, what, progress, |answer| read(&answer.body)).await
     }
 

@@ -14,7 +14,7 @@ const crowd = new Client({
   application: { name: demo.crowd.application, password: demo.crowd.password },
 });
 
-test('a person', async () => {
+test('case 128: a person', async () => {
   const [person] = people;
   const user = await crowd.user.get(person.login);
   assert.equal(user.username, person.login.toLowerCase());
@@ -22,14 +22,14 @@ test('a person', async () => {
   assert.equal(user.active, person.active);
 });
 
-test('somebody who is not there is an error with a reason', async () => {
+test('case 128: somebody who is not there is an error with a reason', async () => {
   await assert.rejects(crowd.user.get('nobody-of-that-name'), (error) => {
     assert.equal(error.type ?? error.reason, 'USER_NOT_FOUND');
     return true;
   });
 });
 
-test('groups of a person, direct and nested', async () => {
+test('case 128: groups of a person, direct and nested', async () => {
   const person = people.find((p) => truth.groups.some((g) => g.users.includes(p.id)));
   const direct = await crowd.user.groups.list(person.login);
   const nested = await crowd.user.groups.list(person.login, true);
@@ -37,7 +37,7 @@ test('groups of a person, direct and nested', async () => {
   assert.ok(direct.every((name) => nested.includes(name)));
 });
 
-test('a group, its members, children and parents', async () => {
+test('case 128: a group, its members, children and parents', async () => {
   const group = truth.groups.find((g) => /^[a-z0-9-]+$/i.test(g.name) && g.users.length > 0)
     ?? truth.groups.find((g) => /^[a-z0-9 -]+$/i.test(g.name) && g.users.length > 0);
   const { name } = group;
@@ -51,12 +51,12 @@ test('a group, its members, children and parents', async () => {
   assert.ok(Array.isArray(await crowd.group.parents.list(name)));
 });
 
-test('the membership document lists every group', async () => {
+test('case 128: the membership document lists every group', async () => {
   const memberships = await crowd.group.membership();
   assert.ok(JSON.stringify(memberships).length > 100);
 });
 
-test('search by CQL', async () => {
+test('case 128: search by CQL', async () => {
   const inactive = await crowd.search.user('active=false');
   const expected = people.filter((person) => !person.active).map((person) => person.login.toLowerCase());
   const names = inactive.map((user) => user.username ?? user);
@@ -64,11 +64,11 @@ test('search by CQL', async () => {
   assert.ok((await crowd.search.group('name="*"')).length > 0);
 });
 
-test('a write is refused and does not crash the client', async () => {
+test('case 128: a write is refused and does not crash the client', async () => {
   await assert.rejects(crowd.user.remove(people[0].login));
 });
 
-test('a session without a password check', async () => {
+test('case 128: a session without a password check', async () => {
   const [person] = people.filter((p) => p.active);
   const session = await crowd.session.createUnvalidated(person.login);
   assert.match(session.token, /^[A-Za-z0-9]{24}$/);
@@ -81,7 +81,7 @@ test('a session without a password check', async () => {
   await assert.rejects(crowd.session.getUser(session.token));
 });
 
-test('a password cannot be checked yet', async () => {
+test('case 128: a password cannot be checked yet', async () => {
   const [person] = people.filter((p) => p.active);
   await assert.rejects(crowd.authentication.authenticate(person.login, 'secret'), (error) => {
     assert.equal(error.type ?? error.reason, 'OPERATION_FAILED');

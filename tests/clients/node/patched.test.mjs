@@ -19,7 +19,7 @@ const client = new AtlassianCrowd({
 });
 const call = (object, name, ...values) => promisify(object[name].bind(object))(...values);
 
-test('reads', async () => {
+test('case 129: reads', async () => {
   assert.equal((await call(client, 'ping')).name, 'crowd.token_key');
   assert.equal((await call(client.user, 'find', login)).email, person.email);
   assert.equal(await call(client.user, 'active', login), true);
@@ -34,7 +34,7 @@ test('reads', async () => {
   }
 });
 
-test('what is not there, and what is not allowed, are errors and no crash', async () => {
+test('case 129: what is not there, and what is not allowed, are errors and no crash', async () => {
   const fails = async (reason, ...arguments_) => {
     await assert.rejects(call(...arguments_), (error) => {
       assert.equal(error.type ?? error.reason, reason, String(error));

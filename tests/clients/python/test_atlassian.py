@@ -29,7 +29,7 @@ def fails(status, call, *arguments, **named):
     assert failure.value.response.status_code == status
 
 
-def test_people_and_groups(client):
+def test_case_130_people_and_groups(client):
     assert client.user(LOGIN)["email"] == PERSON["email"]
     groups = client.user_groups(LOGIN)
     assert groups and set(groups) <= set(client.nested_user_groups(LOGIN))
@@ -46,14 +46,14 @@ def test_people_and_groups(client):
     assert isinstance(client.group_parent_groups(group), list)
 
 
-def test_search(client):
+def test_case_130_search(client):
     found = client.search_cql("user", f'name = "{LOGIN}"')
     assert [user["name"] for user in found["users"]] == [LOGIN]
     everybody = client.search("user", {"restriction-type": "null-search-restriction"})
     assert LOGIN in [user["name"] for user in everybody["users"]]
 
 
-def test_sessions(client):
+def test_case_130_sessions(client):
     session = client.session_create(LOGIN, "", validate_password=False, duration=60)
     token = session["token"]
     assert session["user"]["name"] == LOGIN
@@ -69,13 +69,13 @@ def test_sessions(client):
     assert client.get_cookie_config()["name"] == "crowd.token_key"
 
 
-def test_authentication(client):
+def test_case_130_authentication(client):
     fails(500, client.user_authenticate, LOGIN, "secret")
     fails(400, client.user_authenticate, "nobody-of-that-name", "secret")
     assert client.user_authentication_notify(LOGIN)["name"] == LOGIN
 
 
-def test_writes_are_refused(client):
+def test_case_130_writes_are_refused(client):
     group = client.user_groups(LOGIN)[0]
     fails(403, client.user_create, "new.person", True, "N", "P", "N P", "n@example.org", "secret")
     fails(403, client.user_deactivate, LOGIN)

@@ -35,13 +35,13 @@ def served(people):
     return [p for p in people if not p["guest"] and p["login"].strip()]
 
 
-def test_right_and_wrong_credentials_are_told_apart(server):
+def test_case_127_right_and_wrong_credentials_are_told_apart(server):
     assert server.auth_ping() is True
     wrong = crowd.CrowdServer(DEMO["crowd"]["url"], DEMO["crowd"]["application"], "wrong")
     assert wrong.auth_ping() is False
 
 
-def test_people_are_as_in_the_tenant(server):
+def test_case_127_people_are_as_in_the_tenant(server):
     for person in served(truth()["users"])[:50]:
         user = server.get_user(person["login"])
         assert user["name"] == person["login"].strip().lower()
@@ -53,13 +53,13 @@ def test_people_are_as_in_the_tenant(server):
     assert server.user_exists(served(truth()["users"])[0]["login"])
 
 
-def test_guests_are_left_out(server):
+def test_case_127_guests_are_left_out(server):
     guests = [p for p in truth()["users"] if p["guest"]]
     assert guests
     assert all(server.get_user(guest["login"]) is None for guest in guests[:10])
 
 
-def test_memberships_are_as_in_the_tenant(server):
+def test_case_127_memberships_are_as_in_the_tenant(server):
     state = truth()
     names = {p["id"]: p["login"].strip().lower() for p in served(state["users"])}
     memberships = server.get_memberships()
@@ -74,7 +74,7 @@ def test_memberships_are_as_in_the_tenant(server):
     assert checked > 20
 
 
-def test_groups_of_a_person_direct_and_nested(server):
+def test_case_127_groups_of_a_person_direct_and_nested(server):
     state = truth()
     login = next(p["login"] for p in served(state["users"]) if any(p["id"] in g["users"] for g in state["groups"]))
     direct, nested = server.get_groups(login), server.get_nested_groups(login)
@@ -82,19 +82,19 @@ def test_groups_of_a_person_direct_and_nested(server):
     assert login.strip().lower() in server.get_nested_group_users(direct[0])
 
 
-def test_search_finds_by_mail(server):
+def test_case_127_search_finds_by_mail(server):
     person = next(p for p in served(truth()["users"]) if p["email"])
     found = server.search("user", "email", person["email"])
     assert person["login"].strip().lower() in [user["name"] for user in found["users"]]
 
 
-def test_writes_are_refused(server):
+def test_case_127_writes_are_refused(server):
     login = served(truth()["users"])[0]["login"]
     assert not server.change_password(login, "new")
     assert not server.add_user_to_group(login, server.get_groups(login)[0])
 
 
-def test_a_new_person_is_there_after_one_sync(server):
+def test_case_127_a_new_person_is_there_after_one_sync(server):
     login = "new.person@example.org"
     made = requests.post(CONTROL + "/users", json={"login": login, "display_name": "New Person"}, timeout=30)
     assert made.ok

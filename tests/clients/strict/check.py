@@ -98,14 +98,14 @@ class AsTheModuleReads(unittest.TestCase):
         self.assertEqual(status, 201, document)
         return document
 
-    def test_the_root_of_an_authentication_answer_is_the_person(self):
+    def test_case_131_the_root_of_an_authentication_answer_is_the_person(self):
         # The same document as of a right password, which no directory of the demo can check.
         path = f"/authentication/notify?username={quoted(self.name)}"
         person = strict.whole(self.document("POST", path, b"<password/>"), strict.user)
         self.assertEqual(person["name"], self.name)
         self.assertEqual(person["active"], "true")
 
-    def test_a_password_in_character_data_is_read_and_never_let_in(self):
+    def test_case_131_a_password_in_character_data_is_read_and_never_let_in(self):
         for password in (b"secret", b" a&b<c> ", b"]]]]><![CDATA[>", "pässwörd".encode()):
             path = f"/authentication?username={quoted(self.name)}"
             status, _, document = ask("POST", path, PASSWORD % password)
@@ -119,17 +119,17 @@ class AsTheModuleReads(unittest.TestCase):
         self.assertEqual(status, 400)
         self.assertEqual(strict.whole(document, strict.error)["reason"], "INVALID_USER_AUTHENTICATION")
 
-    def test_an_unknown_person_is_a_bad_login(self):
+    def test_case_131_an_unknown_person_is_a_bad_login(self):
         status, _, document = ask("POST", "/authentication?username=nobody-of-that-name", PASSWORD % b"x")
         self.assertEqual(status, 400)
         self.assertEqual(strict.whole(document, strict.error)["reason"], "USER_NOT_FOUND")
 
-    def test_a_wrong_application_is_401(self):
+    def test_case_131_a_wrong_application_is_401(self):
         status, kind, document = ask("POST", "/authentication?username=x", PASSWORD % b"x", "demo:wrong")
         self.assertEqual((status, document), (401, b"Application failed to authenticate"))
         self.assertTrue(kind.startswith("text/plain"))
 
-    def test_groups_come_in_pages_until_one_is_short(self):
+    def test_case_131_groups_come_in_pages_until_one_is_short(self):
         name, wanted = self.busiest
         for page in (PAGE, 2, 1):
             names, start = [], 0
@@ -144,7 +144,7 @@ class AsTheModuleReads(unittest.TestCase):
             self.assertEqual(len(names), len(set(names)), "no group comes twice")
             self.assertEqual({name.lower() for name in names}, wanted)
 
-    def test_the_cookie_has_its_order(self):
+    def test_case_131_the_cookie_has_its_order(self):
         document = self.document("GET", "/config/cookie")
         cookie = strict.whole(document, strict.cookie)
         self.assertEqual(cookie["name"], "crowd.token_key")
@@ -156,7 +156,7 @@ class AsTheModuleReads(unittest.TestCase):
         if cookie["domain"] is None:
             self.assertEqual(document, expected)
 
-    def test_a_session_is_its_token_and_then_its_person(self):
+    def test_case_131_a_session_is_its_token_and_then_its_person(self):
         session = strict.whole(self.session_answer(), strict.session)
         self.assertEqual(session["name"], self.name)
         self.assertRegex(session["token"], r"\A[A-Za-z0-9_-]{16,}\Z")
@@ -178,11 +178,11 @@ class TheReaderIsStrict(unittest.TestCase):
 
     HEAD = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
 
-    def test_it_takes_a_good_document(self):
+    def test_case_131_it_takes_a_good_document(self):
         good = self.HEAD + b"<cookie-config>\n <domain>.x</domain><secure>true</secure><name>n&amp;</name></cookie-config>\n"
         self.assertEqual(strict.whole(good, strict.cookie)["name"], "n&")
 
-    def test_it_refuses_every_other(self):
+    def test_case_131_it_refuses_every_other(self):
         for bad in (
             b"<cookie-config><name>n</name><secure>true</secure></cookie-config>",
             b"<cookie-config><secure>true</secure><domain>.x</domain><name>n</name></cookie-config>",
