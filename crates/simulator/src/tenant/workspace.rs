@@ -13,8 +13,12 @@ use crate::Provider;
 const LOCAL_BYTES_MAX: usize = 64;
 
 impl Tenant {
-    /// The edit of a user as this vendor means it.
-    pub(super) fn fit_user(&self, edit: &UserEdit) -> Result<UserEdit, EditError> {
+    /// The edit of a user as this vendor means it; `user` is `None` for a new one.
+    pub(super) fn fit_user(
+        &self,
+        edit: &UserEdit,
+        user: Option<u32>,
+    ) -> Result<UserEdit, EditError> {
         let mut fitted = edit.clone();
         if self.vendor != Provider::Google {
             for (name, given) in [
@@ -47,6 +51,10 @@ impl Tenant {
         }
         for alias in fitted.aliases.iter().flatten() {
             check_address("aliases", alias)?;
+            let held = self.find_login(alias).is_some_and(|holder| Some(holder) != user);
+            if held || self.is_group_address(alias) {
+                return Err(EditError::LoginTaken(alias.clone()));
+            }
         }
         if edit.active == Edit::Set(true) && edit.archived.is_none() {
             fitted.archived = Some(false);

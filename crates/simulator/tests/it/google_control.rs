@@ -56,6 +56,8 @@ async fn what_makes_no_sense_is_refused_and_changes_nothing() {
         ("POST", "users".to_owned(), json!({"login": "no address"}), 400),
         ("PATCH", format!("users/{user}"), json!({"email": null}), 400),
         ("PATCH", format!("users/{user}"), json!({"aliases": ["nonsense"]}), 400),
+        ("PATCH", format!("users/{user}"), json!({"aliases": [taken]}), 409),
+        ("PATCH", format!("users/{user}"), json!({"aliases": [address]}), 409),
         ("PATCH", "users/103".to_owned(), json!({"active": false}), 404),
         ("POST", "groups".to_owned(), json!({"name": "x", "email": taken}), 409),
         ("POST", "groups".to_owned(), json!({"name": "x", "kind": "m365"}), 400),

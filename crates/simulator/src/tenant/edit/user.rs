@@ -51,7 +51,7 @@ impl Tenant {
     pub(crate) fn create_user(&mut self, edit: &UserEdit, at_ms: i64) -> Result<u32, EditError> {
         edit.check()?;
         let at = self.users.len() as u32;
-        let mut edit = self.fit_user(edit)?;
+        let mut edit = self.fit_user(edit, None)?;
         if let Edit::Set(login) = &edit.login {
             self.check_login(login, None)?;
         } else {
@@ -88,7 +88,7 @@ impl Tenant {
         if self.lives[user as usize] != Life::Live {
             return Err(EditError::NotLive);
         }
-        let edit = self.fit_user(edit)?;
+        let edit = self.fit_user(edit, Some(user))?;
         if let Edit::Set(login) = &edit.login {
             self.check_login(login, Some(user))?;
         }
@@ -134,6 +134,7 @@ impl Tenant {
         let login = self.texts.get(self.user(user).login).unwrap_or_default().to_owned();
         self.check_login(&login, Some(user))?;
         self.ensure_lookup().take_login(&login, user);
+        self.addresses.drop_alias(&login);
         let was = (*self.user(user), Life::Binned);
         self.lag.keep_user(user, Some(was), at_ms);
         self.lives[user as usize] = Life::Live;
