@@ -15,8 +15,12 @@ mod settings;
 mod token;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
+use directory::id::ProviderId;
 use reqwest::{
     Method,
     header::{self, HeaderValue},
@@ -48,6 +52,8 @@ pub(crate) struct Google {
     settings: Settings,
     http: Http,
     tokens: Tokens,
+    /// Groups that have everybody as a member, as of the last pull: such a membership shows nowhere else.
+    everybody: Mutex<BTreeSet<ProviderId>>,
 }
 
 /// What of a page leads on.
@@ -70,7 +76,11 @@ impl Google {
             Speed { start: 8, most: 12, least: 2, per_minute: settings.requests_per_minute };
         let http = Http::new(surroundings, &settings.api, speed)?;
         let tokens = Tokens::new(&settings, key);
-        Ok(Self { settings, http, tokens })
+        Ok(Self { settings, http, tokens, everybody: Mutex::default() })
+    }
+
+    fn everybody(&self) -> MutexGuard<'_, BTreeSet<ProviderId>> {
+        self.everybody.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `GET` and read; `read` must change nothing before it has read the whole body.

@@ -140,8 +140,8 @@ impl Connector {
     /// Checks the connection step by step; tells each step as it ends.
     pub async fn probe(&self, tell: impl FnMut(&ProbeStep)) -> ProbeReport {
         match &self.0 {
-            Provider::Entra(entra) => entra.probe(tell).await,
-            Provider::Google(google) => google.probe(tell).await,
+            Provider::Entra(entra) => probe::probe(&**entra, tell).await,
+            Provider::Google(google) => probe::probe(&**google, tell).await,
         }
     }
 }

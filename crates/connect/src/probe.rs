@@ -41,6 +41,38 @@ pub enum StepOutcome {
     Skipped,
 }
 
+/// A connection that can be checked step by step.
+pub(crate) trait Stepwise {
+    /// The steps, in order.
+    const STEPS: &'static [&'static str];
+
+    /// Tries one step; `group` is for the id of a group that one step finds for a later one.
+    async fn step(&self, name: &str, group: &mut Option<String>)
+    -> Result<ProbeStep, ConnectError>;
+}
+
+/// Goes through the steps of a check until one fails; tells each as it ends.
+pub(crate) async fn probe<S: Stepwise>(
+    connection: &S,
+    mut tell: impl FnMut(&ProbeStep),
+) -> ProbeReport {
+    let mut report = ProbeReport::default();
+    let (mut broken, mut group) = (false, None);
+    for name in S::STEPS {
+        let step = if broken {
+            ProbeStep::skipped(name)
+        } else {
+            connection.step(name, &mut group).await.unwrap_or_else(|error| {
+                broken = true;
+                ProbeStep::failed(name, &error)
+            })
+        };
+        tell(&step);
+        report.steps.push(step);
+    }
+    report
+}
+
 impl ProbeReport {
     /// Whether the directory can be read.
     pub fn succeeded(&self) -> bool {

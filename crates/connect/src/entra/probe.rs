@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::{ConnectError, Kind},
     notes,
-    probe::{ProbeReport, ProbeStep},
+    probe::{ProbeStep, Stepwise},
     progress::Progress,
 };
 
@@ -19,7 +19,6 @@ const ROLES: &str = "permissions in the token";
 const USERS: &str = "read users";
 const GROUPS: &str = "read groups";
 const MEMBERS: &str = "read members";
-const STEPS: [&str; 6] = [REACH, TOKEN, ROLES, USERS, GROUPS, MEMBERS];
 
 /// Permissions of which one must be there for people, and one for groups.
 const USER_ROLES: [&str; 4] =
@@ -32,28 +31,8 @@ const GROUP_ROLES: [&str; 5] = [
     "Directory.ReadWrite.All",
 ];
 
-impl Entra {
-    pub(crate) async fn probe(&self, mut tell: impl FnMut(&ProbeStep)) -> ProbeReport {
-        let mut report = ProbeReport::default();
-        let mut broken = false;
-        let mut group = None;
-        for name in STEPS {
-            let step = if broken {
-                ProbeStep::skipped(name)
-            } else {
-                match self.step(name, &mut group).await {
-                    Ok(step) => step,
-                    Err(error) => {
-                        broken = true;
-                        ProbeStep::failed(name, &error)
-                    }
-                }
-            };
-            tell(&step);
-            report.steps.push(step);
-        }
-        report
-    }
+impl Stepwise for Entra {
+    const STEPS: &'static [&'static str] = &[REACH, TOKEN, ROLES, USERS, GROUPS, MEMBERS];
 
     async fn step(
         &self,
@@ -81,7 +60,9 @@ impl Entra {
             },
         }
     }
+}
 
+impl Entra {
     /// Whether the tenant is known, without a credential.
     async fn reach(&self) -> Result<ProbeStep, ConnectError> {
         let authority = self.settings.authority.as_str().trim_end_matches('/');

@@ -39,6 +39,12 @@ impl Google {
         match question {
             Question::Person(id) => self.exists(&["users", &id.to_string()], id).await,
             Question::Group(id) => self.exists(&["groups", &id.to_string()], id).await,
+            // Who is there is in a group that has everybody.
+            Question::Membership { group, member: Member::User(id) }
+                if self.everybody().contains(group) =>
+            {
+                self.exists(&["users", &id.to_string()], id).await
+            }
             Question::Membership { group, member } => {
                 let (Member::User(id) | Member::Group(id)) = member;
                 let (group, text) = (group.to_string(), id.to_string());
@@ -71,7 +77,12 @@ impl Google {
         stream::iter(people.iter().cloned())
             .map(|id| async move {
                 match self.direct_groups(&id).await {
-                    Ok(groups) => Ok((id, Some(groups))),
+                    Ok(mut groups) => {
+                        groups.extend(self.everybody().iter().cloned());
+                        groups.sort_unstable();
+                        groups.dedup();
+                        Ok((id, Some(groups)))
+                    }
                     Err(error) if error.kind == Kind::NotFound => Ok((id, None)),
                     Err(error) => Err(error),
                 }

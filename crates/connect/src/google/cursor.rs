@@ -105,6 +105,11 @@ impl Position {
         Self { version: VERSION, scope: scope(settings), at: now.0, after, seen, everybody }
     }
 
+    /// Groups that have everybody as a member.
+    pub(super) fn everybody(&self) -> impl Iterator<Item = ProviderId> {
+        self.everybody.iter().filter_map(|id| ProviderId::parse(id).ok())
+    }
+
     pub(super) fn cursor(&self) -> Option<Cursor> {
         serde_json::to_string(self).ok().map(Cursor)
     }

@@ -4,7 +4,7 @@ use super::Google;
 use crate::{
     error::ConnectError,
     notes,
-    probe::{ProbeReport, ProbeStep},
+    probe::{ProbeStep, Stepwise},
     progress::Progress,
 };
 
@@ -12,30 +12,9 @@ const TOKEN: &str = "get a token";
 const USERS: &str = "read users";
 const GROUPS: &str = "read groups";
 const MEMBERS: &str = "read members";
-const STEPS: [&str; 4] = [TOKEN, USERS, GROUPS, MEMBERS];
 
-impl Google {
-    pub(crate) async fn probe(&self, mut tell: impl FnMut(&ProbeStep)) -> ProbeReport {
-        let mut report = ProbeReport::default();
-        let mut broken = false;
-        let mut group = None;
-        for name in STEPS {
-            let step = if broken {
-                ProbeStep::skipped(name)
-            } else {
-                match self.step(name, &mut group).await {
-                    Ok(step) => step,
-                    Err(error) => {
-                        broken = true;
-                        ProbeStep::failed(name, &error)
-                    }
-                }
-            };
-            tell(&step);
-            report.steps.push(step);
-        }
-        report
-    }
+impl Stepwise for Google {
+    const STEPS: &'static [&'static str] = &[TOKEN, USERS, GROUPS, MEMBERS];
 
     async fn step(
         &self,
@@ -66,15 +45,14 @@ impl Google {
             },
         }
     }
+}
 
+impl Google {
     async fn token_step(&self) -> Result<ProbeStep, ConnectError> {
-        let token = self.tokens.get(&self.http, &Progress::default()).await;
+        self.tokens.get(&self.http, &Progress::default()).await?;
         if let Some(detail) = notes::clock("Google", self.http.skew_ms()) {
-            // A wrong clock explains a refusal better than the refusal does.
-            token?;
             return Ok(ProbeStep::warning(TOKEN, "N-CLOCK", detail));
         }
-        token?;
         let key = self.tokens.key();
         let detail = format!(
             "the service account {} may act as {} for reading users and groups",

@@ -61,6 +61,9 @@ impl Google {
             );
         }
         let next = Position::next(&self.settings, position, &groups, &turned, (after, now));
+        if self.settings.expand_everyone {
+            *self.everybody() = next.everybody().collect();
+        }
         let mut observation = Observation {
             people: Listing::Complete(people.into_values().collect()),
             groups: Listing::Complete(groups.into_values().map(|(group, _)| group).collect()),

@@ -182,6 +182,28 @@ async fn questions_are_answered_by_the_provider() {
     assert!(set.users.iter().any(|user| Member::User(user.clone()) == person(member)));
 }
 
+/// A member of type `CUSTOMER` is everybody, which neither a person's groups nor a member's look-up shows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_is_in_a_group_that_has_everybody() {
+    let tenant = Tenant::google().await;
+    let connector = tenant.connector();
+    let whole = tenant.control("GET", "truth", Value::Null).await;
+    let group = whole["groups"].as_array().unwrap().iter().find(|group| group["everybody"] == true);
+    let group = id(group.unwrap()["id"].as_str().unwrap());
+    connector.pull(None, &Progress::default()).await.unwrap();
+    let before = truth(&tenant).await;
+    let user = before.users.keys().next().unwrap();
+    let question = Question::Membership { group: group.clone(), member: person(user) };
+    assert_eq!(connector.confirm(&[question.clone()]).await.unwrap(), [Verdict::Exists]);
+    let direct = connector.memberships(&[id(user)]).await.unwrap();
+    let expected: BTreeSet<String> =
+        before.members.iter().filter(|(_, m)| m == user).map(|(g, _)| g.clone()).collect();
+    let found = direct[0].1.as_ref().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(expected, found);
+    tenant.control("DELETE", &format!("users/{user}"), Value::Null).await;
+    assert_eq!(connector.confirm(&[question]).await.unwrap(), [Verdict::Gone]);
+}
+
 /// What the check says while something is wrong.
 async fn refused(tenant: &Tenant, settings: &[(&str, &str)]) -> String {
     let connector = tenant.connector_with(settings).unwrap();

@@ -9,18 +9,20 @@ use crate::{
 };
 
 async fn run(seed: u64, renames: u32) {
-    println!("seed {seed}");
     let demo = Demo::start(400, 60, 2_500, seed).await;
-    let mut oracle = Oracle::default();
+    follow(demo, Oracle::default(), seed, Budget { renames, ..few() }).await;
+}
+
+/// Below 10 of a kind nothing is ever held.
+fn few() -> Budget {
+    let names = Budget::unlimited(1_000_000);
+    Budget { leaving: 9, renames: 9, groups_removed: 9, reactivations: 9, ..names }
+}
+
+async fn follow(demo: Demo, mut oracle: Oracle, seed: u64, mut budget: Budget) {
+    println!("seed {seed}");
+    let renames = budget.renames;
     let mut dice = Dice(seed);
-    // Below 10 of a kind nothing is ever held.
-    let mut budget = Budget {
-        leaving: 9,
-        renames,
-        groups_removed: 9,
-        reactivations: 9,
-        ..Budget::unlimited(1_000_000)
-    };
     let mut bin = Vec::new();
     let mut faithful = demo.product();
     oracle.expect(&demo.truth().await);
@@ -60,6 +62,15 @@ async fn random_edits_reach_products_1() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_edits_reach_products_2() {
     run(2, 9).await;
+}
+
+/// Google has no list of changes: what is edited shows all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_edits_of_a_google_organisation_reach_products() {
+    let demo = Demo::of("google", [400, 60, 2_500], 5).await;
+    let mut oracle = Oracle::default();
+    oracle.by_address = true;
+    follow(demo, oracle, 5, Budget { domain: "globex.example", ..few() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -28,6 +28,8 @@ pub(crate) struct TruthUser {
 pub(crate) struct TruthGroup {
     pub(crate) id: String,
     pub(crate) name: String,
+    /// Its address, where groups have one.
+    pub(crate) email: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) users: Vec<String>,
     pub(crate) groups: Vec<String>,
@@ -58,6 +60,8 @@ pub(crate) struct Copy {
 pub(crate) struct Oracle {
     /// Whether whoever left goes at once.
     pub(crate) without_grace: bool,
+    /// Whether groups are called by what stands before the `@` of their address.
+    pub(crate) by_address: bool,
     user_names: BTreeMap<String, String>,
     group_names: BTreeMap<String, String>,
     /// By provider id: the name served, and the person.
@@ -134,7 +138,11 @@ impl Oracle {
             if self.groups.contains_key(&group.id) {
                 continue;
             }
-            let name: String = group.name.trim().chars().take(255).collect();
+            let name = match &group.email {
+                Some(email) if self.by_address => email.split('@').next().unwrap(),
+                _ => &group.name,
+            };
+            let name: String = name.trim().chars().take(255).collect();
             let name = name.trim().to_owned();
             if name.is_empty() {
                 continue;

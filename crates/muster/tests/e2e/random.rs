@@ -25,13 +25,21 @@ pub(crate) struct Budget {
     pub(crate) groups_removed: u32,
     pub(crate) reactivations: u32,
     pub(crate) names: usize,
+    pub(crate) domain: &'static str,
 }
 
 impl Budget {
     /// Everything goes, with few names, so that they meet.
     pub(crate) fn unlimited(names: usize) -> Self {
         let all = u32::MAX;
-        Self { leaving: all, renames: all, groups_removed: all, reactivations: all, names }
+        Self {
+            leaving: all,
+            renames: all,
+            groups_removed: all,
+            reactivations: all,
+            names,
+            domain: "contoso.example",
+        }
     }
 
     fn take(count: &mut u32) -> bool {
@@ -53,21 +61,22 @@ pub(crate) fn edit(
     let other = truth.groups[dice.roll(truth.groups.len())].clone();
     let number = dice.roll(budget.names);
     let person = format!("users/{}", user.id);
+    let domain = budget.domain;
     Some(match dice.roll(16) {
         0 => {
-            let body = json!({"login": format!("New.{number}@contoso.example"), "display_name": format!("Né {number}"),
-                "first_name": "Né", "last_name": "<&\">", "email": format!("n{number}@contoso.example")});
+            let body = json!({"login": format!("New.{number}@{domain}"), "display_name": format!("Né {number}"),
+                "first_name": "Né", "last_name": "<&\">", "email": format!("n{number}@{domain}")});
             ("POST", "users".to_owned(), body)
         }
         1 if Budget::take(&mut budget.renames) => {
-            ("PATCH", person, json!({"login": format!("renamed.{number}@contoso.example")}))
+            ("PATCH", person, json!({"login": format!("renamed.{number}@{domain}")}))
         }
         2 => (
             "PATCH",
             person,
             json!({"display_name": format!("Changed {number}"), "last_name": "Ōhara"}),
         ),
-        3 => ("PATCH", person, json!({"email": format!("other{number}@contoso.example")})),
+        3 => ("PATCH", person, json!({"email": format!("other{number}@{domain}")})),
         4 if user.active && !user.guest && Budget::take(&mut budget.leaving) => {
             ("PATCH", person, json!({"active": false}))
         }

@@ -16,6 +16,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_muster");
 /// A running demo.
 pub(crate) struct Demo {
     child: Child,
+    /// Whose tenant it has; the directory is called so.
+    provider: &'static str,
     pub(crate) data: TempDir,
     pub(crate) file: Value,
     http: reqwest::Client,
@@ -24,9 +26,15 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts a demo with a tenant of this size and waits until it is ready.
     pub(crate) async fn start(users: u32, groups: u32, memberships: u32, seed: u64) -> Self {
+        Self::of("entra", [users, groups, memberships], seed).await
+    }
+
+    /// The same with a tenant of another provider; people, groups and memberships.
+    pub(crate) async fn of(provider: &'static str, size: [u32; 3], seed: u64) -> Self {
+        let [users, groups, memberships] = size;
         let data = tempfile::tempdir().unwrap();
         let child = Command::new(BINARY)
-            .args(["demo", "--providers", "entra", "--listen", "127.0.0.1:0"])
+            .args(["demo", "--providers", provider, "--listen", "127.0.0.1:0"])
             .args(["--sim-listen", "127.0.0.1:0", "--data"])
             .arg(data.path())
             .args(["--users", &users.to_string(), "--groups", &groups.to_string()])
@@ -34,8 +42,13 @@ impl Demo {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let mut demo =
-            Self { child, data, file: Value::Null, http: connect::http::local_client().unwrap() };
+        let mut demo = Self {
+            child,
+            provider,
+            data,
+            file: Value::Null,
+            http: connect::http::local_client().unwrap(),
+        };
         demo.file = demo.ready().await;
         demo
     }
@@ -58,7 +71,7 @@ impl Demo {
 
     /// Synchronises and gives exit code and report.
     pub(crate) fn sync(&self, full: bool) -> (i32, Value) {
-        let mut arguments = vec!["directory", "sync", "entra", "--wait", "--json"];
+        let mut arguments = vec!["directory", "sync", self.provider, "--wait", "--json"];
         if full {
             arguments.push("--full");
         }
@@ -69,7 +82,8 @@ impl Demo {
 
     /// Calls the control API of the simulated tenant.
     pub(crate) async fn control(&self, method: &str, path: &str, body: Value) -> Value {
-        let url = format!("{}/entra/{path}", self.file["simulator"]["control"].as_str().unwrap());
+        let control = self.file["simulator"]["control"].as_str().unwrap();
+        let url = format!("{control}/{}/{path}", self.provider);
         let request = self.http.request(method.parse().unwrap(), url);
         let request = if body.is_null() { request } else { request.json(&body) };
         let response = request.send().await.unwrap();
