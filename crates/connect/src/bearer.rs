@@ -5,11 +5,21 @@
 use std::fmt;
 
 use directory::id::Millis;
-use reqwest::header::HeaderValue;
+use reqwest::{
+    RequestBuilder,
+    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue},
+};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::error::{ConnectError, Kind};
+use crate::{
+    call::Admission,
+    error::{ConnectError, Kind},
+    http::{Answer, Http, Setback, Tries},
+    progress::Progress,
+};
 
 /// The life of a token whose provider does not say, in seconds.
 const USUAL_LIFE_S: i64 = 3_600;
@@ -28,9 +38,19 @@ pub(crate) struct Bearer<T> {
     renew_at: Millis,
 }
 
+impl<T> Bearer<T> {
+    /// What lets a request in that needs no more than the token.
+    pub(crate) fn admission(self) -> Admission {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, self.header)]);
+        Admission { headers, generation: self.generation }
+    }
+}
+
 /// What a token endpoint granted.
 pub(crate) struct Granted<T> {
     pub(crate) token: SecretString,
+    /// How it is presented: `Bearer`, or what the vendor calls it.
+    pub(crate) scheme: &'static str,
     /// How long it lives, in seconds, if the provider said.
     pub(crate) life_s: Option<i64>,
     pub(crate) said: T,
@@ -77,12 +97,58 @@ impl<T: Clone> Bearers<T> {
     }
 }
 
+/// Asks a token endpoint until it grants or refuses for good. `request` makes each request anew, since what it
+/// signs is good once; `read` takes the answer, or says why it is not a token.
+pub(crate) async fn ask<T>(
+    http: &Http,
+    progress: &Progress,
+    mut request: impl FnMut() -> Result<RequestBuilder, ConnectError>,
+    mut read: impl FnMut(&Answer) -> Result<Granted<T>, Setback>,
+) -> Result<Granted<T>, ConnectError> {
+    let mut tries = Tries::default();
+    loop {
+        let request = request()?.header(ACCEPT, "application/json");
+        let setback = match http.once(progress, request).await {
+            Err(error) => Setback::Failed(error, None),
+            Ok(answer) => match read(&answer) {
+                Ok(granted) => return Ok(granted),
+                Err(setback) => setback,
+            },
+        };
+        tries.again(http, progress, setback).await?;
+    }
+}
+
+/// The usual document of a token endpoint.
+#[derive(Deserialize)]
+pub(crate) struct TokenDocument {
+    pub(crate) access_token: SecretString,
+    #[serde(default)]
+    expires_in: Option<Value>,
+    #[serde(default)]
+    pub(crate) token_type: String,
+}
+
+impl TokenDocument {
+    /// Reads a successful answer; `None` if it failed or is none.
+    pub(crate) fn read(answer: &Answer) -> Option<Self> {
+        let granted = answer.status.is_success().then(|| serde_json::from_slice(&answer.body));
+        granted.and_then(Result::ok)
+    }
+
+    pub(crate) fn granted<T>(self, scheme: &'static str, said: T) -> Granted<T> {
+        let life_s = seconds(self.expires_in.as_ref());
+        Granted { token: self.access_token, scheme, life_s, said }
+    }
+}
+
 fn bearer<T>(granted: Granted<T>, generation: u64, now: Millis) -> Result<Bearer<T>, ConnectError> {
     let text = granted.token.expose_secret();
-    let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| {
-        let text = "the token endpoint gave a token that cannot be sent";
-        ConnectError::new(Kind::Protocol, "N-HTML", text)
-    })?;
+    let mut header =
+        HeaderValue::from_str(&format!("{} {text}", granted.scheme)).map_err(|_| {
+            let text = "the token endpoint gave a token that cannot be sent";
+            ConnectError::new(Kind::Protocol, "N-HTML", text)
+        })?;
     header.set_sensitive(true);
     let life_ms = granted.life_s.unwrap_or(USUAL_LIFE_S).clamp(1, LIFE_MAX_S) * 1_000;
     let renew_at = now.plus(life_ms * 4 / 5);
@@ -90,10 +156,10 @@ fn bearer<T>(granted: Granted<T>, generation: u64, now: Millis) -> Result<Bearer
 }
 
 /// A number of seconds, which some gateways write as a text.
-pub(crate) fn seconds(value: Option<&serde_json::Value>) -> Option<i64> {
+fn seconds(value: Option<&Value>) -> Option<i64> {
     match value? {
-        serde_json::Value::Number(number) => number.as_i64(),
-        serde_json::Value::String(text) => text.parse().ok(),
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.parse().ok(),
         _ => None,
     }
 }

@@ -1,66 +1,199 @@
-//! One call of a provider's API: with a token, tried again as often as that makes sense.
+//! Calls of a provider's API: with a token, tried again as often as that makes sense; one answer, or all pages of a
+//! list.
 //!
-//! Invariants: an answer that cannot be read whole is asked for again and never used in part; a refused
-//! token is renewed once; who asks to slow down slows down everybody.
+//! Invariants: the address is checked before a token is attached to it; an answer that cannot be read whole is asked
+//! for again and never used in part; a refused token is renewed once; who asks to slow down slows down everybody.
 
-use reqwest::{RequestBuilder, header::HeaderValue};
+use reqwest::{
+    Method,
+    header::{self, HeaderMap},
+};
+use serde_json::Value;
+use url::Url;
 
 use crate::{
-    error::ConnectError,
+    error::{ConnectError, Kind},
     http::{Answer, Http, Setback, Tries},
     progress::Progress,
 };
 
+/// Pages in a row that may be empty before a list counts as endless.
+pub(crate) const EMPTY_MAX: usize = 1_000;
+
+/// A request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) url: &'a str,
+    /// With a body it is a `POST`; only for questions that the vendor puts in a body.
+    pub(crate) body: Option<&'a Value>,
+}
+
+/// What lets a request in.
+pub(crate) struct Admission {
+    pub(crate) headers: HeaderMap,
+    /// Tells tokens apart.
+    pub(crate) generation: u64,
+}
+
+/// What of a page leads on.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    /// The next page.
+    pub(crate) next: Option<String>,
+    /// Where later changes will be, at the end of a list that has them.
+    pub(crate) later: Option<String>,
+    /// Items of the page.
+    pub(crate) items: usize,
+}
+
 /// What calls of one provider's API need to know.
 pub(crate) trait Api {
+    /// How the provider is called in errors.
+    const WHO: &'static str;
+
     /// The client.
     fn http(&self) -> &Http;
 
-    /// The header that lets a request in, and the number of its token.
-    async fn authorization(&self, progress: &Progress) -> Result<(HeaderValue, u64), ConnectError>;
+    /// The address that may see the token.
+    fn base(&self) -> &Url;
 
-    /// A token was refused.
-    async fn refused(&self, generation: u64);
+    /// The headers that let a request in.
+    async fn admit(&self, ask: &Ask<'_>, progress: &Progress) -> Result<Admission, ConnectError>;
+
+    /// The token of a request was refused.
+    async fn refused(&self, ask: &Ask<'_>, generation: u64);
+
+    /// Waits until the request may be sent, where the vendor counts by kind of request.
+    async fn turn(&self, _ask: &Ask<'_>) {}
+
+    /// What an answer's headers say about the vendor's limits.
+    fn heard(&self, _ask: &Ask<'_>, _answer: &Answer) {}
 
     /// What a failed answer means; `what` says what was being read.
-    fn setback(&self, answer: &Answer, what: &str) -> Setback;
+    fn setback(&self, ask: &Ask<'_>, answer: &Answer, what: &str) -> Setback;
 
     /// What a successful answer means that cannot be read.
-    fn unreadable(&self, answer: &Answer, what: &str) -> ConnectError;
+    fn unreadable(&self, answer: &Answer, what: &str) -> ConnectError {
+        crate::garbled::unreadable(answer, Self::WHO, what)
+    }
 }
 
 /// Sends a request until it is answered; `read` must change nothing before it has read the whole answer.
 ///
 /// # Errors
 /// When it is not answered, or cannot be.
-pub(crate) async fn call<T>(
-    api: &impl Api,
-    request: impl Fn(&Http) -> RequestBuilder,
+pub(crate) async fn call<A: Api, T>(
+    api: &A,
+    ask: Ask<'_>,
     what: &str,
     progress: &Progress,
     mut read: impl FnMut(&Answer) -> serde_json::Result<T>,
 ) -> Result<T, ConnectError> {
+    check_address(api, ask.url, what)?;
     let http = api.http();
     let mut tries = Tries::default();
     loop {
-        let (authorization, generation) = api.authorization(progress).await?;
-        let request = request(http)
-            .header(reqwest::header::AUTHORIZATION, authorization)
-            .header(reqwest::header::ACCEPT, "application/json");
+        api.turn(&ask).await;
+        let admission = api.admit(&ask, progress).await?;
+        let request = match ask.body {
+            None => http.request(Method::GET, ask.url),
+            Some(body) => http.request(Method::POST, ask.url).json(body),
+        };
+        let request = request.header(header::ACCEPT, "application/json").headers(admission.headers);
         let setback = match http.once(progress, request).await {
             Err(error) => Setback::Failed(error.during(what), None),
-            Ok(answer) if answer.status.is_success() => match read(&answer) {
-                Ok(done) => {
-                    http.succeeded();
-                    return Ok(done);
+            Ok(answer) => {
+                api.heard(&ask, &answer);
+                if answer.status.is_success() {
+                    match read(&answer) {
+                        Ok(done) => {
+                            http.succeeded();
+                            return Ok(done);
+                        }
+                        Err(_) => Setback::Failed(api.unreadable(&answer, what), None),
+                    }
+                } else {
+                    api.setback(&ask, &answer, what)
                 }
-                Err(_) => Setback::Failed(api.unreadable(&answer, what), None),
-            },
-            Ok(answer) => api.setback(&answer, what),
+            }
         };
         if matches!(setback, Setback::Unauthorised(_)) {
-            api.refused(generation).await;
+            api.refused(&ask, admission.generation).await;
         }
         tries.again(http, progress, setback).await?;
+    }
+}
+
+/// Reads all pages of a list from `first` on, each found by the one before; gives where later changes will be, if
+/// the list says.
+///
+/// # Errors
+/// When a page is not answered, leads to another host, or leads back to itself.
+pub(crate) async fn follow<A: Api>(
+    api: &A,
+    first: String,
+    what: &str,
+    progress: &Progress,
+    mut page: impl FnMut(&Answer) -> serde_json::Result<Links>,
+) -> Result<Option<String>, ConnectError> {
+    let mut url = first;
+    let mut empty = 0;
+    loop {
+        let links = call(api, Ask { url: &url, body: None }, what, progress, &mut page).await?;
+        empty = if links.items == 0 { empty + 1 } else { 0 };
+        let Some(next) = links.next else { return Ok(links.later) };
+        if next == url || empty > EMPTY_MAX {
+            return Err(circular::<A>(what));
+        }
+        url = next;
+    }
+}
+
+/// A list that has no end.
+pub(crate) fn circular<A: Api>(what: &str) -> ConnectError {
+    let text = format!("a list of {} leads back to itself; it was not used", A::WHO);
+    ConnectError::new(Kind::Protocol, None, text).during(what)
+}
+
+/// Refuses an address that is not the configured one's: the token would go with the request.
+fn check_address<A: Api>(api: &A, url: &str, what: &str) -> Result<(), ConnectError> {
+    let parsed = Url::parse(url).ok();
+    if parsed.as_ref().is_some_and(|url| same_origin(url, api.base())) {
+        return Ok(());
+    }
+    let host = parsed
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_else(|| "nowhere".to_owned());
+    let who = A::WHO;
+    let text = format!(
+        "an answer leads to another host than {who} ({host}); it was not followed, so that the token stays with \
+         {who}, and nothing was changed; check for a proxy that rewrites answers"
+    );
+    Err(ConnectError::new(Kind::Protocol, "N-HTML", text).during(what))
+}
+
+/// Whether a token for `base` may go to `url`.
+fn same_origin(url: &Url, base: &Url) -> bool {
+    (url.scheme(), url.host(), url.port_or_known_default())
+        == (base.scheme(), base.host(), base.port_or_known_default())
+        && url.username().is_empty()
+        && url.password().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_goes_to_the_configured_host_only() {
+        let base = Url::parse("https://graph.microsoft.com").unwrap();
+        let may = |url: &str| same_origin(&Url::parse(url).unwrap(), &base);
+        assert!(may("https://graph.microsoft.com/v1.0/users?$skiptoken=1"));
+        assert!(may("https://graph.microsoft.com:443/v1.0/users"));
+        assert!(!may("https://graph.microsoft.com.evil.example/v1.0/users"));
+        assert!(!may("http://graph.microsoft.com/v1.0/users"));
+        assert!(!may("https://graph.microsoft.com:8443/v1.0/users"));
+        assert!(!may("https://graph.microsoft.com@evil.example/"));
+        assert!(!may("https://user@graph.microsoft.com/"));
     }
 }

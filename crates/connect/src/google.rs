@@ -21,19 +21,15 @@ use std::{
 };
 
 use directory::id::ProviderId;
-use reqwest::{
-    Method,
-    header::{self, HeaderValue},
-};
+use reqwest::header::{self, HeaderValue};
 use secrecy::SecretString;
 use url::Url;
 
 use self::{key::KeyFile, settings::Settings, token::Tokens};
 use crate::{
     Surroundings,
-    call::{Api, call},
+    call::{Admission, Api, Ask, EMPTY_MAX, call, circular},
     error::{ConnectError, Kind},
-    garbled::unreadable,
     http::{Answer, Http, Setback},
     pace::Speed,
     progress::Progress,
@@ -41,8 +37,6 @@ use crate::{
 
 /// How we are called.
 const AGENT: &str = concat!("Muster/", env!("CARGO_PKG_VERSION"), " (gzip)");
-/// Pages in a row that may be empty before a list counts as endless.
-const EMPTY_MAX: usize = 1_000;
 /// How often a list is read from its start.
 const STARTS: u32 = 5;
 
@@ -91,10 +85,8 @@ impl Google {
         progress: &Progress,
         mut read: impl FnMut(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, ConnectError> {
-        // Google compresses only what is asked for by an agent that says so too.
-        let request =
-            |http: &Http| http.request(Method::GET, url.as_str()).header(header::USER_AGENT, AGENT);
-        call(self, request, what, progress, |answer| read(&answer.body)).await
+        let ask = Ask { url: url.as_str(), body: None };
+        call(self, ask, what, progress, |answer| read(&answer.body)).await
     }
 
     /// Reads all pages of a list. `page` gets the body and whether it is the first of a (new) start.
@@ -133,8 +125,7 @@ impl Google {
             empty = if turned.items == 0 { empty + 1 } else { 0 };
             let Some(next) = turned.next.filter(|next| !next.is_empty()) else { return Ok(()) };
             if token.as_ref() == Some(&next) || empty > EMPTY_MAX {
-                let text = "Google's list leads back to itself; it was not used";
-                return Err(ConnectError::new(Kind::Protocol, None, text).during(what));
+                return Err(circular::<Self>(what));
             }
             token = Some(next);
         }
@@ -142,24 +133,28 @@ impl Google {
 }
 
 impl Api for Google {
+    const WHO: &'static str = "Google";
+
     fn http(&self) -> &Http {
         &self.http
     }
 
-    async fn authorization(&self, progress: &Progress) -> Result<(HeaderValue, u64), ConnectError> {
-        let token = self.tokens.get(&self.http, progress).await?;
-        Ok((token.header, token.generation))
+    fn base(&self) -> &Url {
+        &self.settings.api
     }
 
-    async fn refused(&self, generation: u64) {
+    async fn admit(&self, _: &Ask<'_>, progress: &Progress) -> Result<Admission, ConnectError> {
+        let mut admission = self.tokens.get(&self.http, progress).await?.admission();
+        // Google compresses only what is asked for by an agent that says so too.
+        admission.headers.insert(header::USER_AGENT, HeaderValue::from_static(AGENT));
+        Ok(admission)
+    }
+
+    async fn refused(&self, _: &Ask<'_>, generation: u64) {
         self.tokens.refused(generation).await;
     }
 
-    fn setback(&self, answer: &Answer, what: &str) -> Setback {
+    fn setback(&self, _: &Ask<'_>, answer: &Answer, what: &str) -> Setback {
         catalogue::api(answer, what, &self.settings, self.http.now())
-    }
-
-    fn unreadable(&self, answer: &Answer, what: &str) -> ConnectError {
-        unreadable(answer, "Google", what)
     }
 }

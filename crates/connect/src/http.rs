@@ -54,7 +54,7 @@ pub(crate) struct Http {
     client: Client,
     pace: Pace,
     surroundings: Surroundings,
-    /// State of the jitter.
+    /// State of the random numbers.
     jitter: AtomicU64,
     /// The provider's clock minus ours at the last answer, in milliseconds.
     skew: AtomicI64,
@@ -133,6 +133,11 @@ impl Answer {
     /// How long the provider asks us to wait.
     pub(crate) fn retry_after(&self, now: Millis) -> Option<Duration> {
         retry_after(&self.headers, now)
+    }
+
+    /// The provider's time when it answered.
+    pub(crate) fn date(&self) -> Option<Millis> {
+        http_date(self.headers.get(header::DATE)?.to_str().ok()?)
     }
 
     /// Whether it says that it is a web page.
@@ -218,12 +223,22 @@ impl Http {
         }
     }
 
-    /// A pause between 100 % and 125 % of `pause`, so that requests do not come back all at once.
-    fn jittered(&self, pause: Duration) -> Duration {
+    /// A text that nobody had before, for what is good once.
+    pub(crate) fn unique(&self) -> String {
+        format!("{:016x}{:016x}", self.draw(), self.draw())
+    }
+
+    fn draw(&self) -> u64 {
         // SplitMix64.
         let mut x = self.jitter.fetch_add(0x9E37_79B9_7F4A_7C15, Relaxed);
         x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        x ^ (x >> 31)
+    }
+
+    /// A pause between 100 % and 125 % of `pause`, so that requests do not come back all at once.
+    fn jittered(&self, pause: Duration) -> Duration {
+        let x = self.draw();
         pause + pause.mul_f64(((x >> 40) as f64 / (1_u64 << 24) as f64) / 4.0)
     }
 }

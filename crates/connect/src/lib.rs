@@ -11,9 +11,12 @@ mod garbled;
 mod google;
 pub mod http;
 mod notes;
+mod okta;
 mod pace;
 mod probe;
 mod progress;
+mod signer;
+mod turns;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -23,7 +26,7 @@ use directory::{
 };
 use secrecy::SecretString;
 
-use self::{entra::Entra, google::Google};
+use self::{entra::Entra, google::Google, okta::Okta};
 pub use self::{
     error::ConnectError,
     probe::{ProbeReport, ProbeStep, StepOutcome},
@@ -58,6 +61,7 @@ pub struct Connector(Provider);
 enum Provider {
     Entra(Box<Entra>),
     Google(Box<Google>),
+    Okta(Box<Okta>),
 }
 
 /// A person's direct groups; `None` where the provider did not say.
@@ -77,9 +81,10 @@ impl Connector {
         let provider = match provider {
             "entra" => Provider::Entra(Box::new(Entra::new(settings, secret, surroundings)?)),
             "google" => Provider::Google(Box::new(Google::new(settings, secret, surroundings)?)),
+            "okta" => Provider::Okta(Box::new(Okta::new(settings, secret, surroundings)?)),
             other => {
                 return Err(ConnectError::setting(format!(
-                    "there is no provider `{other}`; this version knows `entra` and `google`"
+                    "there is no provider `{other}`; there are `entra`, `google` and `okta`"
                 )));
             }
         };
@@ -98,6 +103,7 @@ impl Connector {
         match &self.0 {
             Provider::Entra(entra) => entra.pull(cursor, progress).await,
             Provider::Google(google) => google.pull(cursor, progress).await,
+            Provider::Okta(okta) => okta.pull(cursor, progress).await,
         }
     }
 
@@ -109,6 +115,7 @@ impl Connector {
         match &self.0 {
             Provider::Entra(entra) => entra.confirm(questions).await,
             Provider::Google(google) => google.confirm(questions).await,
+            Provider::Okta(okta) => okta.confirm(questions).await,
         }
     }
 
@@ -120,6 +127,7 @@ impl Connector {
         match &self.0 {
             Provider::Entra(entra) => entra.members(groups).await,
             Provider::Google(google) => google.members(groups).await,
+            Provider::Okta(okta) => okta.members(groups).await,
         }
     }
 
@@ -134,6 +142,7 @@ impl Connector {
         match &self.0 {
             Provider::Entra(entra) => entra.memberships(people).await,
             Provider::Google(google) => google.memberships(people).await,
+            Provider::Okta(okta) => okta.memberships(people).await,
         }
     }
 
@@ -142,6 +151,7 @@ impl Connector {
         match &self.0 {
             Provider::Entra(entra) => probe::probe(&**entra, tell).await,
             Provider::Google(google) => probe::probe(&**google, tell).await,
+            Provider::Okta(okta) => probe::probe(&**okta, tell).await,
         }
     }
 }

@@ -12,11 +12,11 @@ use directory::{
 
 use super::{
     Entra,
-    graph::Links,
     listing::links,
     wire::{GROUP_SELECT, GroupItem, Page, Removal, USER_SELECT, UserItem},
 };
 use crate::{
+    call::Links,
     error::{ConnectError, Kind},
     progress::{Progress, add},
 };

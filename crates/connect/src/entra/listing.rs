@@ -13,10 +13,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Entra, SPEED,
-    graph::Links,
     wire::{GROUP_SELECT, GroupItem, MemberItem, Page, Text, USER_SELECT, UserItem},
 };
 use crate::{
+    call::Links,
     error::{ConnectError, Kind},
     progress::{Progress, add},
 };
@@ -182,10 +182,10 @@ impl Entra {
     }
 }
 
-pub(super) fn links(next: Option<Text<'_>>, delta: Option<Text<'_>>, items: usize) -> Links {
+pub(super) fn links(next: Option<Text<'_>>, later: Option<Text<'_>>, items: usize) -> Links {
     Links {
         next: next.map(|text| text.0.into_owned()),
-        delta: delta.map(|text| text.0.into_owned()),
+        later: later.map(|text| text.0.into_owned()),
         items,
     }
 }

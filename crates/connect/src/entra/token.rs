@@ -4,15 +4,15 @@
 
 use std::fmt;
 
-use reqwest::{Method, header};
+use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::{catalogue, settings::Settings};
 use crate::{
-    bearer::{Bearer, Bearers, Granted, seconds},
+    bearer::{self, Bearer, Bearers, Granted, TokenDocument},
     error::{ConnectError, Kind},
-    http::{Http, Setback, Tries},
+    http::Http,
     progress::Progress,
 };
 
@@ -38,13 +38,6 @@ impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens").field("url", &self.url).finish_non_exhaustive()
     }
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: SecretString,
-    #[serde(default)]
-    expires_in: Option<serde_json::Value>,
 }
 
 /// What is looked at in the token; nothing of it is trusted.
@@ -88,41 +81,33 @@ impl Tokens {
     }
 
     async fn ask(&self, http: &Http, progress: &Progress) -> Result<Granted<Said>, ConnectError> {
-        let mut tries = Tries::default();
-        loop {
+        let request = || {
             let form = [
                 ("client_id", self.client_id.as_str()),
                 ("scope", self.scope.as_str()),
                 ("client_secret", self.secret.expose_secret()),
                 ("grant_type", "client_credentials"),
             ];
-            let request = http
-                .request(Method::POST, &self.url)
-                .form(&form)
-                .header(header::ACCEPT, "application/json");
-            let setback = match http.once(progress, request).await {
-                Err(error) => Setback::Failed(error, None),
-                Ok(answer) if answer.status.is_success() => {
-                    match serde_json::from_slice(&answer.body) {
-                        Ok(granted) => return Ok(granted_token(granted)),
-                        Err(_) => catalogue::login(&answer, http.now()),
-                    }
-                }
-                Ok(answer) => catalogue::login(&answer, http.now()),
-            };
-            tries.again(http, progress, setback).await?;
-        }
+            Ok(http.request(Method::POST, &self.url).form(&form))
+        };
+        bearer::ask(http, progress, request, |answer| match TokenDocument::read(answer) {
+            Some(granted) => {
+                let said = said(granted.access_token.expose_secret());
+                Ok(granted.granted("Bearer", said))
+            }
+            None => Err(catalogue::login(answer, http.now())),
+        })
+        .await
     }
 }
 
-fn granted_token(answer: TokenAnswer) -> Granted<Said> {
-    let claims = claims(answer.access_token.expose_secret());
-    let said = Said {
+/// What a token says of itself.
+fn said(token: &str) -> Said {
+    let claims = claims(token);
+    Said {
         tenant: claims.as_ref().and_then(|claims| claims.tid.clone()),
         roles: claims.map(|claims| claims.roles),
-    };
-    let life_s = seconds(answer.expires_in.as_ref());
-    Granted { token: answer.access_token, life_s, said }
+    }
 }
 
 /// The middle part of a JWT, read without checking the signature: the token is Graph's to judge.

@@ -11,14 +11,10 @@ use directory::{
 use serde::{Deserialize, Serialize};
 
 use super::{listing::GroupsRead, settings::Settings};
+use crate::turns;
 
 /// The form of the position.
 const VERSION: u32 = 1;
-/// Between two pulls so much time passes at the most that counts for the budget.
-const PAUSE_MAX_MS: i64 = 3_600_000;
-/// Groups of which members are read at the least, however short the time was.
-const AT_LEAST: usize = 20;
-
 /// The position.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Position {
@@ -57,19 +53,14 @@ impl Position {
                 due.insert(text, id.clone());
             }
         }
-        let ids: BTreeMap<String, &ProviderId> =
-            groups.keys().map(|id| (id.to_string(), id)).collect();
-        let budget = budget(settings, now.since(Millis(self.at)));
-        let later = ids.range::<str, _>((
-            std::ops::Bound::Excluded(self.after.as_str()),
-            std::ops::Bound::Unbounded,
-        ));
-        let earlier = ids.iter().take_while(|(text, _)| **text <= self.after);
-        let mut after = self.after.clone();
-        for (text, id) in later.chain(earlier).take(budget) {
-            after.clone_from(text);
-            due.insert(text.clone(), (*id).clone());
-        }
+        let ids: BTreeMap<String, ProviderId> =
+            groups.keys().map(|id| (id.to_string(), id.clone())).collect();
+        let budget = match settings.requests_per_minute {
+            None => usize::MAX,
+            Some(rate) => turns::budget(rate, settings.members_share, now.since(Millis(self.at))),
+        };
+        let (turn, after) = turns::next(&ids, &self.after, budget);
+        due.extend(turn.into_iter().map(|id| (id.to_string(), id)));
         (due.into_values().collect(), after)
     }
 
@@ -113,14 +104,6 @@ impl Position {
     pub(super) fn cursor(&self) -> Option<Cursor> {
         serde_json::to_string(self).ok().map(Cursor)
     }
-}
-
-/// How many groups may have their turn after a pause.
-fn budget(settings: &Settings, pause_ms: i64) -> usize {
-    let Some(per_minute) = settings.requests_per_minute else { return usize::MAX };
-    let pause_ms = pause_ms.clamp(0, PAUSE_MAX_MS).unsigned_abs();
-    let requests = u64::from(per_minute) * u64::from(settings.members_share) * pause_ms;
-    usize::try_from(requests / 100 / 60_000).unwrap_or(usize::MAX).max(AT_LEAST)
 }
 
 fn scope(settings: &Settings) -> String {

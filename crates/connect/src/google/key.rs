@@ -5,25 +5,22 @@
 
 use std::fmt;
 
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{RSA_PKCS1_SHA256, RsaKeyPair},
-};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use directory::id::Millis;
-use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::error::{ConnectError, Kind};
+use crate::{
+    error::{ConnectError, Kind},
+    signer::{Padding, Signer},
+};
 
 /// How long an assertion is good, in seconds; Google's maximum.
 const LIFE_S: i64 = 3_600;
 
 /// What is used of a key file.
 pub(super) struct KeyFile {
-    key: RsaKeyPair,
+    key: Signer,
     key_id: String,
     /// The service account's address.
     pub(super) email: String,
@@ -70,10 +67,11 @@ impl KeyFile {
                  Service accounts > the account > Keys > Add key > JSON makes one",
             ));
         };
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose_secret().as_bytes())
-            .map_err(|_| refused("the key file's private key is damaged; make a new key"))?;
-        let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der())
-            .map_err(|_| refused("the key file's private key is no RSA key; make a new key"))?;
+        let key = Signer::from_pem(pem.expose_secret())
+            .filter(|key| matches!(key, Signer::Rsa(_)))
+            .ok_or_else(|| {
+                refused("the key file's private key is damaged or no RSA key; make a new key")
+            })?;
         if document.client_email.is_empty() {
             return Err(refused("the key file names no service account; make a new key"));
         }
@@ -94,7 +92,7 @@ impl KeyFile {
         now: Millis,
     ) -> Result<SecretString, ConnectError> {
         let issued = now.0 / 1_000;
-        let header = json!({"alg": "RS256", "typ": "JWT", "kid": self.key_id});
+        let header = json!({"typ": "JWT", "kid": self.key_id});
         let claims = json!({
             "iss": self.email,
             "sub": subject,
@@ -103,16 +101,7 @@ impl KeyFile {
             "iat": issued,
             "exp": issued + LIFE_S,
         });
-        let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(&header), part(&claims));
-        let mut signature = vec![0; self.key.public_modulus_len()];
-        let failed = |_| {
-            ConnectError::new(Kind::Protocol, None, "the request for a token could not be signed")
-        };
-        self.key
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
-            .map_err(failed)?;
-        Ok(SecretString::from(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))))
+        self.key.jwt(Padding::Pkcs1, header, &claims)
     }
 }
 

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use reqwest::Method;
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use secrecy::ExposeSecret;
 
 use super::{
     catalogue,
@@ -12,9 +11,9 @@ use super::{
     settings::{Settings, TOKEN_URI},
 };
 use crate::{
-    bearer::{Bearer, Bearers, Granted, seconds},
+    bearer::{self, Bearer, Bearers, Granted, TokenDocument},
     error::ConnectError,
-    http::{Http, Setback, Tries},
+    http::Http,
     progress::Progress,
 };
 
@@ -39,13 +38,6 @@ impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens").field("url", &self.url).finish_non_exhaustive()
     }
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: SecretString,
-    #[serde(default)]
-    expires_in: Option<serde_json::Value>,
 }
 
 impl Tokens {
@@ -83,31 +75,16 @@ impl Tokens {
         progress: &Progress,
         scopes: &str,
     ) -> Result<Granted<()>, ConnectError> {
-        let mut tries = Tries::default();
-        loop {
+        let request = || {
             let assertion =
                 self.key.assertion(&self.subject, scopes, &self.audience, http.now())?;
             let form = [("grant_type", GRANT), ("assertion", assertion.expose_secret())];
-            let request = http
-                .request(Method::POST, &self.url)
-                .form(&form)
-                .header(reqwest::header::ACCEPT, "application/json");
-            let refused =
-                |answer: &_| catalogue::token(answer, &self.subject, &self.key, http.now());
-            let setback = match http.once(progress, request).await {
-                Err(error) => Setback::Failed(error, None),
-                Ok(answer) if answer.status.is_success() => {
-                    match serde_json::from_slice::<TokenAnswer>(&answer.body) {
-                        Ok(granted) => {
-                            let life_s = seconds(granted.expires_in.as_ref());
-                            return Ok(Granted { token: granted.access_token, life_s, said: () });
-                        }
-                        Err(_) => refused(&answer),
-                    }
-                }
-                Ok(answer) => refused(&answer),
-            };
-            tries.again(http, progress, setback).await?;
-        }
+            Ok(http.request(Method::POST, &self.url).form(&form))
+        };
+        bearer::ask(http, progress, request, |answer| match TokenDocument::read(answer) {
+            Some(granted) => Ok(granted.granted("Bearer", ())),
+            None => Err(catalogue::token(answer, &self.subject, &self.key, http.now())),
+        })
+        .await
     }
 }

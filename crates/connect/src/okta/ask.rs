@@ -1,0 +1,204 @@
+//! Questions about single objects and memberships.
+//!
+//! Invariants: only the provider's definite word makes a loss real: 404 with its own error code for an object, the
+//! status of a deactivated person, or a person's own list of groups; a question that fails otherwise is unknown.
+
+use std::collections::{BTreeMap, HashSet};
+
+use directory::{
+    id::ProviderId,
+    observation::{Member, Question, Removed, Verdict},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    Okta,
+    wire::{GroupItem, Standing, UserItem},
+};
+use crate::{
+    DirectGroups,
+    call::{Ask, Links, call, follow},
+    error::{ConnectError, Kind},
+    progress::Progress,
+};
+
+/// Questions in flight.
+const ASKING: usize = 10;
+
+/// What the provider says of one person.
+enum Found {
+    There,
+    Deactivated,
+    Nowhere,
+}
+
+impl Okta {
+    pub(crate) async fn confirm(
+        &self,
+        questions: &[Question],
+    ) -> Result<Vec<Verdict>, ConnectError> {
+        let progress = Progress::default();
+        // Without being let in nothing can be asked.
+        self.check_admission(&progress).await?;
+        let mut verdicts = vec![Verdict::Unknown; questions.len()];
+        let mut memberships: BTreeMap<ProviderId, Vec<(usize, ProviderId)>> = BTreeMap::new();
+        let mut objects = Vec::new();
+        for (index, question) in questions.iter().enumerate() {
+            match question {
+                Question::Membership { group, member: Member::User(id) } => {
+                    memberships.entry(id.clone()).or_default().push((index, group.clone()));
+                }
+                // There are no groups in groups.
+                Question::Membership { member: Member::Group(_), .. } => {
+                    verdicts[index] = Verdict::Gone;
+                }
+                Question::Person(_) | Question::Group(_) => objects.push((index, question.clone())),
+            }
+        }
+        let answers: Vec<_> = stream::iter(objects)
+            .map(|(index, question)| async move {
+                let verdict = match &question {
+                    Question::Person(id) => self.person_verdict(id).await,
+                    Question::Group(id) | Question::Membership { group: id, .. } => {
+                        self.group_verdict(id).await
+                    }
+                };
+                (index, verdict)
+            })
+            .buffer_unordered(ASKING)
+            .collect()
+            .await;
+        let about_members: Vec<_> = stream::iter(memberships)
+            .map(|(id, groups)| async move { self.member_verdicts(&id, groups).await })
+            .buffer_unordered(ASKING)
+            .collect()
+            .await;
+        for (index, verdict) in answers.into_iter().chain(about_members.into_iter().flatten()) {
+            verdicts[index] = verdict;
+        }
+        Ok(verdicts)
+    }
+
+    async fn person_verdict(&self, id: &ProviderId) -> Verdict {
+        match self.find(id).await {
+            Ok(Found::There) => Verdict::Exists,
+            Ok(Found::Deactivated | Found::Nowhere) => Verdict::Gone,
+            Err(_) => Verdict::Unknown,
+        }
+    }
+
+    /// A person, asked for by id.
+    async fn find(&self, id: &ProviderId) -> Result<Found, ConnectError> {
+        let text = id.to_string();
+        let url = self.settings.api(&["users", &text], &[]);
+        let ask = Ask { url: &url, body: None };
+        let progress = Progress::default();
+        let read = call(self, ask, "one user", &progress, |answer| {
+            let item: UserItem<'_> = serde_json::from_slice(&answer.body)?;
+            // A login is accepted in the place of an id: it must be the one that was meant.
+            Ok(item.id().filter(|said| said == id).map(|_| item.standing()))
+        });
+        match read.await {
+            Ok(Some(Standing::Deactivated)) => Ok(Found::Deactivated),
+            Ok(Some(_)) => Ok(Found::There),
+            Ok(None) => Ok(Found::Nowhere),
+            Err(error) if error.kind == Kind::NotFound => Ok(Found::Nowhere),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn group_verdict(&self, id: &ProviderId) -> Verdict {
+        let url = self.settings.api(&["groups", &id.to_string()], &[]);
+        let ask = Ask { url: &url, body: None };
+        let progress = Progress::default();
+        let read = call(self, ask, "one group", &progress, |answer| {
+            let item: GroupItem<'_> = serde_json::from_slice(&answer.body)?;
+            Ok(item.id().is_some_and(|said| said == *id))
+        });
+        match read.await {
+            Ok(true) => Verdict::Exists,
+            Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
+            Ok(false) | Err(_) => Verdict::Unknown,
+        }
+    }
+
+    /// Of some groups, whether a person is in them.
+    async fn member_verdicts(
+        &self,
+        id: &ProviderId,
+        groups: Vec<(usize, ProviderId)>,
+    ) -> Vec<(usize, Verdict)> {
+        let found: Result<HashSet<ProviderId>, ConnectError> =
+            self.groups_of(id).await.map(|groups| groups.into_iter().collect());
+        let verdict = |group: &ProviderId| match &found {
+            Ok(inside) if inside.contains(group) => Verdict::Exists,
+            Ok(_) => Verdict::Gone,
+            // Whoever is gone is in no group.
+            Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
+            Err(_) => Verdict::Unknown,
+        };
+        groups.into_iter().map(|(index, group)| (index, verdict(&group))).collect()
+    }
+
+    async fn groups_of(&self, id: &ProviderId) -> Result<Vec<ProviderId>, ConnectError> {
+        let url = self.settings.api(&["users", &id.to_string(), "groups"], &[]);
+        let mut groups = Vec::new();
+        let progress = Progress::default();
+        follow(self, url, "groups of one user", &progress, |answer| {
+            let page: Vec<GroupItem<'_>> = serde_json::from_slice(&answer.body)?;
+            groups.extend(page.iter().filter_map(GroupItem::id));
+            let next = super::listing::next_link(&answer.headers);
+            Ok(Links { next, later: None, items: page.len() })
+        })
+        .await?;
+        Ok(groups)
+    }
+
+    pub(crate) async fn memberships(
+        &self,
+        people: &[ProviderId],
+    ) -> Result<Vec<DirectGroups>, ConnectError> {
+        stream::iter(people.iter().cloned())
+            .map(|id| async move {
+                match self.groups_of(&id).await {
+                    Ok(groups) => {
+                        let wanted = |group: &ProviderId| {
+                            self.settings.expand_everyone || !self.is_everyone(group)
+                        };
+                        Ok((id, Some(groups.into_iter().filter(wanted).collect())))
+                    }
+                    Err(error) if error.kind == Kind::NotFound => Ok((id, None)),
+                    Err(error) => Err(error),
+                }
+            })
+            .buffer_unordered(ASKING)
+            .try_collect()
+            .await
+    }
+
+    /// Of people who are said to be deleted, those who are.
+    pub(super) async fn deleted(
+        &self,
+        people: impl IntoIterator<Item = ProviderId>,
+    ) -> Result<Vec<Removed>, ConnectError> {
+        let asked = stream::iter(people).map(|id| async move {
+            let removed = |restorable| Some(Removed { id: id.clone(), restorable });
+            Ok(match self.find(&id).await? {
+                Found::There => None,
+                Found::Deactivated => removed(true),
+                Found::Nowhere => removed(false),
+            })
+        });
+        let found: Vec<Option<Removed>> = asked.buffer_unordered(ASKING).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Of groups that are said to have changed, those that are gone.
+    pub(super) async fn deleted_groups(&self, groups: Vec<ProviderId>) -> Vec<Removed> {
+        let asked = stream::iter(groups).map(|id| async move {
+            let gone = self.group_verdict(&id).await == Verdict::Gone;
+            gone.then_some(Removed { id, restorable: false })
+        });
+        asked.buffer_unordered(ASKING).filter_map(std::future::ready).collect().await
+    }
+}

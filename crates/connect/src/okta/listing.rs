@@ -1,0 +1,340 @@
+//! Lists: people, groups, the members of a group, the System Log.
+//!
+//! Invariant: a list whose position expires is read again from its start; what was read of it before is dropped.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::atomic::Ordering::Relaxed,
+};
+
+use directory::{
+    id::ProviderId,
+    observation::{GroupMembers, GroupRecord, MemberSet, MembersListing, PersonRecord, Removed},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::header::{HeaderMap, LINK};
+
+use super::{
+    Okta,
+    wire::{GroupItem, LogItem, MemberItem, Standing, USER_FIELDS, UserItem},
+};
+use crate::{
+    call::{Ask, Links, call, follow},
+    error::{ConnectError, Kind},
+    http::Answer,
+    progress::{Progress, add},
+};
+
+/// Lists of members that are asked for side by side; the pace decides how many are in flight.
+const ASKING: usize = 32;
+/// How often a list is read from its start.
+const STARTS: u32 = 5;
+/// Members of a page that are asked for; less when the vendor fails at that.
+const MEMBERS_SIZES: [&str; 3] = ["200", "100", "50"];
+/// Entries of a page of the System Log.
+const LOG_SIZE: usize = 1_000;
+/// What of the System Log tells something that the lists do not, or tells it earlier.
+const LOG_EVENTS: [&str; 5] = [
+    "user.lifecycle.delete.completed",
+    "group.lifecycle.delete",
+    "group.user_membership.add",
+    "group.user_membership.remove",
+    "group.lifecycle.create",
+];
+
+/// What was listed of people.
+#[derive(Debug, Default)]
+pub(super) struct PeopleRead {
+    pub(super) people: HashMap<ProviderId, PersonRecord>,
+    /// Those who were deactivated.
+    pub(super) gone: Vec<Removed>,
+    /// People with a status that did not exist when this was written.
+    pub(super) unknown: usize,
+}
+
+/// A group with what tells whether its members changed.
+#[derive(Debug)]
+pub(super) struct GroupRead {
+    pub(super) record: GroupRecord,
+    pub(super) everyone: bool,
+    /// When its members last changed, as the vendor writes it.
+    pub(super) stamp: Option<String>,
+}
+
+/// Groups by id.
+pub(super) type GroupsRead = HashMap<ProviderId, GroupRead>;
+
+/// What the System Log tells.
+#[derive(Debug, Default)]
+pub(super) struct LogRead {
+    /// People who were deleted for good, as far as the log goes.
+    pub(super) deleted: BTreeSet<ProviderId>,
+    /// Groups whose members changed, and groups that are gone.
+    pub(super) groups: BTreeSet<ProviderId>,
+    /// Where it goes on.
+    pub(super) next: Option<String>,
+}
+
+impl Okta {
+    /// Everybody, or those who changed after a time.
+    pub(super) async fn people(
+        &self,
+        since: Option<&str>,
+        progress: &Progress,
+    ) -> Result<PeopleRead, ConnectError> {
+        let filter = since.map(|since| format!("lastUpdated gt \"{since}\""));
+        let mut parameters = vec![("limit", "200"), ("fields", USER_FIELDS)];
+        parameters.extend(filter.as_deref().map(|filter| ("filter", filter)));
+        let url = self.settings.api(&["users"], &parameters);
+        let mut read = PeopleRead::default();
+        self.whole_list(&url, "users", progress, |answer, first| {
+            let page: Vec<UserItem<'_>> = serde_json::from_slice(&answer.body)?;
+            if first {
+                read = PeopleRead::default();
+            }
+            for item in &page {
+                let Some(id) = item.id() else { continue };
+                match item.standing() {
+                    Standing::Deactivated => read.gone.push(Removed { id, restorable: true }),
+                    standing => {
+                        read.unknown += usize::from(standing == Standing::Unknown);
+                        read.people.insert(id.clone(), item.record(id));
+                    }
+                }
+            }
+            progress.users.store(read.people.len() as u64, Relaxed);
+            Ok(links(&answer.headers, page.len()))
+        })
+        .await?;
+        Ok(read)
+    }
+
+    /// All groups, or those that changed or whose members changed after a time.
+    pub(super) async fn groups(
+        &self,
+        since: Option<&str>,
+        progress: &Progress,
+    ) -> Result<GroupsRead, ConnectError> {
+        let filter = since.map(|since| {
+            format!("lastUpdated gt \"{since}\" or lastMembershipUpdated gt \"{since}\"")
+        });
+        let mut parameters = vec![("limit", "200")];
+        parameters.extend(filter.as_deref().map(|filter| ("filter", filter)));
+        let url = self.settings.api(&["groups"], &parameters);
+        let mut groups = GroupsRead::new();
+        self.whole_list(&url, "groups", progress, |answer, first| {
+            let page: Vec<GroupItem<'_>> = serde_json::from_slice(&answer.body)?;
+            if first {
+                groups.clear();
+            }
+            for item in &page {
+                if let Some(id) = item.id() {
+                    let stamp = item.last_membership_updated.get().map(str::to_owned);
+                    let everyone = item.is_everyone();
+                    let record = item.record(id.clone());
+                    groups.insert(id, GroupRead { record, everyone, stamp });
+                }
+            }
+            progress.groups.store(groups.len() as u64, Relaxed);
+            Ok(links(&answer.headers, page.len()))
+        })
+        .await?;
+        Ok(groups)
+    }
+
+    /// The members of many groups, several at a time; those that are gone have none.
+    pub(super) async fn members_of(
+        &self,
+        groups: &[ProviderId],
+        progress: &Progress,
+    ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError> {
+        stream::iter(groups.iter().cloned())
+            .map(|group| self.members_of_one(group, progress))
+            .buffer_unordered(ASKING)
+            .try_collect()
+            .await
+    }
+
+    async fn members_of_one(
+        &self,
+        group: ProviderId,
+        progress: &Progress,
+    ) -> Result<(ProviderId, Option<MemberSet>), ConnectError> {
+        let id = group.to_string();
+        let mut sizes = MEMBERS_SIZES.iter();
+        let mut size = sizes.next().copied().unwrap_or_default();
+        loop {
+            let url = self.settings.api(&["groups", &id, "users"], &[("limit", size)]);
+            let mut users = Vec::new();
+            let read = self
+                .whole_list(&url, "members of a group", progress, |answer, first| {
+                    let page: Vec<MemberItem<'_>> = serde_json::from_slice(&answer.body)?;
+                    if first {
+                        users.clear();
+                    }
+                    users.extend(page.iter().filter_map(MemberItem::id));
+                    Ok(links(&answer.headers, page.len()))
+                })
+                .await;
+            match read {
+                Ok(()) => {
+                    add(&progress.memberships, users.len());
+                    add(&progress.groups_with_members, 1);
+                    return Ok((group, Some(MemberSet { users, groups: Vec::new() })));
+                }
+                // Deleted between the list of groups and now.
+                Err(error) if error.kind == Kind::NotFound => return Ok((group, None)),
+                // Large groups fail at times when large pages are asked for.
+                Err(error) if error.code() == Some("N-5XX") => match sizes.next() {
+                    Some(smaller) => size = smaller,
+                    None => return Err(error),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads the members of some groups again.
+    pub(crate) async fn members(
+        &self,
+        groups: &[ProviderId],
+    ) -> Result<Vec<GroupMembers>, ConnectError> {
+        let progress = Progress::default();
+        let (everyone, others): (Vec<_>, Vec<_>) =
+            groups.iter().cloned().partition(|group| self.is_everyone(group));
+        let mut members: Vec<GroupMembers> = self
+            .members_of(&others, &progress)
+            .await?
+            .into_iter()
+            .filter_map(|(group, set)| Some(complete(group, set?)))
+            .collect();
+        if let Some(group) = everyone.into_iter().next() {
+            let users = self.people(None, &progress).await?.people.into_keys().collect();
+            members.push(complete(group, MemberSet { users, groups: Vec::new() }));
+        }
+        Ok(members)
+    }
+
+    /// Reads the System Log from a position, or from a time, to its present end.
+    pub(super) async fn log(
+        &self,
+        position: Option<&str>,
+        since: &str,
+        progress: &Progress,
+    ) -> Result<LogRead, ConnectError> {
+        let wanted: Vec<String> =
+            LOG_EVENTS.iter().map(|event| format!("eventType eq \"{event}\"")).collect();
+        let parameters = [
+            ("since", since),
+            ("sortOrder", "ASCENDING"),
+            ("limit", "1000"),
+            ("filter", &wanted.join(" or ")),
+        ];
+        let first = self.settings.api(&["logs"], &parameters);
+        let mut read = LogRead::default();
+        let mut url = position.map_or(first, str::to_owned);
+        loop {
+            let ask = Ask { url: &url, body: None };
+            let (items, next) = call(self, ask, "the System Log", progress, |answer| {
+                let page: Vec<LogItem<'_>> = serde_json::from_slice(&answer.body)?;
+                for item in &page {
+                    if item.is_deletion() {
+                        read.deleted.extend(item.targets("User"));
+                    }
+                    read.groups.extend(item.targets("UserGroup"));
+                }
+                Ok((page.len(), next_link(&answer.headers)))
+            })
+            .await?;
+            // The log always leads on, to what will come.
+            let ended = items < LOG_SIZE || next.as_ref() == Some(&url);
+            read.next.clone_from(&next);
+            match next {
+                Some(next) if !ended => url = next,
+                _ => return Ok(read),
+            }
+        }
+    }
+
+    /// Reads all pages of a list. `page` gets the answer and whether it is the first of a (new) start.
+    async fn whole_list(
+        &self,
+        url: &str,
+        what: &str,
+        progress: &Progress,
+        mut page: impl FnMut(&Answer, bool) -> serde_json::Result<Links>,
+    ) -> Result<(), ConnectError> {
+        let mut starts = 1;
+        loop {
+            let mut first = true;
+            let read = follow(self, url.to_owned(), what, progress, |answer| {
+                let links = page(answer, first)?;
+                first = false;
+                Ok(links)
+            });
+            match read.await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind == Kind::PageExpired && starts < STARTS => starts += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+pub(super) fn complete(group: ProviderId, members: MemberSet) -> GroupMembers {
+    GroupMembers { group, listing: MembersListing::Complete(members) }
+}
+
+fn links(headers: &HeaderMap, items: usize) -> Links {
+    Links { next: next_link(headers), later: None, items }
+}
+
+/// The address of the next page: one of several headers, or one of several entries of one.
+pub(super) fn next_link(headers: &HeaderMap) -> Option<String> {
+    headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).find_map(|value| {
+        let mut rest = value;
+        while let Some(start) = rest.find('<') {
+            let (address, after) = rest[start + 1..].split_once('>')?;
+            let end = after.find('<').unwrap_or(after.len());
+            let is_next = after[..end]
+                .split([';', ','])
+                .filter_map(|parameter| parameter.split_once('='))
+                .any(|(name, value)| {
+                    name.trim().eq_ignore_ascii_case("rel")
+                        && value.trim().trim_matches('"').eq_ignore_ascii_case("next")
+                });
+            if is_next {
+                return Some(address.to_owned());
+            }
+            rest = &after[end..];
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_found_in_either_form() {
+        let of = |values: &[&'static str]| {
+            let pairs = values.iter().map(|value| (LINK, HeaderValue::from_static(value)));
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(name, value);
+            }
+            next_link(&headers)
+        };
+        let (own, next) =
+            (r#"<https://x/u?a=1,2>; rel="self""#, r#"<https://x/u?a=3>; rel="next""#);
+        assert_eq!(of(&[own, next]).as_deref(), Some("https://x/u?a=3"));
+        let joined = r#"<https://x/u?a=1,2>; rel="self", <https://x/u?a=3>; rel="next""#;
+        assert_eq!(of(&[joined]).as_deref(), Some("https://x/u?a=3"));
+        assert_eq!(of(&[own]), None);
+        assert_eq!(of(&["nonsense", "<unclosed"]), None);
+        assert_eq!(of(&[]), None);
+    }
+}

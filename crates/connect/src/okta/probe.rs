@@ -1,0 +1,106 @@
+//! The check of an Okta connection: reach, token, users, groups, members.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::{Okta, catalogue};
+use crate::{
+    call::{Ask, call},
+    error::ConnectError,
+    notes,
+    probe::{ProbeStep, Stepwise},
+    progress::Progress,
+};
+
+const REACH: &str = "reach the organisation";
+const TOKEN: &str = "be let in";
+const USERS: &str = "read users";
+const GROUPS: &str = "read groups";
+const MEMBERS: &str = "read members";
+
+impl Stepwise for Okta {
+    const STEPS: &'static [&'static str] = &[REACH, TOKEN, USERS, GROUPS, MEMBERS];
+
+    async fn step(
+        &self,
+        name: &str,
+        group: &mut Option<String>,
+    ) -> Result<ProbeStep, ConnectError> {
+        let nothing = |what: &str| {
+            let detail = format!(
+                "Okta shows no {what}: does the app, or the token's maker, have the role Read-only Administrator?"
+            );
+            ProbeStep::warning(name, "O-ROLE", detail)
+        };
+        match name {
+            REACH => self.reach().await,
+            TOKEN => {
+                self.check_admission(&Progress::default()).await?;
+                let detail = match &self.settings.client_id {
+                    Some(client) => {
+                        format!("the app {client} got a token for reading users and groups")
+                    }
+                    None => {
+                        "the API token will show whether it is good with the next step".to_owned()
+                    }
+                };
+                Ok(ProbeStep::works(name, detail))
+            }
+            USERS => Ok(match self.first(&["users"]).await? {
+                Some(_) => ProbeStep::works(name, "the first user can be read"),
+                None => nothing("users"),
+            }),
+            GROUPS => {
+                *group = self.first(&["groups"]).await?;
+                // Every organisation has the group Everyone.
+                Ok(match group {
+                    Some(_) => ProbeStep::works(name, "the first group can be read"),
+                    None => nothing("groups"),
+                })
+            }
+            _ => match group.as_deref() {
+                Some(id) => {
+                    self.first(&["groups", id, "users"]).await?;
+                    Ok(ProbeStep::works(name, "the members of the first group can be read"))
+                }
+                None => Ok(ProbeStep::works(name, "there is no group whose members could be read")),
+            },
+        }
+    }
+}
+
+impl Okta {
+    /// Whether an organisation is there, without a credential.
+    async fn reach(&self) -> Result<ProbeStep, ConnectError> {
+        let url = self.settings.address(&[".well-known", "okta-organization"], &[]);
+        let request = self.http.request(Method::GET, &url);
+        let answer = self.http.once(&Progress::default(), request).await?;
+        let document: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let id = document.as_ref().and_then(|document| document["id"].as_str());
+        let Some(id) = id.filter(|_| answer.status.is_success()) else {
+            return Err(match answer.status.as_u16() {
+                429 | 500.. => {
+                    let text =
+                        format!("Okta has a temporary problem ({}); try again", answer.status);
+                    ConnectError::new(crate::error::Kind::Temporary, "N-5XX", text)
+                }
+                _ => catalogue::no_organisation(&self.settings),
+            });
+        };
+        if let Some(detail) = notes::clock("Okta", self.http.skew_ms()) {
+            return Ok(ProbeStep::warning(REACH, "N-CLOCK", detail));
+        }
+        Ok(ProbeStep::works(REACH, format!("{} is the organisation {id}", self.settings.url)))
+    }
+
+    /// The id of the first object of a list.
+    async fn first(&self, segments: &[&str]) -> Result<Option<String>, ConnectError> {
+        let url = self.settings.api(segments, &[("limit", "1")]);
+        let ask = Ask { url: &url, body: None };
+        call(self, ask, "the first object", &Progress::default(), |answer| {
+            let page: Vec<Value> = serde_json::from_slice(&answer.body)?;
+            Ok(page.first().and_then(|first| first["id"].as_str()).map(str::to_owned))
+        })
+        .await
+    }
+}
