@@ -5,6 +5,7 @@
 
 mod bearer;
 mod call;
+mod credential;
 mod entra;
 mod error;
 mod garbled;
@@ -26,12 +27,13 @@ use directory::{
 };
 use secrecy::SecretString;
 
-use self::{entra::Entra, google::Google, okta::Okta};
 pub use self::{
+    credential::Credential,
     error::ConnectError,
     probe::{ProbeReport, ProbeStep, StepOutcome},
     progress::{Counts, Progress},
 };
+use self::{entra::Entra, google::Google, okta::Okta};
 
 /// What a connector cannot make itself: time and randomness.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use aws_lc_rs::{
+    digest::SHA256,
     encoding::{AsDer, Pkcs8V1Der},
     rand::SystemRandom,
     rsa::{KeyPairComponents, KeySize, PublicKeyComponents},
@@ -15,7 +16,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -164,6 +165,12 @@ impl Signer {
         }
     }
 
+    /// The digest that names the public key (RFC 7638).
+    pub(crate) fn thumbprint(&self) -> String {
+        // The required members in the order of their names, which is how they are written.
+        URL_SAFE_NO_PAD.encode(digest(self.public_jwk().to_string().as_bytes()))
+    }
+
     /// The whole P-256 key as a JSON Web Key with this id; `None` for an RSA key.
     pub(crate) fn private_ec_jwk(&self, kid: &str) -> Option<SecretString> {
         use aws_lc_rs::encoding::EcPrivateKeyBin;
@@ -218,9 +225,11 @@ impl Signer {
     }
 }
 
-/// The text of a signed JWT where it may be sent.
-pub(crate) fn text(jwt: &SecretString) -> &str {
-    jwt.expose_secret()
+/// SHA-256.
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(aws_lc_rs::digest::digest(&SHA256, bytes).as_ref());
+    digest
 }
 
 fn no_key() -> ConnectError {
@@ -234,7 +243,13 @@ mod tests {
         UnparsedPublicKey, VerificationAlgorithm,
     };
 
+    use secrecy::ExposeSecret;
+
     use super::*;
+
+    fn text(jwt: &SecretString) -> &str {
+        jwt.expose_secret()
+    }
 
     fn verifies(jwt: &SecretString, algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) {
         let (signed, signature) = text(jwt).rsplit_once('.').unwrap();

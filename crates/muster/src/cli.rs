@@ -8,6 +8,7 @@ pub mod changes;
 pub mod client;
 pub mod demo;
 pub mod directory;
+pub mod key;
 pub mod serve;
 pub mod simulate;
 pub mod table;

@@ -1,12 +1,15 @@
-//! The access token: asked for with the client secret, renewed in time, shared by all requests.
+//! The access token: asked for with the client secret or a certificate, renewed in time, shared by all requests.
 //!
 //! Invariant: neither secret nor token is ever formatted; a token that was refused is not used again.
 
 use std::fmt;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::Method;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{catalogue, settings::Settings};
 use crate::{
@@ -14,15 +17,30 @@ use crate::{
     error::{ConnectError, Kind},
     http::Http,
     progress::Progress,
+    signer::{Padding, Signer, digest},
 };
+
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// How long an assertion is good, in seconds.
+const ASSERTION_LIFE_S: i64 = 300;
 
 /// Gets and keeps the token.
 pub(super) struct Tokens {
     url: String,
     scope: String,
     client_id: String,
-    secret: SecretString,
+    credential: Credential,
     current: Bearers<Said>,
+}
+
+/// What shows that we are the app.
+enum Credential {
+    Secret(SecretString),
+    Certificate {
+        key: Signer,
+        /// The digest of the certificate, which tells Entra which one it is.
+        thumbprint: String,
+    },
 }
 
 /// What a token says of itself.
@@ -50,18 +68,12 @@ struct Claims {
 
 impl Tokens {
     pub(super) fn new(settings: &Settings, secret: &SecretString) -> Result<Self, ConnectError> {
-        if secret.expose_secret().trim().is_empty() {
-            let text =
-                "the client secret is empty; copy the Value (not the Secret ID) of a client secret";
-            return Err(ConnectError::new(Kind::Setting, "E-SECRET-NONE", text));
-        }
         let authority = settings.authority.as_str().trim_end_matches('/');
         Ok(Self {
             url: format!("{authority}/{}/oauth2/v2.0/token", settings.tenant),
             scope: format!("{}/.default", settings.graph.as_str().trim_end_matches('/')),
             client_id: settings.client_id.clone(),
-            // A line end that came with a file is not part of it.
-            secret: SecretString::from(secret.expose_secret().trim()),
+            credential: Credential::read(secret)?,
             current: Bearers::default(),
         })
     }
@@ -82,12 +94,20 @@ impl Tokens {
 
     async fn ask(&self, http: &Http, progress: &Progress) -> Result<Granted<Said>, ConnectError> {
         let request = || {
-            let form = [
+            let mut form = vec![
                 ("client_id", self.client_id.as_str()),
                 ("scope", self.scope.as_str()),
-                ("client_secret", self.secret.expose_secret()),
                 ("grant_type", "client_credentials"),
             ];
+            let assertion;
+            match &self.credential {
+                Credential::Secret(secret) => form.push(("client_secret", secret.expose_secret())),
+                Credential::Certificate { key, thumbprint } => {
+                    assertion = self.assertion(key, thumbprint, http)?;
+                    form.push(("client_assertion_type", ASSERTION));
+                    form.push(("client_assertion", assertion.expose_secret()));
+                }
+            }
             Ok(http.request(Method::POST, &self.url).form(&form))
         };
         bearer::ask(http, progress, request, |answer| match TokenDocument::read(answer) {
@@ -98,6 +118,63 @@ impl Tokens {
             None => Err(catalogue::login(answer, http.now())),
         })
         .await
+    }
+}
+
+impl Tokens {
+    /// A signed statement that we are the app.
+    fn assertion(
+        &self,
+        key: &Signer,
+        thumbprint: &str,
+        http: &Http,
+    ) -> Result<SecretString, ConnectError> {
+        let now = http.now().0 / 1_000;
+        let header = json!({"typ": "JWT", "x5t#S256": thumbprint});
+        let claims = json!({
+            "aud": self.url,
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "jti": http.unique(),
+            "nbf": now,
+            "iat": now,
+            "exp": now + ASSERTION_LIFE_S,
+        });
+        key.jwt(Padding::Pss, header, &claims)
+    }
+}
+
+impl Credential {
+    /// Reads the secret: a client secret's value, or a private key and its certificate in PEM form.
+    fn read(secret: &SecretString) -> Result<Self, ConnectError> {
+        let refused = |code, text: &str| ConnectError::new(Kind::Setting, code, text);
+        // A line end that came with a file is not part of it.
+        let text = secret.expose_secret().trim_start_matches('\u{feff}').trim();
+        if text.is_empty() {
+            return Err(refused(
+                "E-SECRET-NONE",
+                "the client secret is empty; copy the Value (not the Secret ID) of a client secret",
+            ));
+        }
+        if !text.starts_with("-----BEGIN") {
+            return Ok(Self::Secret(SecretString::from(text)));
+        }
+        let certificate = CertificateDer::from_pem_slice(text.as_bytes()).map_err(|_| {
+            refused(
+                "E-CERT",
+                "the secret has no certificate beside the private key; it is the file that `muster directory key` made, \
+                 or a PEM file with both",
+            )
+        })?;
+        let key = Signer::from_pem(text).filter(|key| matches!(key, Signer::Rsa(_)));
+        let key = key.ok_or_else(|| {
+            refused(
+                "E-CERT",
+                "the secret has no private key beside the certificate, or one that is damaged or no RSA key; it is the \
+                 file that `muster directory key` made, or a PEM file with both",
+            )
+        })?;
+        Ok(Self::Certificate { key, thumbprint: URL_SAFE_NO_PAD.encode(digest(&certificate)) })
     }
 }
 
@@ -112,8 +189,30 @@ fn said(token: &str) -> Said {
 
 /// The middle part of a JWT, read without checking the signature: the token is Graph's to judge.
 fn claims(token: &str) -> Option<Claims> {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let payload = token.split('.').nth(1)?;
     let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use directory::id::Millis;
+
+    use super::*;
+
+    #[test]
+    fn credentials_are_told_apart() {
+        let said = |text: &str| match Credential::read(&SecretString::from(text)) {
+            Ok(Credential::Secret(_)) => "secret".to_owned(),
+            Ok(Credential::Certificate { thumbprint, .. }) => thumbprint,
+            Err(error) => error.to_string(),
+        };
+        let made = crate::Credential::entra(Millis(1_763_900_000_000)).unwrap();
+        let (secret, public) = (made.secret.expose_secret(), made.public.as_str());
+        assert_eq!(said("a~secret\n"), "secret");
+        assert_eq!(URL_SAFE_NO_PAD.decode(said(secret)).unwrap().len(), 32);
+        assert!(said(public).contains("no private key"));
+        assert!(said(&secret.replace(public, "")).contains("no certificate"));
+        assert!(said(" ").contains("[E-SECRET-NONE]"));
+    }
 }

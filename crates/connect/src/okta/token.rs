@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use directory::id::Millis;
 use reqwest::{
@@ -30,7 +29,7 @@ use crate::{
     error::{ConnectError, Kind},
     http::{Answer, Http, Setback},
     progress::Progress,
-    signer::{Jwk, Padding, Signer},
+    signer::{Jwk, Padding, Signer, digest},
 };
 
 /// What reading needs.
@@ -208,7 +207,7 @@ impl App {
         };
         bearer::ask(http, progress, request, |answer| match TokenDocument::read(answer) {
             Some(document) if document.token_type.eq_ignore_ascii_case("DPoP") => {
-                let digest = digest(&SHA256, document.access_token.expose_secret().as_bytes());
+                let digest = digest(document.access_token.expose_secret().as_bytes());
                 let bound = Bound(Some(URL_SAFE_NO_PAD.encode(digest)));
                 Ok(document.granted("DPoP", bound))
             }

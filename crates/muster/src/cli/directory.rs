@@ -21,6 +21,7 @@ use crate::{
     cli::{
         Done, Remote,
         client::{Client, path_part},
+        key::Key,
         table,
     },
     task::{Phase, Status},
@@ -38,6 +39,8 @@ pub enum DirectoryCommand {
     Show(Named),
     /// Connect a tenant.
     Add(Add),
+    /// Make a key pair, so that no secret has to be copied from the provider.
+    Key(Key),
     /// Try the connection step by step.
     Check(Named),
     /// Read the provider now.
@@ -79,14 +82,14 @@ pub struct Named {
 pub struct Add {
     /// A name for the directory.
     name: String,
-    /// The kind of provider: entra.
+    /// The kind of provider: entra, google or okta.
     #[arg(long)]
     provider: String,
-    /// How the provider is reached; for Entra ID: tenant, client_id, and cloud (global, us_gov, us_gov_dod,
-    /// china) or authority and graph.
+    /// How the provider is reached: tenant and client_id for entra, subject for google, url (and client_id) for
+    /// okta; docs/operators tells all of them.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
-    /// File that holds the client secret; `-` reads standard input.
+    /// File that holds the client secret, key or token; `-` reads standard input.
     #[arg(long, value_name = "FILE")]
     secret_file: PathBuf,
     #[command(flatten)]
@@ -158,6 +161,7 @@ impl DirectoryCommand {
             Self::List(Plain { remote }) => list(&remote).await,
             Self::Show(Named { name, remote }) => show(&name, &remote).await,
             Self::Add(add) => add.run().await,
+            Self::Key(key) => key.run(),
             Self::Check(Named { name, remote }) => check(&name, &remote).await,
             Self::Sync(sync) => sync.run().await,
             Self::Preview(Named { name, remote }) => preview(&name, &remote).await,
