@@ -11,6 +11,7 @@ mod graph;
 mod listing;
 mod probe;
 mod pull;
+mod scope;
 mod settings;
 mod token;
 mod wire;
@@ -20,7 +21,7 @@ use std::{collections::BTreeMap, sync::atomic::AtomicUsize};
 use secrecy::SecretString;
 
 use self::{settings::Settings, token::Tokens};
-use crate::{Surroundings, error::ConnectError, http::Http, pace::Speed};
+use crate::{Surroundings, error::ConnectError, http::Http, pace::Speed, scope::LastScope};
 
 /// Graph counts the cost of requests, not their number: throttling tells.
 const SPEED: Speed = Speed { start: 16, most: 64, least: 4, per_minute: None };
@@ -31,6 +32,7 @@ pub(crate) struct Entra {
     settings: Settings,
     http: Http,
     tokens: Tokens,
+    last_scope: LastScope,
     /// Index into `listing::PAGE_SIZES`: the vendor lowers its maximum at times.
     page_size: AtomicUsize,
 }
@@ -44,6 +46,7 @@ impl Entra {
         let settings = Settings::read(settings)?;
         let http = Http::new(surroundings, &settings.graph, SPEED)?;
         let tokens = Tokens::new(&settings, secret)?;
-        Ok(Self { settings, http, tokens, page_size: AtomicUsize::new(0) })
+        let (last_scope, page_size) = (LastScope::default(), AtomicUsize::new(0));
+        Ok(Self { settings, http, tokens, last_scope, page_size })
     }
 }

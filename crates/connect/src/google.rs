@@ -11,6 +11,7 @@ mod key;
 mod listing;
 mod probe;
 mod pull;
+mod scope;
 mod settings;
 mod token;
 mod wire;
@@ -33,6 +34,7 @@ use crate::{
     http::{Answer, Http, Setback},
     pace::Speed,
     progress::Progress,
+    scope::LastScope,
 };
 
 /// How we are called.
@@ -48,6 +50,7 @@ pub(crate) struct Google {
     tokens: Tokens,
     /// Groups that have everybody as a member, as of the last pull: such a membership shows nowhere else.
     everybody: Mutex<BTreeSet<ProviderId>>,
+    last_scope: LastScope,
 }
 
 /// What of a page leads on.
@@ -70,11 +73,19 @@ impl Google {
             Speed { start: 8, most: 12, least: 2, per_minute: settings.requests_per_minute };
         let http = Http::new(surroundings, &settings.api, speed)?;
         let tokens = Tokens::new(&settings, key);
-        Ok(Self { settings, http, tokens, everybody: Mutex::default() })
+        let (everybody, last_scope) = (Mutex::default(), LastScope::default());
+        Ok(Self { settings, http, tokens, everybody, last_scope })
     }
 
     fn everybody(&self) -> MutexGuard<'_, BTreeSet<ProviderId>> {
         self.everybody.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fields of one person: those of the list, without the list.
+    fn user_fields(&self) -> &'static str {
+        let fields = wire::USER_FIELDS;
+        let inner = fields.split_once("users(").and_then(|(_, rest)| rest.strip_suffix(')'));
+        inner.unwrap_or(fields)
     }
 
     /// `GET` and read; `read` must change nothing before it has read the whole body.

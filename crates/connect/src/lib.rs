@@ -16,6 +16,7 @@ mod okta;
 mod pace;
 mod probe;
 mod progress;
+mod scope;
 mod signer;
 mod turns;
 

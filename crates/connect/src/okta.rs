@@ -11,6 +11,7 @@ mod limits;
 mod listing;
 mod probe;
 mod pull;
+mod scope;
 mod settings;
 mod token;
 mod wire;
@@ -41,6 +42,7 @@ use crate::{
     http::{Answer, Http, Setback},
     pace::Speed,
     progress::Progress,
+    scope::LastScope,
 };
 
 /// The vendor counts requests by kind, which [`Limits`] keeps to; this is for how many at one time.
@@ -58,6 +60,7 @@ pub(crate) struct Okta {
     credential: Credential,
     limits: Limits,
     groups: Mutex<Groups>,
+    last_scope: LastScope,
     /// The System Log was refused.
     no_log: AtomicBool,
 }
@@ -80,7 +83,8 @@ impl Okta {
         let http = Http::new(surroundings, &settings.url, SPEED)?;
         let limits = Limits::new(settings.rate_share);
         let (groups, no_log) = (Mutex::default(), AtomicBool::new(false));
-        Ok(Self { settings, http, credential, limits, groups, no_log })
+        let last_scope = LastScope::default();
+        Ok(Self { settings, http, credential, limits, groups, last_scope, no_log })
     }
 
     /// Whether we can get in at all.

@@ -80,7 +80,8 @@ impl Entra {
             Ok(ProviderId::parse(&item.id).is_ok_and(|said| said == *id))
         });
         match read.await {
-            Ok(true) => Verdict::Exists,
+            // Within what is read it may be gone all the same.
+            Ok(true) => self.in_scope(object).await,
             Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
             Ok(false) | Err(_) => Verdict::Unknown,
         }
@@ -146,7 +147,7 @@ impl Entra {
     }
 
     /// The groups that a member is directly in; `None` when we may not see them.
-    async fn direct_groups(
+    pub(super) async fn direct_groups(
         &self,
         member: &Member,
     ) -> Result<Option<Vec<ProviderId>>, ConnectError> {

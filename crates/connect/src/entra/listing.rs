@@ -133,7 +133,7 @@ impl Entra {
 
     /// Reads a list with the largest page that Graph gives at present. `page` gets the body and whether it
     /// is the first page of a (new) start.
-    async fn whole_list(
+    pub(super) async fn whole_list(
         &self,
         path: &str,
         what: &str,

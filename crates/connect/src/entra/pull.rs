@@ -22,6 +22,7 @@ use crate::{
     error::{ConnectError, Kind},
     notes,
     progress::Progress,
+    scope::{self, Scope},
 };
 
 /// Complete lists on their way to an observation.
@@ -40,6 +41,7 @@ impl Entra {
         progress: &Progress,
     ) -> Result<Observation, ConnectError> {
         let mut observation = match cursor {
+            _ if self.settings.scope != Scope::Everything => scope::read(self, progress).await?,
             None => self.everything(progress).await?,
             Some(cursor) => self.since(cursor, progress).await?,
         };

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use crate::{error::ConnectError, http::checked_base};
+use crate::{
+    error::ConnectError,
+    http::checked_base,
+    scope::{Scope, check_known},
+};
 
 /// Where and as whom to ask.
 #[derive(Debug)]
@@ -17,6 +21,8 @@ pub(super) struct Settings {
     pub(super) authority: Url,
     /// Base of Graph, without a slash at the end and without the version.
     pub(super) graph: Url,
+    /// What of the tenant is read.
+    pub(super) scope: Scope,
 }
 
 /// National clouds: name, login host, Graph host.
@@ -34,12 +40,7 @@ const CLOUDS: [(&str, &str, &str); 4] = [
 impl Settings {
     pub(super) fn read(settings: &BTreeMap<String, String>) -> Result<Self, ConnectError> {
         const KNOWN: [&str; 5] = ["tenant", "client_id", "cloud", "authority", "graph"];
-        if let Some(unknown) = settings.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-            return Err(ConnectError::setting(format!(
-                "there is no setting `{unknown}` for entra; it knows {}",
-                KNOWN.join(", ")
-            )));
-        }
+        check_known("entra", settings, &KNOWN)?;
         let get = |key: &str| {
             settings.get(key).map(|value| value.trim()).filter(|value| !value.is_empty())
         };
@@ -75,9 +76,19 @@ impl Settings {
                     names.join(", ")
                 ))
             })?;
+        let client_id = needed("client_id", "the Application (client) ID from the Overview page")?;
+        let scope = Scope::read(settings, Some(&client_id))?;
+        if let Scope::Assigned(app) = &scope
+            && !app.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        {
+            return Err(ConnectError::setting(format!(
+                "the setting `app` is `{app}`; it is the Application (client) ID of an enterprise application, a GUID"
+            )));
+        }
         Ok(Self {
             tenant,
-            client_id: needed("client_id", "the Application (client) ID from the Overview page")?,
+            client_id,
+            scope,
             authority: checked_base("authority", get("authority").unwrap_or(authority))?,
             graph: checked_base("graph", get("graph").unwrap_or(graph))?,
         })

@@ -262,6 +262,28 @@ impl MemberItem<'_> {
     }
 }
 
+/// An assignment to an application.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AssignmentItem<'a> {
+    #[serde(borrow)]
+    principal_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    principal_type: Option<Text<'a>>,
+}
+
+impl AssignmentItem<'_> {
+    /// The person or group that is assigned.
+    pub(super) fn principal(&self) -> Option<Member> {
+        let id = ProviderId::parse(self.principal_id.as_deref()?).ok()?;
+        match self.principal_type.as_deref()? {
+            "User" => Some(Member::User(id)),
+            "Group" => Some(Member::Group(id)),
+            _ => None,
+        }
+    }
+}
+
 /// An object of which only the id matters.
 #[derive(Debug, Deserialize)]
 pub(super) struct IdItem<'a> {

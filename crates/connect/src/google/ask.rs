@@ -37,8 +37,12 @@ impl Google {
 
     async fn answer(&self, question: &Question) -> Verdict {
         match question {
-            Question::Person(id) => self.exists(&["users", &id.to_string()], id).await,
-            Question::Group(id) => self.exists(&["groups", &id.to_string()], id).await,
+            Question::Person(id) => {
+                self.object(&["users", &id.to_string()], Member::User(id.clone())).await
+            }
+            Question::Group(id) => {
+                self.object(&["groups", &id.to_string()], Member::Group(id.clone())).await
+            }
             // Who is there is in a group that has everybody.
             Question::Membership { group, member: Member::User(id) }
                 if self.everybody().contains(group) =>
@@ -51,6 +55,15 @@ impl Google {
                 // Not `hasMember`, which counts members of nested groups too.
                 self.exists(&["groups", &group, "members", &text], id).await
             }
+        }
+    }
+
+    /// Whether an object is there, within what is read.
+    async fn object(&self, segments: &[&str], object: Member) -> Verdict {
+        let (Member::User(id) | Member::Group(id)) = &object;
+        match self.exists(segments, id).await {
+            Verdict::Exists => self.in_scope(&object).await,
+            other => other,
         }
     }
 
@@ -93,7 +106,10 @@ impl Google {
     }
 
     /// The groups that somebody is directly in.
-    async fn direct_groups(&self, id: &ProviderId) -> Result<Vec<ProviderId>, ConnectError> {
+    pub(super) async fn direct_groups(
+        &self,
+        id: &ProviderId,
+    ) -> Result<Vec<ProviderId>, ConnectError> {
         let id = id.to_string();
         let parameters = [
             ("userKey", id.as_str()),

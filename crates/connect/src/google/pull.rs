@@ -10,7 +10,11 @@ use directory::{
 };
 
 use super::{Google, cursor::Position};
-use crate::{error::ConnectError, progress::Progress};
+use crate::{
+    error::ConnectError,
+    progress::Progress,
+    scope::{self, Scope},
+};
 
 impl Google {
     pub(crate) async fn pull(
@@ -18,6 +22,12 @@ impl Google {
         cursor: Option<&Cursor>,
         progress: &Progress,
     ) -> Result<Observation, ConnectError> {
+        if self.settings.scope != Scope::Everything {
+            self.everybody().clear();
+            let mut observation = scope::read(self, progress).await?;
+            crate::notes::add(&mut observation, "Google", self.http.skew_ms(), progress);
+            return Ok(observation);
+        }
         let mut notes = Vec::new();
         let position = cursor.and_then(|cursor| Position::read(&self.settings, cursor));
         if cursor.is_some() && position.is_none() {

@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use crate::{error::ConnectError, http::checked_base};
+use crate::{
+    error::ConnectError,
+    http::checked_base,
+    scope::{Scope, check_known},
+};
 
 /// Where and as whom to ask.
 #[derive(Debug)]
 pub(super) struct Settings {
+    /// What of the organisation is read.
+    pub(super) scope: Scope,
     /// The administrator whom the service account acts as.
     pub(super) subject: String,
     /// The customer's id, or `my_customer`: the subject's.
@@ -44,12 +50,7 @@ const KNOWN: [&str; 7] = [
 
 impl Settings {
     pub(super) fn read(settings: &BTreeMap<String, String>) -> Result<Self, ConnectError> {
-        if let Some(unknown) = settings.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-            return Err(ConnectError::setting(format!(
-                "there is no setting `{unknown}` for google; it knows {}",
-                KNOWN.join(", ")
-            )));
-        }
+        check_known("google", settings, &KNOWN)?;
         let get = |key: &str| settings.get(key).map(|text| text.trim()).filter(|t| !t.is_empty());
         let number = |key: &str, usual: u32, most: u32| match get(key) {
             None => Ok(usual),
@@ -76,6 +77,7 @@ impl Settings {
         };
         let per_minute = number("requests_per_minute", REQUESTS_PER_MINUTE, 1_000_000)?;
         Ok(Self {
+            scope: Scope::read(settings, None)?,
             subject: subject.to_owned(),
             customer: get("customer").unwrap_or("my_customer").to_owned(),
             token_uri: checked_base("token_uri", get("token_uri").unwrap_or(TOKEN_URI))?,

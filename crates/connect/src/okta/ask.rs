@@ -81,7 +81,8 @@ impl Okta {
 
     async fn person_verdict(&self, id: &ProviderId) -> Verdict {
         match self.find(id).await {
-            Ok(Found::There) => Verdict::Exists,
+            // Within what is read they may be gone all the same.
+            Ok(Found::There) => self.person_in_scope(id).await,
             Ok(Found::Deactivated | Found::Nowhere) => Verdict::Gone,
             Err(_) => Verdict::Unknown,
         }
@@ -116,7 +117,7 @@ impl Okta {
             Ok(item.id().is_some_and(|said| said == *id))
         });
         match read.await {
-            Ok(true) => Verdict::Exists,
+            Ok(true) => self.group_in_scope(id).await,
             Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
             Ok(false) | Err(_) => Verdict::Unknown,
         }
@@ -140,7 +141,7 @@ impl Okta {
         groups.into_iter().map(|(index, group)| (index, verdict(&group))).collect()
     }
 
-    async fn groups_of(&self, id: &ProviderId) -> Result<Vec<ProviderId>, ConnectError> {
+    pub(super) async fn groups_of(&self, id: &ProviderId) -> Result<Vec<ProviderId>, ConnectError> {
         let url = self.settings.api(&["users", &id.to_string(), "groups"], &[]);
         let mut groups = Vec::new();
         let progress = Progress::default();

@@ -149,41 +149,83 @@ impl Okta {
         progress: &Progress,
     ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError> {
         stream::iter(groups.iter().cloned())
-            .map(|group| self.members_of_one(group, progress))
+            .map(|group| self.members_ids(group, progress))
             .buffer_unordered(ASKING)
             .try_collect()
             .await
     }
 
-    async fn members_of_one(
+    /// The members of one group; of them no more than their ids is read.
+    async fn members_ids(
         &self,
         group: ProviderId,
         progress: &Progress,
     ) -> Result<(ProviderId, Option<MemberSet>), ConnectError> {
+        let mut users = Vec::new();
+        let there = self
+            .members_pages(&group, progress, |body, first| {
+                let page: Vec<MemberItem<'_>> = serde_json::from_slice(body)?;
+                if first {
+                    users.clear();
+                }
+                users.extend(page.iter().filter_map(MemberItem::id));
+                Ok(page.len())
+            })
+            .await?;
+        Ok((group, there.then(|| MemberSet { users, groups: Vec::new() })))
+    }
+
+    /// The members of one group, with their records.
+    pub(super) async fn members_of_one(
+        &self,
+        group: ProviderId,
+        progress: &Progress,
+        people: &mut HashMap<ProviderId, PersonRecord>,
+    ) -> Result<(ProviderId, Option<MemberSet>), ConnectError> {
+        let there = self
+            .members_pages(&group, progress, |body, first| {
+                let page: Vec<UserItem<'_>> = serde_json::from_slice(body)?;
+                if first {
+                    people.clear();
+                }
+                let there = page.iter().filter(|item| item.standing() != Standing::Deactivated);
+                people.extend(there.filter_map(|item| Some((item.id()?, item.record(item.id()?)))));
+                Ok(page.len())
+            })
+            .await?;
+        let users = people.keys().cloned().collect();
+        Ok((group, there.then(|| MemberSet { users, groups: Vec::new() })))
+    }
+
+    /// Reads all pages of a group's members; says whether the group is there. `page` gets the body and whether it
+    /// is the first of a (new) start, and gives the number of members.
+    async fn members_pages(
+        &self,
+        group: &ProviderId,
+        progress: &Progress,
+        mut page: impl FnMut(&[u8], bool) -> serde_json::Result<usize>,
+    ) -> Result<bool, ConnectError> {
         let id = group.to_string();
         let mut sizes = MEMBERS_SIZES.iter();
         let mut size = sizes.next().copied().unwrap_or_default();
         loop {
             let url = self.settings.api(&["groups", &id, "users"], &[("limit", size)]);
-            let mut users = Vec::new();
+            let mut count = 0;
             let read = self
                 .whole_list(&url, "members of a group", progress, |answer, first| {
-                    let page: Vec<MemberItem<'_>> = serde_json::from_slice(&answer.body)?;
-                    if first {
-                        users.clear();
-                    }
-                    users.extend(page.iter().filter_map(MemberItem::id));
-                    Ok(links(&answer.headers, page.len()))
+                    let items = page(&answer.body, first)?;
+                    count = if first { items } else { count + items };
+                    Ok(links(&answer.headers, items))
                 })
                 .await;
             match read {
                 Ok(()) => {
-                    add(&progress.memberships, users.len());
+                    add(&progress.memberships, count);
                     add(&progress.groups_with_members, 1);
-                    return Ok((group, Some(MemberSet { users, groups: Vec::new() })));
+                    return Ok(true);
                 }
                 // Deleted between the list of groups and now.
-                Err(error) if error.kind == Kind::NotFound => return Ok((group, None)),
+                Err(error) if error.kind == Kind::NotFound => return Ok(false),
                 // Large groups fail at times when large pages are asked for.
                 Err(error) if error.code() == Some("N-5XX") => match sizes.next() {
                     Some(smaller) => size = smaller,
@@ -257,7 +299,7 @@ impl Okta {
     }
 
     /// Reads all pages of a list. `page` gets the answer and whether it is the first of a (new) start.
-    async fn whole_list(
+    pub(super) async fn whole_list(
         &self,
         url: &str,
         what: &str,
@@ -285,7 +327,7 @@ pub(super) fn complete(group: ProviderId, members: MemberSet) -> GroupMembers {
     GroupMembers { group, listing: MembersListing::Complete(members) }
 }
 
-fn links(headers: &HeaderMap, items: usize) -> Links {
+pub(super) fn links(headers: &HeaderMap, items: usize) -> Links {
     Links { next: next_link(headers), later: None, items }
 }
 

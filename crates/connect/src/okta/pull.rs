@@ -23,6 +23,7 @@ use crate::{
     error::{ConnectError, Kind},
     notes,
     progress::Progress,
+    scope::{self, Scope},
     turns,
 };
 
@@ -35,8 +36,11 @@ impl Okta {
         cursor: Option<&Cursor>,
         progress: &Progress,
     ) -> Result<Observation, ConnectError> {
+        let scoped = self.settings.scope != Scope::Everything;
+        let cursor = cursor.filter(|_| !scoped);
         let position = cursor.and_then(|cursor| Position::read(&self.settings, cursor));
         let mut observation = match &position {
+            _ if scoped => scope::read(self, progress).await?,
             Some(position) => self.since(position, progress).await?,
             None => self.everything(progress).await?,
         };

@@ -7,11 +7,14 @@ use url::Url;
 use crate::{
     error::{ConnectError, Kind},
     http::checked_base,
+    scope::{Scope, check_known},
 };
 
 /// Where and as whom to ask.
 #[derive(Debug)]
 pub(super) struct Settings {
+    /// What of the organisation is read.
+    pub(super) scope: Scope,
     /// The organisation's address, without a slash at the end.
     pub(super) url: Url,
     /// The service app's id; without one the secret is an API token.
@@ -36,12 +39,7 @@ const KNOWN: [&str; 7] =
 
 impl Settings {
     pub(super) fn read(settings: &BTreeMap<String, String>) -> Result<Self, ConnectError> {
-        if let Some(unknown) = settings.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-            return Err(ConnectError::setting(format!(
-                "there is no setting `{unknown}` for okta; it knows {}",
-                KNOWN.join(", ")
-            )));
-        }
+        check_known("okta", settings, &KNOWN)?;
         let get = |key: &str| settings.get(key).map(|text| text.trim()).filter(|t| !t.is_empty());
         let percent = |key: &str, usual: u32| match get(key) {
             None => Ok(usual),
@@ -68,6 +66,7 @@ impl Settings {
             )
         })?;
         Ok(Self {
+            scope: Scope::read(settings, Some(""))?,
             url: organisation(url)?,
             client_id: get("client_id").map(str::to_owned),
             key_id: get("key_id").map(str::to_owned),

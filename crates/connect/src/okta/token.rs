@@ -29,11 +29,14 @@ use crate::{
     error::{ConnectError, Kind},
     http::{Answer, Http, Setback},
     progress::Progress,
+    scope::Scope,
     signer::{Jwk, Padding, Signer, digest},
 };
 
 /// What reading needs.
 pub(super) const SCOPES: &str = "okta.users.read okta.groups.read";
+/// What reading by assignment needs.
+const ASSIGNED_SCOPES: &str = "okta.users.read okta.groups.read okta.apps.read";
 /// What the System Log needs.
 pub(super) const LOG_SCOPE: &str = "okta.logs.read";
 /// How long an assertion is good, in seconds.
@@ -187,9 +190,10 @@ impl App {
         (http, settings): (&Http, &Settings),
         progress: &Progress,
     ) -> Result<Granted<Bound>, ConnectError> {
-        let scope = match purpose {
-            Purpose::Reading => SCOPES,
-            Purpose::Log => LOG_SCOPE,
+        let scope = match (purpose, &settings.scope) {
+            (Purpose::Reading, Scope::Assigned(_)) => ASSIGNED_SCOPES,
+            (Purpose::Reading, _) => SCOPES,
+            (Purpose::Log, _) => LOG_SCOPE,
         };
         let request = || {
             let assertion = self.assertion(http)?;

@@ -154,6 +154,41 @@ pub(super) struct MemberItem<'a> {
     id: Text<'a>,
 }
 
+/// Somebody who is assigned to an app.
+#[derive(Debug, Deserialize)]
+pub(super) struct AppUserItem<'a> {
+    #[serde(borrow, default)]
+    id: Text<'a>,
+    #[serde(borrow, default)]
+    status: Text<'a>,
+    #[serde(rename = "_embedded", borrow, default)]
+    embedded: Option<Embedded<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Embedded<'a> {
+    #[serde(borrow, default)]
+    user: Option<UserItem<'a>>,
+}
+
+impl AppUserItem<'_> {
+    pub(super) fn id(&self) -> Option<ProviderId> {
+        ProviderId::parse(self.id.get()?).ok()
+    }
+
+    /// Whether the assignment is in force.
+    pub(super) fn is_assigned(&self) -> bool {
+        let ended = ["DEPROVISIONED", "INACTIVE", "REVOKED", "UNASSIGNED", "SUSPENDED"];
+        let gone = self.user().is_some_and(|user| user.standing() == Standing::Deactivated);
+        !gone && !self.status.get().is_some_and(|status| ended.contains(&status))
+    }
+
+    /// The person's record, where it came along.
+    pub(super) fn user(&self) -> Option<&UserItem<'_>> {
+        self.embedded.as_ref()?.user.as_ref().filter(|user| user.id().is_some())
+    }
+}
+
 /// An entry of the System Log.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -5,4 +5,5 @@ mod asking;
 mod faults;
 mod google;
 mod reading;
+mod scope;
 mod tenant;

@@ -1,0 +1,146 @@
+//! Reading only chosen groups and their people.
+
+use std::collections::HashMap;
+
+use directory::{
+    id::ProviderId,
+    observation::{Attribute, GroupRecord, Member, MemberSet, PersonRecord, Verdict},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    Google,
+    wire::{GroupItem, UserItem},
+};
+use crate::{
+    error::{ConnectError, Kind},
+    progress::{Progress, add},
+    scope::{LastScope, Reader, Roots, Scope},
+};
+
+/// So many people are asked for one by one; more come with the list of everybody, 500 on a page.
+const ONE_BY_ONE: usize = 200;
+/// Requests for single objects side by side.
+const ASKING: usize = 16;
+
+impl Reader for Google {
+    async fn roots(&self, progress: &Progress) -> Result<Roots, ConnectError> {
+        let Scope::Groups(chosen) = &self.settings.scope else { return Ok(Roots::default()) };
+        let groups = self.groups(progress).await?.into_iter().map(|(id, (group, _))| (id, group));
+        let mut groups: HashMap<ProviderId, GroupRecord> = groups.collect();
+        let all: Vec<String> = groups.values().flat_map(names).collect();
+        let notes = chosen.missing(all.iter().map(String::as_str));
+        groups.retain(|_, group| chosen.has(names(group).iter().map(|name| Some(name.as_str()))));
+        let people = HashMap::new();
+        Ok(Roots { groups, people, nested: true, members: true, notes })
+    }
+
+    async fn members_in_scope(
+        &self,
+        groups: &[ProviderId],
+        people: &mut HashMap<ProviderId, PersonRecord>,
+        progress: &Progress,
+    ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError> {
+        let read = self.members_of(groups, progress).await?;
+        let everybody = |set: &Option<super::listing::MembersRead>| {
+            self.settings.expand_everyone && set.as_ref().is_some_and(|set| set.everybody)
+        };
+        if read.iter().any(|(_, set)| everybody(set)) {
+            people.extend(self.people(progress).await?);
+            self.everybody().extend(
+                read.iter().filter(|(_, set)| everybody(set)).map(|(group, _)| group.clone()),
+            );
+        }
+        let all: Vec<ProviderId> = people.keys().cloned().collect();
+        let expanded = |set: super::listing::MembersRead| self.expanded(set, &all);
+        Ok(read.into_iter().map(|(group, set)| (group, set.map(expanded))).collect())
+    }
+
+    async fn people_by_id(
+        &self,
+        ids: Vec<ProviderId>,
+        progress: &Progress,
+    ) -> Result<Vec<PersonRecord>, ConnectError> {
+        if ids.len() > ONE_BY_ONE {
+            let mut everybody = self.people(progress).await?;
+            return Ok(ids.iter().filter_map(|id| everybody.remove(id)).collect());
+        }
+        let found: Vec<Option<PersonRecord>> = stream::iter(ids)
+            .map(|id| async move {
+                let (text, fields) = (id.to_string(), self.user_fields());
+                let url = self.settings.directory_url(&["users", &text], &[("fields", fields)]);
+                let read = self.get(&url, "one user", progress, |bytes| {
+                    let item: UserItem<'_> = serde_json::from_slice(bytes)?;
+                    Ok(item.record(id.clone()))
+                });
+                optional(read.await)
+            })
+            .buffer_unordered(ASKING)
+            .try_collect()
+            .await?;
+        add(&progress.users, found.len());
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn groups_by_id(
+        &self,
+        ids: Vec<ProviderId>,
+        progress: &Progress,
+    ) -> Result<Vec<GroupRecord>, ConnectError> {
+        let found: Vec<Option<GroupRecord>> = stream::iter(ids)
+            .map(|id| async move {
+                let url = self.settings.directory_url(&["groups", &id.to_string()], &[]);
+                let read = self.get(&url, "one group", progress, |bytes| {
+                    let item: GroupItem<'_> = serde_json::from_slice(bytes)?;
+                    Ok(item.record(id.clone()))
+                });
+                optional(read.await)
+            })
+            .buffer_unordered(ASKING)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    fn last_scope(&self) -> &LastScope {
+        &self.last_scope
+    }
+}
+
+impl Google {
+    /// Whether somebody or a group that exists is within what is read.
+    pub(super) async fn in_scope(&self, object: &Member) -> Verdict {
+        let (Member::User(id) | Member::Group(id)) = object;
+        match object {
+            _ if self.settings.scope == Scope::Everything => return Verdict::Exists,
+            Member::Group(id) if self.last_scope.get().contains(id) => return Verdict::Exists,
+            Member::User(_) if self.last_scope.has_any(&*self.everybody()) => {
+                return Verdict::Exists;
+            }
+            _ => {}
+        }
+        match self.direct_groups(id).await {
+            Ok(groups) if self.last_scope.has_any(&groups) => Verdict::Exists,
+            Ok(_) => Verdict::Gone,
+            Err(_) => Verdict::Unknown,
+        }
+    }
+}
+
+/// What a group can be chosen by.
+fn names(group: &GroupRecord) -> Vec<String> {
+    let get = |attribute| group.attributes.get(attribute).map(str::to_owned);
+    let (name, mail) = (get(Attribute::DisplayName), get(Attribute::Mail));
+    let all = [Some(group.id.to_string()), name, mail, get(Attribute::MailNickname)];
+    all.into_iter().flatten().collect()
+}
+
+/// A record, or nothing where the object is not there or is another organisation's.
+fn optional<R>(read: Result<R, ConnectError>) -> Result<Option<R>, ConnectError> {
+    match read {
+        Ok(record) => Ok(Some(record)),
+        Err(error) if error.kind == Kind::NotFound => Ok(None),
+        Err(error) if error.code() == Some("G-SUBJECT-ADMIN") => Ok(None),
+        Err(error) => Err(error),
+    }
+}

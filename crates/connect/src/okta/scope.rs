@@ -1,0 +1,226 @@
+//! Reading only chosen groups and their people, or what is assigned to an app.
+
+use std::collections::HashMap;
+
+use directory::{
+    id::ProviderId,
+    observation::{Attribute, GroupRecord, MemberSet, PersonRecord, Verdict},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    Okta,
+    wire::{AppUserItem, MemberItem, Standing, UserItem},
+};
+use crate::{
+    call::{Ask, call},
+    error::{ConnectError, Kind},
+    progress::Progress,
+    scope::{LastScope, Reader, Roots, Scope},
+};
+
+/// Requests for single objects side by side.
+const ASKING: usize = 10;
+
+impl Reader for Okta {
+    async fn roots(&self, progress: &Progress) -> Result<Roots, ConnectError> {
+        let groups = self.groups(None, progress).await?;
+        self.know(&groups);
+        let mut groups: HashMap<ProviderId, GroupRecord> =
+            groups.into_iter().map(|(id, group)| (id, group.record)).collect();
+        match &self.settings.scope {
+            Scope::Everything => Ok(Roots::default()),
+            Scope::Groups(chosen) => {
+                let all: Vec<String> = groups.values().flat_map(names).collect();
+                let notes = chosen.missing(all.iter().map(String::as_str));
+                groups.retain(|_, group| {
+                    chosen.has(names(group).iter().map(|name| Some(name.as_str())))
+                });
+                let people = HashMap::new();
+                Ok(Roots { groups, people, nested: false, members: true, notes })
+            }
+            Scope::Assigned(app) => {
+                let (people, assigned) = tokio::try_join!(
+                    self.assigned_people(app, progress),
+                    self.assigned_groups(app, progress)
+                )?;
+                groups.retain(|id, _| assigned.contains(id));
+                Ok(Roots { groups, people, ..Roots::default() })
+            }
+        }
+    }
+
+    async fn members_in_scope(
+        &self,
+        groups: &[ProviderId],
+        people: &mut HashMap<ProviderId, PersonRecord>,
+        progress: &Progress,
+    ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError> {
+        // Members come as whole people.
+        let read: Vec<_> = stream::iter(groups.iter().cloned())
+            .map(|group| async move {
+                let mut came = HashMap::new();
+                let (group, set) = self.members_of_one(group, progress, &mut came).await?;
+                Ok::<_, ConnectError>((group, set, came))
+            })
+            .buffer_unordered(ASKING)
+            .try_collect()
+            .await?;
+        let sets = read.into_iter().map(|(group, set, came)| {
+            people.extend(came);
+            (group, set)
+        });
+        Ok(sets.collect())
+    }
+
+    async fn people_by_id(
+        &self,
+        ids: Vec<ProviderId>,
+        progress: &Progress,
+    ) -> Result<Vec<PersonRecord>, ConnectError> {
+        let found: Vec<Option<PersonRecord>> = stream::iter(ids)
+            .map(|id| async move {
+                let url = self.settings.api(&["users", &id.to_string()], &[]);
+                let ask = Ask { url: &url, body: None };
+                let read = call(self, ask, "one user", progress, |answer| {
+                    let item: UserItem<'_> = serde_json::from_slice(&answer.body)?;
+                    let there = item.standing() != Standing::Deactivated;
+                    Ok(there.then(|| item.record(id.clone())))
+                });
+                match read.await {
+                    Err(error) if error.kind == Kind::NotFound => Ok(None),
+                    read => read,
+                }
+            })
+            .buffer_unordered(ASKING)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn groups_by_id(
+        &self,
+        _: Vec<ProviderId>,
+        _: &Progress,
+    ) -> Result<Vec<GroupRecord>, ConnectError> {
+        // There are no groups in groups, which is what these would be.
+        Ok(Vec::new())
+    }
+
+    fn last_scope(&self) -> &LastScope {
+        &self.last_scope
+    }
+}
+
+impl Okta {
+    /// The people who are assigned to an app, by themselves or through a group.
+    async fn assigned_people(
+        &self,
+        app: &str,
+        progress: &Progress,
+    ) -> Result<HashMap<ProviderId, Option<PersonRecord>>, ConnectError> {
+        let url =
+            self.settings.api(&["apps", app, "users"], &[("limit", "500"), ("expand", "user")]);
+        let mut people = HashMap::new();
+        let read = self.whole_list(&url, "assigned people", progress, |answer, first| {
+            let page: Vec<AppUserItem<'_>> = serde_json::from_slice(&answer.body)?;
+            if first {
+                people.clear();
+            }
+            for item in page.iter().filter(|item| item.is_assigned()) {
+                let Some(id) = item.id() else { continue };
+                // Without the record beside the assignment the person is asked for.
+                let record = item.user().map(|user| user.record(id.clone()));
+                people.insert(id, record);
+            }
+            Ok(super::listing::links(&answer.headers, page.len()))
+        });
+        read.await.map_err(|error| app_error(error, app))?;
+        Ok(people)
+    }
+
+    /// The groups that are assigned to an app.
+    async fn assigned_groups(
+        &self,
+        app: &str,
+        progress: &Progress,
+    ) -> Result<std::collections::HashSet<ProviderId>, ConnectError> {
+        let url = self.settings.api(&["apps", app, "groups"], &[("limit", "200")]);
+        let mut groups = std::collections::HashSet::new();
+        let read = self.whole_list(&url, "assigned groups", progress, |answer, first| {
+            let page: Vec<MemberItem<'_>> = serde_json::from_slice(&answer.body)?;
+            if first {
+                groups.clear();
+            }
+            groups.extend(page.iter().filter_map(MemberItem::id));
+            Ok(super::listing::links(&answer.headers, page.len()))
+        });
+        read.await.map_err(|error| app_error(error, app))?;
+        Ok(groups)
+    }
+
+    /// Whether somebody who exists is within what is read.
+    pub(super) async fn person_in_scope(&self, id: &ProviderId) -> Verdict {
+        let app = match &self.settings.scope {
+            Scope::Everything => return Verdict::Exists,
+            Scope::Groups(_) => {
+                return match self.groups_of(id).await {
+                    Ok(groups) if self.last_scope.has_any(&groups) => Verdict::Exists,
+                    Ok(_) => Verdict::Gone,
+                    Err(_) => Verdict::Unknown,
+                };
+            }
+            Scope::Assigned(app) => app,
+        };
+        let url = self.settings.api(&["apps", app, "users", &id.to_string()], &[]);
+        let (ask, progress) = (Ask { url: &url, body: None }, Progress::default());
+        let read = call(self, ask, "one assignment", &progress, |answer| {
+            let item: AppUserItem<'_> = serde_json::from_slice(&answer.body)?;
+            Ok(item.is_assigned())
+        });
+        match read.await {
+            Ok(true) => Verdict::Exists,
+            Ok(false) => Verdict::Gone,
+            Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
+            Err(_) => Verdict::Unknown,
+        }
+    }
+
+    /// Whether a group that exists is within what is read.
+    pub(super) async fn group_in_scope(&self, id: &ProviderId) -> Verdict {
+        match &self.settings.scope {
+            Scope::Everything => return Verdict::Exists,
+            Scope::Groups(_) => {}
+            Scope::Assigned(app) => {
+                let assigned = self.assigned_groups(app, &Progress::default()).await;
+                return match assigned {
+                    Ok(groups) if groups.contains(id) => Verdict::Exists,
+                    Ok(_) => Verdict::Gone,
+                    Err(_) => Verdict::Unknown,
+                };
+            }
+        }
+        if self.last_scope.get().contains(id) { Verdict::Exists } else { Verdict::Gone }
+    }
+}
+
+fn names(group: &GroupRecord) -> Vec<String> {
+    let name = group.attributes.get(Attribute::DisplayName).map(str::to_owned);
+    [Some(group.id.to_string()), name].into_iter().flatten().collect()
+}
+
+/// An app that is not there, or may not be seen.
+fn app_error(error: ConnectError, app: &str) -> ConnectError {
+    match (error.kind, error.code()) {
+        (Kind::NotFound, _) => ConnectError::setting(format!(
+            "there is no app with the id `{app}`; the setting `app` is the id (0oa…) of the app whose people and groups \
+             are read"
+        )),
+        (_, Some("O-INSUFF" | "O-SCOPE")) => {
+            let text =
+                "reading assignments needs the scope okta.apps.read; Okta API Scopes > Grant";
+            ConnectError::new(Kind::Refused, "O-SCOPE", text)
+        }
+        _ => error,
+    }
+}

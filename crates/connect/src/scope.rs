@@ -1,0 +1,262 @@
+//! What of a tenant is read: everything, or only chosen groups with their people, or what is assigned to an app.
+//!
+//! Invariants: a scoped read is always a complete one, since who comes into the scope shows in no list of changes;
+//! whoever exists outside the scope is gone as far as the directory goes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use directory::{
+    id::ProviderId,
+    observation::{
+        GroupMembers, GroupRecord, Listing, MemberSet, MembersListing, Observation, PersonRecord,
+    },
+};
+
+use crate::{error::ConnectError, progress::Progress};
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Everything,
+    /// These groups, the groups inside, and the people in any of them.
+    Groups(Chosen),
+    /// What is assigned to this application.
+    Assigned(String),
+}
+
+/// Groups as an administrator names them: by id, name or address, in any case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Chosen(BTreeSet<String>);
+
+/// Where a scoped read begins.
+#[derive(Debug, Default)]
+pub(crate) struct Roots {
+    pub(crate) groups: HashMap<ProviderId, GroupRecord>,
+    /// People who are in the scope by themselves; without a record it is read.
+    pub(crate) people: HashMap<ProviderId, Option<PersonRecord>>,
+    /// Whether groups inside belong to the scope.
+    pub(crate) nested: bool,
+    /// Whether members of the groups belong to the scope.
+    pub(crate) members: bool,
+    pub(crate) notes: Vec<String>,
+}
+
+/// What a scoped read needs of a provider.
+pub(crate) trait Reader {
+    /// Where the scope begins.
+    async fn roots(&self, progress: &Progress) -> Result<Roots, ConnectError>;
+
+    /// Direct members of groups, none for those that are gone; records of people who come along are put into
+    /// `people`.
+    async fn members_in_scope(
+        &self,
+        groups: &[ProviderId],
+        people: &mut HashMap<ProviderId, PersonRecord>,
+        progress: &Progress,
+    ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError>;
+
+    /// Records of people; those who are not there are left out.
+    async fn people_by_id(
+        &self,
+        ids: Vec<ProviderId>,
+        progress: &Progress,
+    ) -> Result<Vec<PersonRecord>, ConnectError>;
+
+    /// Records of groups; those that are not there are left out.
+    async fn groups_by_id(
+        &self,
+        ids: Vec<ProviderId>,
+        progress: &Progress,
+    ) -> Result<Vec<GroupRecord>, ConnectError>;
+
+    /// The groups of the last scoped read.
+    fn last_scope(&self) -> &LastScope;
+}
+
+/// The groups that were in the scope when it was last read.
+#[derive(Debug, Default)]
+pub(crate) struct LastScope(Mutex<BTreeSet<ProviderId>>);
+
+impl LastScope {
+    pub(crate) fn get(&self) -> MutexGuard<'_, BTreeSet<ProviderId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether one of the groups is in the scope.
+    pub(crate) fn has_any<'a>(&self, groups: impl IntoIterator<Item = &'a ProviderId>) -> bool {
+        let scope = self.get();
+        groups.into_iter().any(|group| scope.contains(group))
+    }
+}
+
+impl Scope {
+    /// The settings that say what is read.
+    pub(crate) const SETTINGS: [&'static str; 3] = ["read", "groups", "app"];
+
+    /// Reads the settings. `app` is the usual application; without one nothing can be read by assignment.
+    pub(crate) fn read(
+        settings: &BTreeMap<String, String>,
+        app: Option<&str>,
+    ) -> Result<Self, ConnectError> {
+        let get = |key: &str| settings.get(key).map(|text| text.trim()).filter(|t| !t.is_empty());
+        match get("read").unwrap_or("everything") {
+            "everything" => Ok(Self::Everything),
+            "groups" => {
+                let names = get("groups").unwrap_or_default().split([';', '\n']);
+                let names: BTreeSet<String> =
+                    names.map(|name| name.trim().to_lowercase()).filter(|n| !n.is_empty()).collect();
+                if names.is_empty() {
+                    return Err(ConnectError::setting(
+                        "the setting `groups` is missing: with `read=groups` it names the groups that are read, by id \
+                         or name, separated by semicolons",
+                    ));
+                }
+                Ok(Self::Groups(Chosen(names)))
+            }
+            "assigned" => match app {
+                Some("") => get("app").map(|app| Self::Assigned(app.to_owned())).ok_or_else(|| {
+                    ConnectError::setting(
+                        "the setting `app` is missing: with `read=assigned` it is the id of the application whose \
+                         people and groups are read",
+                    )
+                }),
+                Some(usual) => Ok(Self::Assigned(get("app").unwrap_or(usual).to_owned())),
+                None => Err(ConnectError::setting(
+                    "the setting `read` is `assigned`, which this provider does not have; it can be everything, groups",
+                )),
+            },
+            other => Err(ConnectError::setting(format!(
+                "the setting `read` is `{other}`; it can be everything, groups, assigned"
+            ))),
+        }
+    }
+}
+
+/// Refuses settings that a provider does not have.
+pub(crate) fn check_known(
+    provider: &str,
+    settings: &BTreeMap<String, String>,
+    known: &[&str],
+) -> Result<(), ConnectError> {
+    let known: Vec<&str> = known.iter().chain(&Scope::SETTINGS).copied().collect();
+    match settings.keys().find(|key| !known.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(unknown) => Err(ConnectError::setting(format!(
+            "there is no setting `{unknown}` for {provider}; it knows {}",
+            known.join(", ")
+        ))),
+    }
+}
+
+impl Chosen {
+    /// Whether a group is chosen by one of these.
+    pub(crate) fn has<'a>(&self, names: impl IntoIterator<Item = Option<&'a str>>) -> bool {
+        names.into_iter().flatten().any(|name| self.0.contains(&name.trim().to_lowercase()))
+    }
+
+    /// Says which of the names no group has.
+    pub(crate) fn missing<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let there: BTreeSet<String> =
+            names.into_iter().map(|name| name.trim().to_lowercase()).collect();
+        let missing = self.0.iter().filter(|name| !there.contains(*name));
+        missing
+            .map(|name| format!("no group is called `{name}`, as the setting `groups` says"))
+            .collect()
+    }
+}
+
+/// Reads what is in the scope.
+pub(crate) async fn read<R: Reader>(
+    reader: &R,
+    progress: &Progress,
+) -> Result<Observation, ConnectError> {
+    let Roots { mut groups, people: alone, nested, members: with_members, notes } =
+        reader.roots(progress).await?;
+    let mut people: HashMap<ProviderId, PersonRecord> = HashMap::new();
+    let mut wanted: BTreeSet<ProviderId> = BTreeSet::new();
+    for (id, record) in alone {
+        match record {
+            Some(record) => drop(people.insert(id.clone(), record)),
+            None => drop(wanted.insert(id.clone())),
+        }
+    }
+    let direct: BTreeSet<ProviderId> = people.keys().chain(&wanted).cloned().collect();
+    let mut members: HashMap<ProviderId, MemberSet> = HashMap::new();
+    let mut frontier: Vec<ProviderId> = groups.keys().cloned().collect();
+    while !frontier.is_empty() {
+        let mut inside: BTreeSet<ProviderId> = BTreeSet::new();
+        for (group, set) in reader.members_in_scope(&frontier, &mut people, progress).await? {
+            // Deleted while we read.
+            let Some(set) = set else {
+                groups.remove(&group);
+                continue;
+            };
+            if with_members {
+                wanted.extend(set.users.iter().cloned());
+            }
+            inside.extend(set.groups.iter().filter(|id| !groups.contains_key(*id)).cloned());
+            members.insert(group, set);
+        }
+        frontier.clear();
+        if nested && !inside.is_empty() {
+            let found = reader.groups_by_id(inside.into_iter().collect(), progress).await?;
+            frontier.extend(found.iter().map(|group| group.id.clone()));
+            groups.extend(found.into_iter().map(|group| (group.id.clone(), group)));
+        }
+    }
+    let unread: Vec<ProviderId> =
+        wanted.iter().filter(|id| !people.contains_key(*id)).cloned().collect();
+    if !unread.is_empty() {
+        let found = reader.people_by_id(unread, progress).await?;
+        people.extend(found.into_iter().map(|person| (person.id.clone(), person)));
+    }
+    // Records that came along with members are of the scope only if their people are.
+    people.retain(|id, _| wanted.contains(id) || direct.contains(id));
+    let members = members.into_iter().map(|(group, mut set)| {
+        set.users.retain(|id| people.contains_key(id));
+        set.groups.retain(|id| groups.contains_key(id));
+        GroupMembers { group, listing: MembersListing::Complete(set) }
+    });
+    let members: Vec<GroupMembers> = members.collect();
+    *reader.last_scope().get() = groups.keys().cloned().collect();
+    Ok(Observation {
+        people: Listing::Complete(people.into_values().collect()),
+        groups: Listing::Complete(groups.into_values().collect()),
+        members,
+        everything: true,
+        notes,
+        ..Observation::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)], app: Option<&str>) -> Result<Scope, ConnectError> {
+        let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Scope::read(&pairs.collect(), app)
+    }
+
+    #[test]
+    fn the_scope_is_everything_unless_said() {
+        assert_eq!(read(&[], None).unwrap(), Scope::Everything);
+        let groups = read(&[("read", "groups"), ("groups", "Jira Users; 00G1\n;")], None).unwrap();
+        let Scope::Groups(chosen) = groups else { panic!("groups are chosen") };
+        assert!(chosen.has([None, Some("jira users ")]) && chosen.has([Some("00g1")]));
+        assert!(!chosen.has([Some("jira")]));
+        assert_eq!(chosen.missing(["JIRA USERS"]).len(), 1);
+        let said = |pairs: &[(&str, &str)], app| read(pairs, app).unwrap_err().to_string();
+        assert!(said(&[("read", "groups")], None).contains("`groups` is missing"));
+        assert!(said(&[("read", "assigned")], None).contains("does not have"));
+        assert!(said(&[("read", "assigned")], Some("")).contains("`app` is missing"));
+        assert!(said(&[("read", "x")], None).contains("everything, groups"));
+        let own = read(&[("read", "assigned")], Some("client")).unwrap();
+        assert_eq!(own, Scope::Assigned("client".to_owned()));
+        let other = read(&[("read", "assigned"), ("app", "0oa")], Some("")).unwrap();
+        assert_eq!(other, Scope::Assigned("0oa".to_owned()));
+    }
+}
