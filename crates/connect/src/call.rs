@@ -21,11 +21,22 @@ use crate::{
 pub(crate) const EMPTY_MAX: usize = 1_000;
 
 /// A request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ask<'a> {
+    pub(crate) method: Method,
     pub(crate) url: &'a str,
-    /// With a body it is a `POST`; only for questions that the vendor puts in a body.
     pub(crate) body: Option<&'a Value>,
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn get(url: &'a str) -> Self {
+        Self { method: Method::GET, url, body: None }
+    }
+
+    /// For questions that the vendor puts in a body, and for registrations.
+    pub(crate) fn post(url: &'a str, body: &'a Value) -> Self {
+        Self { method: Method::POST, url, body: Some(body) }
+    }
 }
 
 /// What lets a request in.
@@ -95,10 +106,10 @@ pub(crate) async fn call<A: Api, T>(
     loop {
         api.turn(&ask).await;
         let admission = api.admit(&ask, progress).await?;
-        let request = match ask.body {
-            None => http.request(Method::GET, ask.url),
-            Some(body) => http.request(Method::POST, ask.url).json(body),
-        };
+        let mut request = http.request(ask.method.clone(), ask.url);
+        if let Some(body) = ask.body {
+            request = request.json(body);
+        }
         let request = request.header(header::ACCEPT, "application/json").headers(admission.headers);
         let setback = match http.once(progress, request).await {
             Err(error) => Setback::Failed(error.during(what), None),
@@ -139,7 +150,7 @@ pub(crate) async fn follow<A: Api>(
     let mut url = first;
     let mut empty = 0;
     loop {
-        let links = call(api, Ask { url: &url, body: None }, what, progress, &mut page).await?;
+        let links = call(api, Ask::get(&url), what, progress, &mut page).await?;
         empty = if links.items == 0 { empty + 1 } else { 0 };
         let Some(next) = links.next else { return Ok(links.later) };
         if next == url || empty > EMPTY_MAX {

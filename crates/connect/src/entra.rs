@@ -14,6 +14,7 @@ mod pull;
 mod scope;
 mod settings;
 mod token;
+mod watch;
 mod wire;
 
 use std::{collections::BTreeMap, sync::atomic::AtomicUsize};

@@ -14,6 +14,7 @@ mod pull;
 mod scope;
 mod settings;
 mod token;
+mod watch;
 mod wire;
 
 use std::{
@@ -96,7 +97,7 @@ impl Google {
         progress: &Progress,
         mut read: impl FnMut(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, ConnectError> {
-        let ask = Ask { url: url.as_str(), body: None };
+        let ask = Ask::get(url.as_str());
         call(self, ask, what, progress, |answer| read(&answer.body)).await
     }
 

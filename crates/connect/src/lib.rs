@@ -19,6 +19,7 @@ mod progress;
 mod scope;
 mod signer;
 mod turns;
+mod watch;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -33,8 +34,9 @@ pub use self::{
     error::ConnectError,
     probe::{ProbeReport, ProbeStep, StepOutcome},
     progress::{Counts, Progress},
+    watch::{Callback, Subscription},
 };
-use self::{entra::Entra, google::Google, okta::Okta};
+use self::{entra::Entra, google::Google, okta::Okta, watch::Watched};
 
 /// What a connector cannot make itself: time and randomness.
 #[derive(Clone)]
@@ -146,6 +148,34 @@ impl Connector {
             Provider::Entra(entra) => entra.memberships(people).await,
             Provider::Google(google) => google.memberships(people).await,
             Provider::Okta(okta) => okta.memberships(people).await,
+        }
+    }
+
+    /// Registers for word of changes, or prolongs what there is; gives what is registered now.
+    ///
+    /// # Errors
+    /// When the provider refuses; what there was may go on then.
+    pub async fn subscribe(
+        &self,
+        callback: &Callback<'_>,
+        have: Vec<Subscription>,
+    ) -> Result<Vec<Subscription>, ConnectError> {
+        match &self.0 {
+            Provider::Entra(entra) => entra.subscribe(callback, have).await,
+            Provider::Google(google) => google.subscribe(callback, have).await,
+            Provider::Okta(okta) => okta.subscribe(callback, have).await,
+        }
+    }
+
+    /// Ends registrations.
+    ///
+    /// # Errors
+    /// When the provider refuses; they end by themselves then, but for Okta's.
+    pub async fn unsubscribe(&self, have: &[Subscription]) -> Result<(), ConnectError> {
+        match &self.0 {
+            Provider::Entra(entra) => entra.unsubscribe(have).await,
+            Provider::Google(google) => google.unsubscribe(have).await,
+            Provider::Okta(okta) => okta.unsubscribe(have).await,
         }
     }
 

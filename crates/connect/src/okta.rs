@@ -14,6 +14,7 @@ mod pull;
 mod scope;
 mod settings;
 mod token;
+mod watch;
 mod wire;
 
 use std::{
@@ -90,8 +91,8 @@ impl Okta {
     /// Whether we can get in at all.
     async fn check_admission(&self, progress: &Progress) -> Result<(), ConnectError> {
         let place = (&self.http, &self.settings);
-        let url = self.settings.url.as_str();
-        self.credential.admit(Purpose::Reading, url, place, progress).await.map(drop)
+        let request = ("GET", self.settings.url.as_str());
+        self.credential.admit(Purpose::Reading, request, place, progress).await.map(drop)
     }
 
     fn groups_known(&self) -> MutexGuard<'_, Groups> {
@@ -147,9 +148,12 @@ impl Api for Okta {
 
     async fn admit(&self, ask: &Ask<'_>, progress: &Progress) -> Result<Admission, ConnectError> {
         let place = (&self.http, &self.settings);
+        let request = (ask.method.as_str(), ask.url);
         let mut admission =
-            self.credential.admit(purpose(ask.url), ask.url, place, progress).await?;
-        admission.headers.insert(CONTENT_TYPE, OMIT);
+            self.credential.admit(purpose(ask.url), request, place, progress).await?;
+        if ask.body.is_none() {
+            admission.headers.insert(CONTENT_TYPE, OMIT);
+        }
         Ok(admission)
     }
 
@@ -179,6 +183,7 @@ impl Api for Okta {
 fn purpose(url: &str) -> Purpose {
     match Bucket::of(url) {
         Bucket::Logs => Purpose::Log,
+        Bucket::Hooks => Purpose::Hooks,
         _ => Purpose::Reading,
     }
 }

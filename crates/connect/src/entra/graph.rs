@@ -47,7 +47,7 @@ impl Entra {
         progress: &Progress,
         mut read: impl FnMut(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, ConnectError> {
-        call(self, Ask { url, body: None }, what, progress, |answer| read(&answer.body)).await
+        call(self, Ask::get(url), what, progress, |answer| read(&answer.body)).await
     }
 
     /// `POST` and read; only for questions that Graph puts in a body.
@@ -58,7 +58,7 @@ impl Entra {
         progress: &Progress,
         mut read: impl FnMut(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, ConnectError> {
-        let ask = Ask { url, body: Some(body) };
+        let ask = Ask::post(url, body);
         call(self, ask, what, progress, |answer| read(&answer.body)).await
     }
 

@@ -88,13 +88,21 @@ impl Settings {
         })
     }
 
-    /// An address of the Directory API; path segments and parameters are encoded.
+    /// An address of the Directory API.
     pub(super) fn directory_url(&self, segments: &[&str], parameters: &[(&str, &str)]) -> Url {
+        let all: Vec<&str> = ["admin", "directory", "v1"].iter().chain(segments).copied().collect();
+        self.url(&all, parameters)
+    }
+
+    /// An address of the API; path segments and parameters are encoded.
+    pub(super) fn url(&self, segments: &[&str], parameters: &[(&str, &str)]) -> Url {
         let mut url = self.api.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["admin", "directory", "v1"]).extend(segments);
+            path.pop_if_empty().extend(segments);
         }
-        url.query_pairs_mut().extend_pairs(parameters);
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
         url
     }
 }

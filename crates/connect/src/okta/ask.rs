@@ -92,7 +92,7 @@ impl Okta {
     async fn find(&self, id: &ProviderId) -> Result<Found, ConnectError> {
         let text = id.to_string();
         let url = self.settings.api(&["users", &text], &[]);
-        let ask = Ask { url: &url, body: None };
+        let ask = Ask::get(&url);
         let progress = Progress::default();
         let read = call(self, ask, "one user", &progress, |answer| {
             let item: UserItem<'_> = serde_json::from_slice(&answer.body)?;
@@ -110,7 +110,7 @@ impl Okta {
 
     async fn group_verdict(&self, id: &ProviderId) -> Verdict {
         let url = self.settings.api(&["groups", &id.to_string()], &[]);
-        let ask = Ask { url: &url, body: None };
+        let ask = Ask::get(&url);
         let progress = Progress::default();
         let read = call(self, ask, "one group", &progress, |answer| {
             let item: GroupItem<'_> = serde_json::from_slice(&answer.body)?;

@@ -12,6 +12,7 @@ use directory::{
 use serde::{Deserialize, Serialize};
 
 use super::{listing::GroupsRead, settings::Settings};
+use crate::watch::{stamped, written};
 
 /// The form of the position.
 const VERSION: u32 = 1;
@@ -111,17 +112,6 @@ impl Position {
     pub(super) fn cursor(&self) -> Option<Cursor> {
         serde_json::to_string(self).ok().map(Cursor)
     }
-}
-
-/// A time as the vendor writes it.
-fn written(at: Millis) -> String {
-    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
-    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}
-
-/// The time that a stamp shows.
-fn stamped(text: &str) -> Option<Millis> {
-    text.parse::<jiff::Timestamp>().ok().map(|at| Millis(at.as_millisecond()))
 }
 
 fn scope(settings: &Settings) -> String {

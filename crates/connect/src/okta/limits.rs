@@ -32,6 +32,7 @@ pub(super) enum Bucket {
     Members,
     Apps,
     Logs,
+    Hooks,
     Other,
 }
 
@@ -70,6 +71,7 @@ impl Bucket {
             ["groups", _, "users"] => Self::Members,
             ["apps", ..] => Self::Apps,
             ["logs"] => Self::Logs,
+            ["eventHooks", ..] => Self::Hooks,
             _ => Self::Other,
         }
     }

@@ -276,7 +276,7 @@ impl Okta {
         let mut read = LogRead::default();
         let mut url = position.map_or(first, str::to_owned);
         loop {
-            let ask = Ask { url: &url, body: None };
+            let ask = Ask::get(&url);
             let (items, next) = call(self, ask, "the System Log", progress, |answer| {
                 let page: Vec<LogItem<'_>> = serde_json::from_slice(&answer.body)?;
                 for item in &page {

@@ -96,7 +96,7 @@ impl Okta {
     /// The id of the first object of a list.
     async fn first(&self, segments: &[&str]) -> Result<Option<String>, ConnectError> {
         let url = self.settings.api(segments, &[("limit", "1")]);
-        let ask = Ask { url: &url, body: None };
+        let ask = Ask::get(&url);
         call(self, ask, "the first object", &Progress::default(), |answer| {
             let page: Vec<Value> = serde_json::from_slice(&answer.body)?;
             Ok(page.first().and_then(|first| first["id"].as_str()).map(str::to_owned))

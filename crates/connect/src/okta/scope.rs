@@ -81,7 +81,7 @@ impl Reader for Okta {
         let found: Vec<Option<PersonRecord>> = stream::iter(ids)
             .map(|id| async move {
                 let url = self.settings.api(&["users", &id.to_string()], &[]);
-                let ask = Ask { url: &url, body: None };
+                let ask = Ask::get(&url);
                 let read = call(self, ask, "one user", progress, |answer| {
                     let item: UserItem<'_> = serde_json::from_slice(&answer.body)?;
                     let there = item.standing() != Standing::Deactivated;
@@ -173,7 +173,7 @@ impl Okta {
             Scope::Assigned(app) => app,
         };
         let url = self.settings.api(&["apps", app, "users", &id.to_string()], &[]);
-        let (ask, progress) = (Ask { url: &url, body: None }, Progress::default());
+        let (ask, progress) = (Ask::get(&url), Progress::default());
         let read = call(self, ask, "one assignment", &progress, |answer| {
             let item: AppUserItem<'_> = serde_json::from_slice(&answer.body)?;
             Ok(item.is_assigned())

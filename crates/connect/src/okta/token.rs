@@ -39,6 +39,8 @@ pub(super) const SCOPES: &str = "okta.users.read okta.groups.read";
 const ASSIGNED_SCOPES: &str = "okta.users.read okta.groups.read okta.apps.read";
 /// What the System Log needs.
 pub(super) const LOG_SCOPE: &str = "okta.logs.read";
+/// What registering an event hook needs.
+const HOOK_SCOPE: &str = "okta.eventHooks.manage";
 /// How long an assertion is good, in seconds.
 const LIFE_S: i64 = 300;
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -49,6 +51,7 @@ const PROOF: HeaderName = HeaderName::from_static("dpop");
 pub(super) enum Purpose {
     Reading,
     Log,
+    Hooks,
 }
 
 /// How we show who we are.
@@ -71,6 +74,7 @@ pub(super) struct App {
     nonce: Mutex<Option<String>>,
     reading: Bearers<Bound>,
     log: Bearers<Bound>,
+    hooks: Bearers<Bound>,
 }
 
 /// The digest of a token that needs a proof with each request.
@@ -139,14 +143,15 @@ impl Credential {
             nonce: Mutex::default(),
             reading: Bearers::default(),
             log: Bearers::default(),
+            hooks: Bearers::default(),
         })))
     }
 
-    /// The headers of a `GET` of `url`.
+    /// The headers of a request.
     pub(super) async fn admit(
         &self,
         purpose: Purpose,
-        url: &str,
+        (method, url): (&str, &str),
         (http, settings): (&Http, &Settings),
         progress: &Progress,
     ) -> Result<Admission, ConnectError> {
@@ -162,7 +167,7 @@ impl Credential {
         let digest = token.said.0.clone();
         let mut admission = token.admission();
         if let Some(digest) = digest {
-            let proof = app.proof("GET", url, http, Some(&digest))?;
+            let proof = app.proof(method, url, http, Some(&digest))?;
             admission.headers.insert(PROOF, proof);
         }
         Ok(admission)
@@ -181,6 +186,7 @@ impl App {
         match purpose {
             Purpose::Reading => &self.reading,
             Purpose::Log => &self.log,
+            Purpose::Hooks => &self.hooks,
         }
     }
 
@@ -194,6 +200,7 @@ impl App {
             (Purpose::Reading, Scope::Assigned(_)) => ASSIGNED_SCOPES,
             (Purpose::Reading, _) => SCOPES,
             (Purpose::Log, _) => LOG_SCOPE,
+            (Purpose::Hooks, _) => HOOK_SCOPE,
         };
         let request = || {
             let assertion = self.assertion(http)?;
