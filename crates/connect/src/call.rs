@@ -118,7 +118,7 @@ pub(crate) async fn call<A: Api, T>(
                 if answer.status.is_success() {
                     match read(&answer) {
                         Ok(done) => {
-                            http.succeeded();
+                            http.succeeded(&answer);
                             return Ok(done);
                         }
                         Err(_) => Setback::Failed(api.unreadable(&answer, what), None),

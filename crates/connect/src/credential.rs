@@ -2,6 +2,8 @@
 //!
 //! Invariant: the private part exists in the secret only.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY;
 use directory::id::{DAY_MS, Millis};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyUsagePurpose, PKCS_RSA_SHA256};
@@ -82,7 +84,10 @@ impl Credential {
 /// How Entra's portal shows a certificate: SHA-1, which names it and protects nothing.
 fn thumbprint(der: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, der);
-    digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect()
+    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02X}");
+        text
+    })
 }
 
 /// The day of a time, as certificates have it.

@@ -25,7 +25,7 @@ use self::{settings::Settings, token::Tokens};
 use crate::{Surroundings, error::ConnectError, http::Http, pace::Speed, scope::LastScope};
 
 /// Graph counts the cost of requests, not their number: throttling tells.
-const SPEED: Speed = Speed { start: 16, most: 64, least: 4, per_minute: None };
+const SPEED: Speed = Speed { start: 8, most: 64, least: 4, per_minute: None };
 
 /// A connection to one Entra tenant.
 #[derive(Debug)]

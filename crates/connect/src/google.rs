@@ -83,7 +83,7 @@ impl Google {
     }
 
     /// The fields of one person: those of the list, without the list.
-    fn user_fields(&self) -> &'static str {
+    fn user_fields() -> &'static str {
         let fields = wire::USER_FIELDS;
         let inner = fields.split_once("users(").and_then(|(_, rest)| rest.strip_suffix(')'));
         inner.unwrap_or(fields)

@@ -14,6 +14,7 @@ use reqwest::{
     Client, Method, RequestBuilder, StatusCode,
     header::{self, HeaderMap},
 };
+use tokio::time::Instant;
 use url::Url;
 
 use crate::{
@@ -66,6 +67,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// How long its head took to come.
+    pub(crate) latency: Duration,
 }
 
 /// Why a request is not done yet.
@@ -197,12 +200,19 @@ impl Http {
     }
 
     /// An answer was what was asked for.
-    pub(crate) fn succeeded(&self) {
-        self.pace.succeeded();
+    pub(crate) fn succeeded(&self, answer: &Answer) {
+        self.pace.succeeded(answer.latency);
+    }
+
+    /// The vendor says what share of its quota is used.
+    pub(crate) fn pressure(&self, share: f64) {
+        self.pace.pressure(share);
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Answer, ConnectError> {
+        let sent = Instant::now();
         let mut response = request.send().await.map_err(|error| transport(&error))?;
+        let latency = sent.elapsed();
         self.note_clock(response.headers());
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
@@ -213,7 +223,7 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         let headers = std::mem::take(response.headers_mut());
-        Ok(Answer { status: response.status(), headers, body: body.freeze() })
+        Ok(Answer { status: response.status(), headers, body: body.freeze(), latency })
     }
 
     fn note_clock(&self, headers: &HeaderMap) {

@@ -1,8 +1,8 @@
 //! How many requests are in flight, and the pause that a throttled tenant gets.
 //!
 //! Invariants: when a provider asks to slow down, all requests to that tenant wait, not only the one that
-//! was refused; the number in flight grows slowly and halves at each refusal; where a rate is given, it is
-//! not passed but for a small burst.
+//! was refused; the number in flight doubles until the first sign of trouble, then grows slowly, falls when answers
+//! take longer and halves at each refusal; where a rate is given, it is not passed but for a small burst.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -11,6 +11,14 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
+/// Answers that take so many times the best, and [`SLACK`] more, come from a provider that has too much to do.
+const SLOWER: u32 = 3;
+/// What an answer may take longer without meaning anything.
+const SLACK: Duration = Duration::from_millis(50);
+/// The share of a quota that may be used, where the vendor says how much is.
+const QUOTA_SHARE: f64 = 0.85;
+/// How long a quota takes to refill.
+const QUOTA_PERIOD: Duration = Duration::from_secs(10);
 /// Requests that may go out at once after a pause, beyond an even flow.
 const BURST: u32 = 60;
 
@@ -41,6 +49,10 @@ struct State {
     in_flight: u32,
     /// Successes since the limit last changed.
     successes: u32,
+    /// There was no sign of trouble yet.
+    rising: bool,
+    /// How long answers take at present, and at best.
+    latency: Option<(Duration, Duration)>,
     paused_until: Option<Instant>,
     /// When the next request is due in an even flow at the allowed rate.
     due: Option<Instant>,
@@ -53,7 +65,15 @@ pub(crate) struct Permit<'a>(&'a Pace);
 impl Pace {
     pub(crate) fn new(speed: Speed) -> Self {
         let limit = speed.start;
-        let state = State { limit, in_flight: 0, successes: 0, paused_until: None, due: None };
+        let state = State {
+            limit,
+            in_flight: 0,
+            successes: 0,
+            rising: true,
+            latency: None,
+            paused_until: None,
+            due: None,
+        };
         Self { speed, state: Mutex::new(state), wake: Notify::new() }
     }
 
@@ -93,14 +113,38 @@ impl Pace {
         state.due.filter(|due| *due > now + ahead).map(|due| due - ahead)
     }
 
-    /// A request was answered in time.
-    pub(crate) fn succeeded(&self) {
+    /// A request was answered, so long after it was sent.
+    pub(crate) fn succeeded(&self, latency: Duration) {
         let mut state = self.lock();
+        let slow = state.is_slow(latency);
         state.successes += 1;
-        if state.successes >= state.limit && state.limit < self.speed.most {
-            state.limit += 1;
-            state.successes = 0;
+        if state.successes < state.limit {
+            return;
+        }
+        state.successes = 0;
+        let before = state.limit;
+        state.limit = if slow {
+            state.rising = false;
+            (before * 3 / 4).max(self.speed.least)
+        } else if state.rising {
+            (before * 2).min(self.speed.most)
+        } else {
+            (before + 1).min(self.speed.most)
+        };
+        for _ in before..state.limit {
             self.wake.notify_one();
+        }
+    }
+
+    /// The vendor says what share of its quota is used: near the end everybody waits until some is free again, so
+    /// that nobody is refused.
+    pub(crate) fn pressure(&self, share: f64) {
+        if share.is_finite() && share > QUOTA_SHARE {
+            let pause = QUOTA_PERIOD.mul_f64((share - QUOTA_SHARE).min(1.0));
+            let until = tokio_now() + pause;
+            let mut state = self.lock();
+            state.rising = false;
+            state.paused_until = Some(state.paused_until.map_or(until, |paused| paused.max(until)));
         }
     }
 
@@ -112,12 +156,24 @@ impl Pace {
         if state.paused_until.is_none_or(|paused| paused <= tokio_now()) {
             state.limit = (state.limit / 2).max(self.speed.least);
             state.successes = 0;
+            state.rising = false;
         }
         state.paused_until = Some(state.paused_until.map_or(until, |paused| paused.max(until)));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Notes how long an answer took; says whether answers take longer than they need to.
+    fn is_slow(&mut self, latency: Duration) -> bool {
+        let (usual, best) = self.latency.get_or_insert((latency, latency));
+        *usual = (*usual * 15 + latency) / 16;
+        // The best is forgotten slowly: a provider's good minute does not last.
+        *best = (*best + *best / 1_024).min(latency);
+        *usual > *best * SLOWER + SLACK
     }
 }
 
@@ -169,10 +225,45 @@ mod tests {
     #[tokio::test]
     async fn successes_raise_the_limit_to_its_most() {
         let pace = Pace::new(SPEED);
-        for _ in 0..10_000 {
-            pace.succeeded();
+        for _ in 0..SPEED.start + 2 * SPEED.start {
+            pace.succeeded(Duration::from_millis(80));
+        }
+        assert_eq!(pace.lock().limit, SPEED.most, "doubled twice");
+        pace.throttled(Duration::ZERO);
+        for _ in 0..SPEED.most / 2 {
+            pace.succeeded(Duration::from_millis(80));
+        }
+        assert_eq!(pace.lock().limit, SPEED.most / 2 + 1, "then one by one");
+    }
+
+    #[tokio::test]
+    async fn slow_answers_lower_the_limit_and_good_ones_raise_it_again() {
+        let pace = Pace::new(SPEED);
+        for _ in 0..200 {
+            pace.succeeded(Duration::from_millis(80));
         }
         assert_eq!(pace.lock().limit, SPEED.most);
+        for _ in 0..400 {
+            pace.succeeded(Duration::from_millis(900));
+        }
+        let low = pace.lock().limit;
+        assert!(low < SPEED.most / 2 && low >= SPEED.least, "{low}");
+        for _ in 0..5_000 {
+            pace.succeeded(Duration::from_millis(80));
+        }
+        assert_eq!(pace.lock().limit, SPEED.most);
+    }
+
+    #[tokio::test]
+    async fn a_quota_that_is_nearly_used_up_is_left_to_refill() {
+        let pace = Pace::new(SPEED);
+        pace.pressure(0.8);
+        assert!(pace.enter().now_or_never().is_some());
+        pace.pressure(0.86);
+        let before = tokio_now();
+        let _permit = pace.enter().await;
+        let waited = tokio_now() - before;
+        assert!((90..500).contains(&waited.as_millis()), "{waited:?}");
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 
 pub mod application;
 pub mod change;
+pub mod connection;
 pub mod directory;
 mod problem;
 
@@ -17,7 +18,7 @@ use axum::{
     http::header,
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{delete, get, post, put},
+    routing::{delete, get, patch, post, put},
 };
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -58,7 +59,8 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/directories/{name}/pause", post(directory::pause))
         .route("/directories/{name}/resume", post(directory::resume))
         .route("/directories/{name}/rules", put(directory::set_rules))
-        .route("/directories/{name}/schedule", put(directory::set_schedule))
+        .route("/directories/{name}/schedule", put(connection::set_schedule))
+        .route("/directories/{name}/connection", patch(connection::change))
         .route("/applications", get(application::list).post(application::add))
         .route("/applications/{name}", delete(application::remove))
         .route("/applications/{name}/sight", post(application::sight::change))

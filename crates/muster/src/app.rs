@@ -16,13 +16,18 @@ use arc_swap::ArcSwap;
 use connect::{ConnectError, Connector};
 use directory::{id::DirectoryId, name::fold, snapshot::Directory, view::Published};
 use store::{ConnectionRow, NewConnection, Store, StoreError};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
     clock::Clock,
     crowd::ApplicationRegistry,
-    task::{Driver, follow, keeper::Keeper, notify, pull},
+    task::{
+        Driver, follow,
+        keeper::Keeper,
+        notify, pull,
+        watch::{self, Watches},
+    },
 };
 
 /// How long somebody waits for what they wrote to be served.
@@ -42,14 +47,18 @@ pub struct Parts {
     pub published: Arc<ArcSwap<Published>>,
     /// The applications that may read.
     pub applications: Arc<ApplicationRegistry>,
+    /// How providers reach this server, if they can.
+    pub public_url: Option<Url>,
+    /// What is registered at providers for word of changes.
+    pub watches: Watches,
     /// Tells everything to end.
     pub stop: CancellationToken,
     /// Owns the tasks.
     pub driver: Driver,
     /// Counts requests to look at the change log now.
-    pub(crate) follow_asked: watch::Sender<u64>,
+    pub(crate) follow_asked: tokio::sync::watch::Sender<u64>,
     /// The latest such request that was answered.
-    pub(crate) followed: watch::Sender<u64>,
+    pub(crate) followed: tokio::sync::watch::Sender<u64>,
     keepers: Mutex<BTreeMap<DirectoryId, Arc<Keeper>>>,
 }
 
@@ -58,7 +67,11 @@ impl App {
     ///
     /// # Errors
     /// When the data directory cannot be used; says why and what to do.
-    pub async fn open(data: PathBuf, clock: Clock) -> anyhow::Result<Self> {
+    pub async fn open(
+        data: PathBuf,
+        clock: Clock,
+        public_url: Option<Url>,
+    ) -> anyhow::Result<Self> {
         let opening = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data)?;
             let published = follow::load(&store)?;
@@ -73,10 +86,12 @@ impl App {
             clock,
             published: Arc::new(ArcSwap::from_pointee(published)),
             applications: Arc::new(applications),
+            public_url,
+            watches: Watches::default(),
             stop: CancellationToken::new(),
             driver: Driver::default(),
-            follow_asked: watch::Sender::new(0),
-            followed: watch::Sender::new(0),
+            follow_asked: tokio::sync::watch::Sender::new(0),
+            followed: tokio::sync::watch::Sender::new(0),
             keepers: Mutex::new(BTreeMap::new()),
         };
         Ok(Self(Arc::new(parts)))
@@ -92,6 +107,7 @@ impl App {
         for row in self.blocking(Store::connections).await? {
             self.keep(row.id).await;
         }
+        self.driver.start("watch", Box::pin(watch::run(self.clone()))).await;
         Ok(())
     }
 

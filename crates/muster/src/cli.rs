@@ -6,6 +6,7 @@
 pub mod application;
 pub mod changes;
 pub mod client;
+pub mod connection;
 pub mod demo;
 pub mod directory;
 pub mod key;

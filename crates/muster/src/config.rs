@@ -5,10 +5,11 @@
 
 use std::{fs, net::SocketAddr, num::NonZeroU32, path::Path};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use directory::id::MINUTE_MS;
 use ipnet::IpNet;
 use serde::Deserialize;
+use url::Url;
 
 use crate::crowd::{Settings, Unchecked};
 
@@ -18,6 +19,8 @@ use crate::crowd::{Settings, Unchecked};
 pub struct File {
     /// Address and port to listen on.
     pub listen: Option<SocketAddr>,
+    /// How this server is reached from the internet, for providers that tell of changes.
+    pub public_url: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks.
     pub trusted_proxies: Vec<Network>,
     /// What is logged, such as `info` or `muster=debug`.
@@ -59,6 +62,21 @@ impl File {
             .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
         toml::from_str(&text)
             .with_context(|| format!("the configuration file {} cannot be used", path.display()))
+    }
+
+    /// How this server is reached from the internet.
+    ///
+    /// # Errors
+    /// When it is not an address that a provider could call.
+    pub fn public_url(&self) -> anyhow::Result<Option<Url>> {
+        let Some(text) = self.public_url.as_deref() else { return Ok(None) };
+        let url = Url::parse(text).with_context(|| format!("public_url is `{text}`"))?;
+        let local =
+            ["127.0.0.1", "localhost", "[::1]"].contains(&url.host_str().unwrap_or_default());
+        if url.scheme() != "https" && !(local && url.scheme() == "http") {
+            bail!("public_url is `{text}`; providers call https:// only");
+        }
+        Ok(Some(url))
     }
 
     /// What it says about the Crowd server.

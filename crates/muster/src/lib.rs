@@ -11,6 +11,7 @@ pub mod config;
 pub mod crowd;
 pub mod entropy;
 pub mod health;
+pub mod hooks;
 pub mod http;
 pub mod reach;
 pub mod server;

@@ -21,7 +21,7 @@ use crate::{
     app::App,
     clock::Clock,
     config::File,
-    crowd, entropy, health, http, sign_in,
+    crowd, entropy, health, hooks, http, sign_in,
     task::{floors::StoredFloors, sessions::StoredSessions, webhooks::StoredWebhooks},
 };
 
@@ -82,7 +82,7 @@ impl Server {
     ) -> anyhow::Result<Self> {
         // The port first: two servers on one machine are the likeliest mistake.
         let listener = http::bind(listen).await?;
-        let app = App::open(data.to_owned(), clock).await?;
+        let app = App::open(data.to_owned(), clock, file.public_url()?).await?;
         let url = local_url(listener.local_addr().context("the listener has no address")?);
         let token = admin_token(data, &url)?;
         app.start().await?;
@@ -125,6 +125,7 @@ fn router(app: &App, token: &str, file: &File) -> Router {
         .route("/", get(async || Html(include_str!("welcome.html"))))
         .merge(crowd::router(state))
         .merge(api::router(app.clone(), TokenHash::of(token)))
+        .merge(hooks::router(app.clone()))
         .merge(health::router(app.clone()))
 }
 

@@ -10,6 +10,7 @@ pub mod keeper;
 pub mod notify;
 pub mod pull;
 pub mod sessions;
+pub mod watch;
 pub mod webhooks;
 
 use directory::{id::Millis, plan::Issue, report::RunReport};

@@ -26,11 +26,13 @@ pub struct Schedule {
     pub pull_every_s: u64,
     /// Everything is read every so many seconds.
     pub full_every_s: u64,
+    /// Whether the provider is asked to tell of changes, so that pulls come sooner.
+    pub notifications: bool,
 }
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self { pull_every_s: 300, full_every_s: 7 * 24 * 3_600 }
+        Self { pull_every_s: 300, full_every_s: 7 * 24 * 3_600, notifications: false }
     }
 }
 
@@ -207,6 +209,21 @@ pub(crate) fn set(
     let changed = transaction
         .execute(&format!("UPDATE connection SET {column} = ?2 WHERE id = ?1"), (id.0, value))?;
     if changed == 1 { Ok(()) } else { Err(StoreError::Removed) }
+}
+
+/// Replaces how a directory's provider is reached, and its credential if one is given.
+pub(crate) fn reconnect(
+    transaction: &Transaction<'_>,
+    key: &Key,
+    id: DirectoryId,
+    (settings, secret): (&BTreeMap<String, String>, Option<&SecretString>),
+) -> Result<(), StoreError> {
+    let json = serde_json::to_string(settings).map_err(StoreError::damaged("settings"))?;
+    set(transaction, id, "settings", json)?;
+    match secret {
+        Some(secret) => set(transaction, id, "secret", key.seal(&purpose(id), secret)),
+        None => Ok(()),
+    }
 }
 
 fn connection(row: &Row<'_>, key: &Key) -> Result<ConnectionRow, StoreError> {

@@ -21,9 +21,11 @@ mod sealed;
 mod seen;
 mod served;
 mod sessions;
+mod watches;
 mod webhooks;
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, TryLockError},
     io,
     os::unix::fs::DirBuilderExt,
@@ -50,6 +52,7 @@ pub use self::{
     error::StoreError,
     runs::{RunCommit, RunWindow},
     sessions::SessionRow,
+    watches::WatchRow,
     webhooks::WebhookRow,
 };
 use self::{db::Db, sealed::Key};
@@ -176,6 +179,37 @@ impl Store {
     pub fn set_rules(&self, id: DirectoryId, rules: &Rules) -> Result<(), StoreError> {
         let json = serde_json::to_string(rules).map_err(StoreError::damaged("rules"))?;
         self.0.main.write(|transaction| connections::set(transaction, id, "rules", json))
+    }
+
+    /// Replaces how a directory's provider is reached, and its credential if one is given.
+    pub fn reconnect(
+        &self,
+        id: DirectoryId,
+        settings: &BTreeMap<String, String>,
+        secret: Option<&SecretString>,
+    ) -> Result<(), StoreError> {
+        let given = (settings, secret);
+        self.0.main.write(|transaction| connections::reconnect(transaction, &self.0.key, id, given))
+    }
+
+    /// What is registered at providers for word of changes.
+    pub fn watches(&self) -> Result<Vec<WatchRow>, StoreError> {
+        self.0.state.read(|transaction| watches::list(transaction, &self.0.key))
+    }
+
+    /// What is registered for one directory.
+    pub fn watch(&self, directory: DirectoryId) -> Result<Option<WatchRow>, StoreError> {
+        self.0.state.read(|transaction| watches::get(transaction, &self.0.key, directory))
+    }
+
+    /// Remembers what is registered for a directory.
+    pub fn set_watch(&self, row: &WatchRow) -> Result<(), StoreError> {
+        self.0.state.write(|transaction| watches::set(transaction, &self.0.key, row))
+    }
+
+    /// Forgets what was registered for a directory.
+    pub fn remove_watch(&self, directory: DirectoryId) -> Result<(), StoreError> {
+        self.0.state.write(|transaction| watches::remove(transaction, directory))
     }
 
     /// Replaces a directory's schedule.

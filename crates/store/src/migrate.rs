@@ -49,6 +49,7 @@ pub(crate) fn state(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V1__floors", include_str!("../migrations/state/V1__floors.sql")),
             ("V2__sessions", include_str!("../migrations/state/V2__sessions.sql")),
             ("V3__seen", include_str!("../migrations/state/V3__seen.sql")),
+            ("V4__watch", include_str!("../migrations/state/V4__watch.sql")),
         ],
     )?;
     Ok(true)

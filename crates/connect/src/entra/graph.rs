@@ -33,6 +33,13 @@ impl Api for Entra {
         self.tokens.refused(generation).await;
     }
 
+    fn heard(&self, _: &Ask<'_>, answer: &Answer) {
+        let share = answer.headers.get("x-ms-throttle-limit-percentage");
+        if let Some(share) = share.and_then(|text| text.to_str().ok()?.parse().ok()) {
+            self.http.pressure(share);
+        }
+    }
+
     fn setback(&self, _: &Ask<'_>, answer: &Answer, what: &str) -> Setback {
         catalogue::graph(answer, what, self.http.now())
     }

@@ -83,7 +83,7 @@ impl Entra {
             "clientState": callback.secret.expose_secret(),
         });
         let made = watch::ask::<_, Item>(self, Ask::post(&url, &body), "a registration");
-        let made = made.await.map_err(|error| explained(error, about, callback))?;
+        let made = made.await.map_err(|error| explained(&error, about, callback))?;
         Ok(made.subscription(about))
     }
 
@@ -105,7 +105,7 @@ impl Entra {
     }
 }
 
-fn explained(error: ConnectError, about: &str, callback: &Callback<'_>) -> ConnectError {
+fn explained(error: &ConnectError, about: &str, callback: &Callback<'_>) -> ConnectError {
     if error.kind == Kind::Refused {
         let permission = if about == "groups" { "Group.Read.All" } else { "User.Read.All" };
         let text = format!(

@@ -240,7 +240,12 @@ mod tests {
 
     fn answer(status: u16, body: &str) -> Answer {
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) }
+        Answer {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            latency: std::time::Duration::ZERO,
+        }
     }
 
     fn failed(status: u16, body: &str) -> (Kind, Option<String>) {

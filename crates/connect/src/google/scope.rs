@@ -67,7 +67,7 @@ impl Reader for Google {
         }
         let found: Vec<Option<PersonRecord>> = stream::iter(ids)
             .map(|id| async move {
-                let (text, fields) = (id.to_string(), self.user_fields());
+                let (text, fields) = (id.to_string(), Self::user_fields());
                 let url = self.settings.directory_url(&["users", &text], &[("fields", fields)]);
                 let read = self.get(&url, "one user", progress, |bytes| {
                     let item: UserItem<'_> = serde_json::from_slice(bytes)?;

@@ -304,7 +304,12 @@ mod tests {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
         let headers: HeaderMap = headers.iter().map(pair).collect();
-        Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()) }
+        Answer {
+            status,
+            headers,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            latency: Duration::ZERO,
+        }
     }
 
     fn settings() -> Settings {

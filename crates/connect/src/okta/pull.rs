@@ -67,7 +67,7 @@ impl Okta {
         };
         let (people, (mut groups, read)) =
             tokio::try_join!(self.people(None, progress), groups_and_members)?;
-        let (members, turned) = self.members_read(read, &mut groups);
+        let (members, turned) = Self::members_read(read, &mut groups);
         let mut members = members;
         members.extend(self.everybody(&groups, &people.people));
         self.know(&groups);
@@ -122,7 +122,7 @@ impl Okta {
         let read = self.members_of(&due, progress).await?;
         let nowhere: Vec<ProviderId> =
             read.iter().filter(|(_, set)| set.is_none()).map(|(id, _)| id.clone()).collect();
-        let (mut members, turned) = self.members_read(read, &mut groups);
+        let (mut members, turned) = Self::members_read(read, &mut groups);
         members.extend(self.everybody_since(&people.people));
         notes.extend(people_notes(&people));
         let next = Position::next(
@@ -215,7 +215,6 @@ impl Okta {
 
     /// Members that were read, and of which groups; groups that were deleted while we read are dropped.
     fn members_read(
-        &self,
         read: Vec<(ProviderId, Option<MemberSet>)>,
         groups: &mut GroupsRead,
     ) -> (Vec<GroupMembers>, Vec<ProviderId>) {

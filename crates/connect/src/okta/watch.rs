@@ -71,7 +71,7 @@ impl Watched for Okta {
             }},
         });
         let made = watch::ask::<_, Item>(self, Ask::post(&url, &body), "an event hook");
-        let made = made.await.map_err(|error| explained(error, callback))?;
+        let made = made.await.map_err(|error| explained(&error, callback))?;
         let verify = self.settings.api(&["eventHooks", &made.id, "lifecycle", "verify"], &[]);
         let ask = Ask { method: Method::POST, ..Ask::get(&verify) };
         let verified = watch::ask::<_, Item>(self, ask, "an event hook").await;
@@ -80,7 +80,7 @@ impl Watched for Okta {
         if let Err(error) = verified {
             // A hook that is not verified is never called.
             self.unsubscribe(&[hook]).await?;
-            return Err(explained(error, callback));
+            return Err(explained(&error, callback));
         }
         Ok(vec![hook])
     }
@@ -114,7 +114,7 @@ impl Okta {
     }
 }
 
-fn explained(error: ConnectError, callback: &Callback<'_>) -> ConnectError {
+fn explained(error: &ConnectError, callback: &Callback<'_>) -> ConnectError {
     if error.kind == Kind::Refused {
         let text = format!(
             "Okta does not let this app register an event hook: that needs the scope okta.eventHooks.manage and a role \

@@ -29,6 +29,7 @@ use crate::{
         Status,
         commit::{self, Choice, Decision, Step},
         keeper::Keeper,
+        watch::{self, Standing},
     },
 };
 
@@ -70,6 +71,9 @@ pub struct Detail {
     pub rules: Rules,
     /// Its schedule.
     pub schedule: Schedule,
+    /// How the provider's word of changes stands, if it is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<Standing>,
     /// Its latest runs, newest first.
     pub runs: Vec<RunReport>,
     /// People and groups that cannot be served, or not under the name that the rules make; some of them.
@@ -220,6 +224,7 @@ pub(super) async fn show(
         settings: row.settings,
         rules: row.rules,
         schedule: row.schedule,
+        notifications: app.watches.standing(row.id),
         runs,
         issues: issues.iter().take(ISSUES_MAX).map(IssueLine::of).collect(),
         issues_total: issues.len(),
@@ -303,6 +308,7 @@ pub(super) async fn remove(
         );
         return Err(Problem::conflict(detail));
     }
+    watch::forget(&app, &row).await?;
     app.let_go(row.id);
     let id = row.id;
     app.blocking(move |store| store.remove_connection(id)).await?;
@@ -427,23 +433,6 @@ pub(super) async fn set_rules(
     Ok(Json(commit::commit(&app, &*keeper(&app, id)?, step).await?))
 }
 
-pub(super) async fn set_schedule(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    body: Result<Json<Schedule>, JsonRejection>,
-) -> Result<StatusCode, Problem> {
-    let Json(schedule) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
-    if schedule.pull_every_s < 10 || schedule.full_every_s < schedule.pull_every_s {
-        let detail = "pull_every_s is 10 seconds or more, and full_every_s is not less than that";
-        return Err(Problem::bad_request(detail));
-    }
-    let row = named(&app, &name).await?;
-    let id = row.id;
-    app.blocking(move |store| store.set_schedule(id, &schedule)).await?;
-    keeper(&app, id)?.settings_changed().await;
-    Ok(StatusCode::NO_CONTENT)
-}
-
 async fn decide(
     app: &App,
     name: &str,
@@ -475,7 +464,7 @@ async fn set_paused(app: &App, name: &str, paused: bool) -> Result<StatusCode, P
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn named(app: &App, name: &str) -> Result<ConnectionRow, Problem> {
+pub(super) async fn named(app: &App, name: &str) -> Result<ConnectionRow, Problem> {
     let missing = || {
         Problem::not_found(format!(
             "there is no directory `{name}`; `muster directory list` shows all"
@@ -484,7 +473,7 @@ async fn named(app: &App, name: &str) -> Result<ConnectionRow, Problem> {
     app.connection_named(name).await?.ok_or_else(missing)
 }
 
-fn keeper(app: &App, id: DirectoryId) -> Result<Arc<Keeper>, Problem> {
+pub(super) fn keeper(app: &App, id: DirectoryId) -> Result<Arc<Keeper>, Problem> {
     app.keeper(id).ok_or_else(|| Problem::conflict("this directory is being removed"))
 }
 

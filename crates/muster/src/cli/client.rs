@@ -52,6 +52,32 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// A request with a body, and the answer's body.
+    ///
+    /// # Errors
+    /// What the server says, or that it cannot be reached.
+    pub async fn send_with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.send(self.request(method, path).json(body)).await
+    }
+
+    /// A request with a body whose answer has none.
+    ///
+    /// # Errors
+    /// What the server says, or that it cannot be reached.
+    pub async fn order_with(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<()> {
+        self.answer(self.request(method, path).json(body)).await.map(|_| ())
+    }
+
     /// A request whose answer has no body.
     ///
     /// # Errors

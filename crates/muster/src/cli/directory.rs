@@ -1,8 +1,8 @@
 //! `muster directory …`.
 
-use std::{collections::BTreeMap, fs, io::Read, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use connect::ProbeReport;
 use directory::{
@@ -21,10 +21,11 @@ use crate::{
     cli::{
         Done, Remote,
         client::{Client, path_part},
+        connection::{Set, read_secret},
         key::Key,
         table,
     },
-    task::{Phase, Status},
+    task::{Phase, Status, watch::Standing},
 };
 
 /// How often a waiting command asks how the run stands.
@@ -39,6 +40,8 @@ pub enum DirectoryCommand {
     Show(Named),
     /// Connect a tenant.
     Add(Add),
+    /// Change how a tenant is reached and when it is read.
+    Set(Set),
     /// Make a key pair, so that no secret has to be copied from the provider.
     Key(Key),
     /// Try the connection step by step.
@@ -161,6 +164,7 @@ impl DirectoryCommand {
             Self::List(Plain { remote }) => list(&remote).await,
             Self::Show(Named { name, remote }) => show(&name, &remote).await,
             Self::Add(add) => add.run().await,
+            Self::Set(set) => set.run().await,
             Self::Key(key) => key.run(),
             Self::Check(Named { name, remote }) => check(&name, &remote).await,
             Self::Sync(sync) => sync.run().await,
@@ -192,20 +196,7 @@ impl Named {
 
 impl Add {
     async fn run(self) -> anyhow::Result<Done> {
-        let mut secret = String::new();
-        if self.secret_file.as_os_str() == "-" {
-            std::io::stdin()
-                .read_to_string(&mut secret)
-                .context("standard input cannot be read")?;
-        } else {
-            secret = fs::read_to_string(&self.secret_file).with_context(|| {
-                format!("the secret file {} cannot be read", self.secret_file.display())
-            })?;
-        }
-        let secret = secret.trim_end_matches(['\r', '\n']).to_owned();
-        if secret.is_empty() {
-            bail!("the secret file {} is empty", self.secret_file.display());
-        }
+        let secret = read_secret(&self.secret_file)?;
         let mut settings = BTreeMap::new();
         for (key, value) in self.settings {
             if settings.insert(key.clone(), value).is_some() {
@@ -352,6 +343,9 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
         table::duration(detail.schedule.pull_every_s.cast_signed() * 1_000),
         table::duration(detail.schedule.full_every_s.cast_signed() * 1_000)
     );
+    if let Some(told) = &detail.notifications {
+        println!("{}", told_of(told));
+    }
     if let Some(next) = summary.next {
         println!("next run: {}", table::time(next));
     }
@@ -370,6 +364,22 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
         }
     }
     Ok(Done::Ok)
+}
+
+/// How the provider's word of changes stands.
+fn told_of(standing: &Standing) -> String {
+    let mut text = if standing.registered.is_empty() {
+        "the provider tells of nothing yet".to_owned()
+    } else {
+        format!("the provider tells of changes ({})", standing.registered.join(", "))
+    };
+    if let Some(until) = standing.until {
+        let _ = write!(text, ", prolonged before {}", table::time(until));
+    }
+    if let Some(problem) = &standing.problem {
+        let _ = write!(text, "; {problem}");
+    }
+    text
 }
 
 async fn check(name: &str, remote: &Remote) -> anyhow::Result<Done> {
@@ -508,7 +518,7 @@ fn state(row: &Summary) -> String {
     }
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
+pub(super) fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) =
         text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form KEY=VALUE"))?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))

@@ -47,6 +47,8 @@ pub(super) struct Orders {
     pub(super) full_ticket: u64,
     /// Counts changes of settings, schedule or pause that the task has to look at.
     pub(super) settings: u64,
+    /// Counts hints that something changed at the provider.
+    pub(super) hints: u64,
     /// The directory is being removed: end.
     pub(super) end: bool,
 }
@@ -94,6 +96,11 @@ impl Keeper {
         });
         self.status.send_modify(|status| status.requested = ticket);
         ticket
+    }
+
+    /// The provider said that something changed: the next pull comes sooner.
+    pub fn hint(&self) {
+        self.orders.send_modify(|orders| orders.hints += 1);
     }
 
     /// Tells the task that settings, schedule or pause changed.

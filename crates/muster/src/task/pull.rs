@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use connect::{ConnectError, Connector};
 use directory::{
     id::{HOUR_MS, Millis},
-    report::{Outcome, RunKind, RunReport},
+    report::{Outcome, ReadCounts, RunKind, RunReport},
 };
 use store::ConnectionRow;
 
@@ -22,15 +22,22 @@ use crate::{
     },
 };
 
+/// Hints within so much time are one.
+const SETTLE_MS: i64 = 3_000;
+/// When to look again for what was hinted at and did not show.
+const LAG_MS: i64 = 30_000;
+
 /// Pulls until the directory is removed or the server stops.
 pub async fn run(app: App, keeper: Arc<Keeper>) {
     let mut orders = keeper.orders.subscribe();
+    let mut hints = Hints::default();
     loop {
         let now = *orders.borrow_and_update();
         if now.end {
             return;
         }
-        let due = next_due(&app, &keeper);
+        hints.count(now.hints, app.clock.now());
+        let due = hints.sooner(next_due(&app, &keeper));
         keeper.status.send_modify(|status| status.next = due);
         let completed = keeper.status.borrow().completed;
         let asked_for = now.ticket > completed;
@@ -53,16 +60,57 @@ pub async fn run(app: App, keeper: Arc<Keeper>) {
                 continue;
             }
         }
+        let hinted = hints.taken(app.clock.now());
         let report = tokio::select! {
             report = pull(&app, &keeper, now) => report,
             () = app.stop.cancelled() => return,
         };
+        if hinted && report.read == ReadCounts::default() {
+            hints.look_again(app.clock.now());
+        }
         keeper.status.send_modify(|status| {
             status.phase = Phase::Idle;
             status.started = None;
             status.completed = status.completed.max(now.ticket);
             status.last = Some(report);
         });
+    }
+}
+
+/// When to pull because the provider said that something changed.
+#[derive(Debug, Default)]
+struct Hints {
+    counted: u64,
+    due: Option<Millis>,
+    /// Whether a pull that finds nothing is followed by another one.
+    again: bool,
+}
+
+impl Hints {
+    /// Many hints in a short time are one.
+    fn count(&mut self, hints: u64, now: Millis) {
+        if hints != self.counted {
+            self.counted = hints;
+            self.again = true;
+            self.due.get_or_insert(now.plus(SETTLE_MS));
+        }
+    }
+
+    /// The earlier of the two, unless the schedule is stopped.
+    fn sooner(&self, scheduled: Option<Millis>) -> Option<Millis> {
+        scheduled.map(|scheduled| self.due.map_or(scheduled, |due| due.min(scheduled)))
+    }
+
+    /// Whether the pull that begins now answers hints.
+    fn taken(&mut self, now: Millis) -> bool {
+        self.due.take_if(|due| *due <= now).is_some()
+    }
+
+    /// What was hinted at does not show yet: lists of changes lag.
+    fn look_again(&mut self, now: Millis) {
+        if std::mem::take(&mut self.again) {
+            self.due.get_or_insert(now.plus(LAG_MS));
+        }
     }
 }
 
@@ -197,4 +245,27 @@ pub async fn connector(
     let connector = Arc::new(app.connector(row)?);
     *slot = Some(Arc::clone(&connector));
     Ok(connector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_of_hints_is_one_pull_and_one_more_look() {
+        let mut hints = Hints::default();
+        let at = Millis;
+        assert_eq!(hints.sooner(Some(at(300_000))), Some(at(300_000)));
+        for count in 1..=1_000 {
+            hints.count(count, at(1_000 + i64::try_from(count).unwrap()));
+        }
+        assert_eq!(hints.sooner(Some(at(300_000))), Some(at(1_001 + SETTLE_MS)));
+        assert_eq!(hints.sooner(None), None, "a stopped schedule stays stopped");
+        assert!(!hints.taken(at(2_000)) && hints.taken(at(5_000)) && !hints.taken(at(5_000)));
+        hints.look_again(at(5_000));
+        assert_eq!(hints.sooner(Some(at(300_000))), Some(at(5_000 + LAG_MS)));
+        assert!(hints.taken(at(40_000)));
+        hints.look_again(at(40_000));
+        assert_eq!(hints.sooner(Some(at(300_000))), Some(at(300_000)), "once more, not for ever");
+    }
 }

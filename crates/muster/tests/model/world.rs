@@ -133,7 +133,11 @@ impl World {
             settings: settings.map(|(key, value)| (key.to_owned(), value)).into(),
             secret: entra.client_secret,
             rules: Some(Rules { limits, grace_ms, ..usual }),
-            schedule: Some(Schedule { pull_every_s: 10_000_000, full_every_s: 10_000_000 }),
+            schedule: Some(Schedule {
+                pull_every_s: 10_000_000,
+                full_every_s: 10_000_000,
+                ..Schedule::default()
+            }),
         };
         let row = api::directory::connect_directory(&self.server().app, add).await.unwrap();
         let mut oracle = Oracle::default();
