@@ -4,6 +4,7 @@
 //! members are accumulated over a whole round, never taken from one item.
 
 mod ask;
+mod batch;
 mod catalogue;
 mod changes;
 mod cursor;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Objects that one `getByIds` may name.
-const BY_ID_MAX: usize = 1_000;
+pub(super) const BY_ID_MAX: usize = 1_000;
 
 impl Reader for Entra {
     async fn roots(&self, progress: &Progress) -> Result<Roots, ConnectError> {

@@ -1,0 +1,162 @@
+//! Many small questions in one request (`$batch`, `protocols/providers.md` A4).
+//!
+//! Invariants: each question has its own answer, whatever the whole was answered with; one that was throttled is asked
+//! again alone with its like, after the longest pause that was asked for.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use super::{Entra, catalogue};
+use crate::{
+    call::{Ask, call},
+    error::{ConnectError, Kind},
+    http::{Answer, Setback},
+    progress::Progress,
+};
+
+/// Questions in one request.
+const SIZE: usize = 20;
+/// Requests side by side.
+const AT_ONCE: usize = 4;
+/// How often a question is asked.
+const TRIES: u32 = 6;
+/// The pause after a refusal that does not say how long.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// A question: a path below `/v1.0/`, with a body if it is a `POST`.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) path: String,
+    pub(super) body: Option<Value>,
+}
+
+/// What became of a question.
+type Told = Result<Bytes, ConnectError>;
+
+#[derive(Deserialize)]
+struct Document {
+    responses: Vec<PartAnswer>,
+}
+
+#[derive(Deserialize)]
+struct PartAnswer {
+    id: String,
+    status: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, Value>,
+    #[serde(default)]
+    body: Option<Box<RawValue>>,
+}
+
+impl Entra {
+    /// Asks many questions; answers come in the order of the questions.
+    ///
+    /// # Errors
+    /// When the whole could not be asked; what is wrong with one question is in its place.
+    pub(super) async fn batch(
+        &self,
+        parts: &[Part],
+        what: &str,
+        progress: &Progress,
+    ) -> Result<Vec<Told>, ConnectError> {
+        let unanswered = || {
+            ConnectError::new(Kind::Temporary, "N-429", "a question was not answered").during(what)
+        };
+        let mut told: Vec<Told> = parts.iter().map(|_| Err(unanswered())).collect();
+        let mut open: Vec<usize> = (0..parts.len()).collect();
+        for attempt in 0..TRIES {
+            let chunks: Vec<Vec<usize>> = open.chunks(SIZE).map(<[usize]>::to_vec).collect();
+            let answers: Vec<Vec<(usize, Answer)>> = stream::iter(chunks)
+                .map(|chunk| async move { self.ask_chunk(parts, &chunk, what, progress).await })
+                .buffer_unordered(AT_ONCE)
+                .try_collect()
+                .await?;
+            let mut pause = Duration::ZERO;
+            for (index, answer) in answers.into_iter().flatten() {
+                if answer.status.is_success() {
+                    told[index] = Ok(answer.body);
+                    continue;
+                }
+                match catalogue::graph(&answer, what, self.http.now()) {
+                    Setback::Throttled(asked) => pause = pause.max(asked.unwrap_or(PAUSE)),
+                    Setback::Failed(error, asked) if error.kind == Kind::Temporary => {
+                        pause = pause.max(asked.unwrap_or(PAUSE * attempt));
+                        told[index] = Err(error);
+                        continue;
+                    }
+                    Setback::Failed(error, _) | Setback::Unauthorised(error) => {
+                        told[index] = Err(error);
+                        continue;
+                    }
+                }
+                told[index] = Err(unanswered());
+            }
+            open = (0..parts.len())
+                .filter(|index| told[*index].as_ref().is_err_and(|e| e.kind == Kind::Temporary))
+                .collect();
+            if open.is_empty() {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        Ok(told)
+    }
+
+    async fn ask_chunk(
+        &self,
+        parts: &[Part],
+        chunk: &[usize],
+        what: &str,
+        progress: &Progress,
+    ) -> Result<Vec<(usize, Answer)>, ConnectError> {
+        let requests: Vec<Value> =
+            chunk.iter().map(|index| request(*index, &parts[*index])).collect();
+        let body = json!({"requests": requests});
+        let url = self.settings.graph_url("$batch");
+        call(self, Ask::post(&url, &body), what, progress, |answer| {
+            let document: Document = serde_json::from_slice(&answer.body)?;
+            let answers = document.responses.into_iter();
+            Ok(answers.filter_map(|one| Some((one.id.parse().ok()?, one.answer()?))).collect())
+        })
+        .await
+    }
+}
+
+fn request(index: usize, part: &Part) -> Value {
+    let url = format!("/{}", part.path);
+    match &part.body {
+        None => json!({"id": index.to_string(), "method": "GET", "url": url}),
+        Some(body) => json!({
+            "id": index.to_string(),
+            "method": "POST",
+            "url": url,
+            "headers": {"Content-Type": "application/json"},
+            "body": body,
+        }),
+    }
+}
+
+impl PartAnswer {
+    /// As if it had come by itself.
+    fn answer(self) -> Option<Answer> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in self.headers {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let name = HeaderName::try_from(name).ok();
+            if let (Some(name), Ok(value)) = (name, HeaderValue::try_from(text)) {
+                headers.insert(name, value);
+            }
+        }
+        let body = self.body.map_or_else(Bytes::new, |body| Bytes::from(body.get().to_owned()));
+        let status = StatusCode::from_u16(self.status).ok()?;
+        Some(Answer { status, headers, body, latency: Duration::ZERO })
+    }
+}
