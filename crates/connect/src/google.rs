@@ -11,6 +11,7 @@ mod key;
 mod listing;
 mod probe;
 mod pull;
+mod reports;
 mod scope;
 mod settings;
 mod token;
@@ -155,15 +156,16 @@ impl Api for Google {
         &self.settings.api
     }
 
-    async fn admit(&self, _: &Ask<'_>, progress: &Progress) -> Result<Admission, ConnectError> {
-        let mut admission = self.tokens.get(&self.http, progress).await?.admission();
+    async fn admit(&self, ask: &Ask<'_>, progress: &Progress) -> Result<Admission, ConnectError> {
+        let token = self.tokens.for_request(ask.url, &self.http, progress).await?;
+        let mut admission = token.admission();
         // Google compresses only what is asked for by an agent that says so too.
         admission.headers.insert(header::USER_AGENT, HeaderValue::from_static(AGENT));
         Ok(admission)
     }
 
-    async fn refused(&self, _: &Ask<'_>, generation: u64) {
-        self.tokens.refused(generation).await;
+    async fn refused(&self, ask: &Ask<'_>, generation: u64) {
+        self.tokens.refused(ask.url, generation).await;
     }
 
     fn setback(&self, _: &Ask<'_>, answer: &Answer, what: &str) -> Setback {

@@ -41,6 +41,62 @@ pub enum StepOutcome {
     Skipped,
 }
 
+/// The last step of a check: how much there is to read.
+pub(crate) const EXTENT: &str = "count what will be read";
+
+/// A number of objects, as far as it was counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) count: u64,
+    /// There are more: counting to the end would take too long.
+    pub(crate) more: bool,
+}
+
+/// What a complete read will take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    pub(crate) people: Counted,
+    pub(crate) groups: Counted,
+    /// Requests.
+    pub(crate) requests: u64,
+    /// Seconds under the vendor's limits.
+    pub(crate) seconds: u64,
+}
+
+impl Extent {
+    pub(crate) fn step(&self) -> ProbeStep {
+        let more = self.people.more || self.groups.more;
+        let detail = format!(
+            "{} people and {} groups; reading everything takes {} {} requests, {} {} within the provider's limits",
+            self.people,
+            self.groups,
+            if more { "more than" } else { "about" },
+            self.requests,
+            if more { "more than" } else { "about" },
+            minutes(self.seconds),
+        );
+        ProbeStep::works(EXTENT, detail)
+    }
+}
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.more {
+            f.write_str("more than ")?;
+        }
+        write!(f, "{}", self.count)
+    }
+}
+
+/// A length of time for people.
+fn minutes(seconds: u64) -> String {
+    match seconds {
+        0..2 => "a second".to_owned(),
+        2..100 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
 /// A connection that can be checked step by step.
 pub(crate) trait Stepwise {
     /// The steps, in order.
@@ -62,10 +118,15 @@ pub(crate) async fn probe<S: Stepwise>(
         let step = if broken {
             ProbeStep::skipped(name)
         } else {
-            connection.step(name, &mut group).await.unwrap_or_else(|error| {
-                broken = true;
-                ProbeStep::failed(name, &error)
-            })
+            match connection.step(name, &mut group).await {
+                Ok(step) => step,
+                // What can be read need not be countable.
+                Err(error) if *name == EXTENT => ProbeStep::uncounted(&error),
+                Err(error) => {
+                    broken = true;
+                    ProbeStep::failed(name, &error)
+                }
+            }
         };
         tell(&step);
         report.steps.push(step);
@@ -107,6 +168,11 @@ impl ProbeStep {
         }
     }
 
+    fn uncounted(error: &ConnectError) -> Self {
+        let detail = format!("how much there is to read could not be counted: {error}");
+        Self { outcome: StepOutcome::Warning, detail, ..Self::failed(EXTENT, error) }
+    }
+
     pub(crate) fn skipped(name: &str) -> Self {
         let detail = "not tried".to_owned();
         Self { name: name.to_owned(), outcome: StepOutcome::Skipped, detail, code: None }
@@ -125,5 +191,27 @@ impl fmt::Display for ProbeReport {
             writeln!(f, "{mark} {}: {}", step.name, step.detail)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extent_is_said_in_words() {
+        let counted = |count, more| Counted { count, more };
+        let extent = Extent {
+            people: counted(100_000, false),
+            groups: counted(10_000, false),
+            requests: 10_250,
+            seconds: 280,
+        };
+        let expected = "100000 people and 10000 groups; reading everything takes about 10250 requests, about 5 \
+                        minutes within the provider's limits";
+        assert_eq!(extent.step().detail, expected);
+        let extent = Extent { people: counted(5_000, true), seconds: 1, ..extent };
+        assert!(extent.step().detail.starts_with("more than 5000 people"));
+        assert!(extent.step().detail.contains("more than a second"));
     }
 }

@@ -1,6 +1,6 @@
 //! Requests to Graph: one object, or all pages of a list.
 
-use reqwest::header::HeaderValue;
+use reqwest::header::{ACCEPT, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
@@ -23,9 +23,13 @@ impl Api for Entra {
         &self.settings.graph
     }
 
-    async fn admit(&self, _: &Ask<'_>, progress: &Progress) -> Result<Admission, ConnectError> {
+    async fn admit(&self, ask: &Ask<'_>, progress: &Progress) -> Result<Admission, ConnectError> {
         let mut admission = self.tokens.get(&self.http, progress).await?.admission();
         admission.headers.insert("x-ms-throttle-priority", HeaderValue::from_static("low"));
+        if ask.url.ends_with("/$count") {
+            admission.headers.insert("consistencylevel", HeaderValue::from_static("eventual"));
+            admission.headers.insert(ACCEPT, HeaderValue::from_static("text/plain"));
+        }
         Ok(admission)
     }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::{ConnectError, Kind},
     notes,
-    probe::{ProbeStep, Stepwise},
+    probe::{Counted, EXTENT, Extent, ProbeStep, Stepwise},
     progress::Progress,
 };
 
@@ -19,6 +19,11 @@ const ROLES: &str = "permissions in the token";
 const USERS: &str = "read users";
 const GROUPS: &str = "read groups";
 const MEMBERS: &str = "read members";
+
+/// Objects of a page.
+const PAGE: u64 = 999;
+/// What the vendor allows a large tenant.
+const UNITS_IN_TEN_SECONDS: u64 = 8_000;
 
 /// Permissions of which one must be there for people, and one for groups.
 const USER_ROLES: [&str; 4] =
@@ -32,7 +37,7 @@ const GROUP_ROLES: [&str; 5] = [
 ];
 
 impl Stepwise for Entra {
-    const STEPS: &'static [&'static str] = &[REACH, TOKEN, ROLES, USERS, GROUPS, MEMBERS];
+    const STEPS: &'static [&'static str] = &[REACH, TOKEN, ROLES, USERS, GROUPS, MEMBERS, EXTENT];
 
     async fn step(
         &self,
@@ -51,6 +56,7 @@ impl Stepwise for Entra {
                 *group = self.first("groups").await?;
                 Ok(ProbeStep::works(name, "the first group can be read"))
             }
+            EXTENT => self.extent().await,
             _ => match group.as_deref() {
                 Some(id) => {
                     self.first(&format!("groups/{id}/members")).await?;
@@ -128,6 +134,30 @@ impl Entra {
             ("E-PERM-TYPE", text)
         };
         Err(ConnectError::new(Kind::Refused, code, text))
+    }
+
+    /// How much there is, and how long reading it takes.
+    async fn extent(&self) -> Result<ProbeStep, ConnectError> {
+        let (people, groups) = tokio::try_join!(self.count("users"), self.count("groups"))?;
+        // A list of members costs two units; pages of people come one after the other.
+        let (pages, lists) = (people.div_ceil(PAGE) + groups.div_ceil(PAGE), groups);
+        let units = pages + 2 * lists;
+        let extent = Extent {
+            people: Counted { count: people, more: false },
+            groups: Counted { count: groups, more: false },
+            requests: pages + lists,
+            seconds: (units * 10 / UNITS_IN_TEN_SECONDS).max(people.div_ceil(PAGE) / 2),
+        };
+        Ok(extent.step())
+    }
+
+    async fn count(&self, list: &str) -> Result<u64, ConnectError> {
+        let url = self.settings.graph_url(&format!("{list}/$count"));
+        self.get(&url, "a number", &Progress::default(), |bytes| {
+            let text = std::str::from_utf8(bytes).unwrap_or_default();
+            serde_json::from_str(text.trim_start_matches('\u{feff}').trim())
+        })
+        .await
     }
 
     /// The id of the first object of a list.

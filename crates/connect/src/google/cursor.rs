@@ -2,11 +2,11 @@
 //!
 //! Invariant: a position of other settings is not one of these; what it does not know is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use directory::{
     id::{Millis, ProviderId},
-    observation::Cursor,
+    observation::{Attribute, Cursor},
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub(super) struct Position {
     scope: String,
     /// When it was made, in milliseconds.
     at: i64,
+    /// The vendor's clock minus ours then, in milliseconds.
+    #[serde(default)]
+    skew: i64,
     /// The group up to which the turn has come.
     after: String,
     /// What showed of each group when its members were last read.
@@ -38,18 +41,26 @@ impl Position {
         (position.version == VERSION && position.scope == scope(settings)).then_some(position)
     }
 
-    /// The groups whose members are to be read now: those that look different, those that have everybody
-    /// as a member, and as many in turn as the time since the last pull allows.
+    /// When it was made, by the vendor's clock.
+    pub(super) fn vendor_at(&self) -> Millis {
+        Millis(self.at + self.skew)
+    }
+
+    /// The groups whose members are to be read now: those that look different, those that a log tells of, those that
+    /// have everybody as a member, and as many in turn as the time since the last pull allows.
     pub(super) fn due(
         &self,
         settings: &Settings,
         groups: &GroupsRead,
+        hints: &HashSet<String>,
         now: Millis,
     ) -> (Vec<ProviderId>, String) {
         let mut due: BTreeMap<String, ProviderId> = BTreeMap::new();
-        for (id, (_, sign)) in groups {
+        for (id, (group, sign)) in groups {
             let text = id.to_string();
-            if self.seen.get(&text) != Some(sign) || self.everybody.contains(&text) {
+            let mail = group.attributes.get(Attribute::Mail).unwrap_or_default();
+            let hinted = !hints.is_empty() && hints.contains(&mail.to_lowercase());
+            if hinted || self.seen.get(&text) != Some(sign) || self.everybody.contains(&text) {
                 due.insert(text, id.clone());
             }
         }
@@ -70,7 +81,7 @@ impl Position {
         before: Option<Self>,
         groups: &GroupsRead,
         read: &[(ProviderId, bool)],
-        (after, now): (String, Millis),
+        (after, now, skew): (String, Millis, i64),
     ) -> Self {
         let before = before.unwrap_or_default();
         let read_now: BTreeMap<String, bool> =
@@ -93,7 +104,7 @@ impl Position {
             }
         }
         everybody.sort_unstable();
-        Self { version: VERSION, scope: scope(settings), at: now.0, after, seen, everybody }
+        Self { version: VERSION, scope: scope(settings), at: now.0, skew, after, seen, everybody }
     }
 
     /// Groups that have everybody as a member.

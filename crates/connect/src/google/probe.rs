@@ -1,10 +1,13 @@
 //! The check of a Google connection: reach, token, users, groups, members.
 
-use super::Google;
+use super::{
+    Google,
+    wire::{GroupItem, Groups, Users},
+};
 use crate::{
     error::ConnectError,
     notes,
-    probe::{ProbeStep, Stepwise},
+    probe::{Counted, EXTENT, Extent, ProbeStep, Stepwise},
     progress::Progress,
 };
 
@@ -13,8 +16,13 @@ const USERS: &str = "read users";
 const GROUPS: &str = "read groups";
 const MEMBERS: &str = "read members";
 
+/// Pages that are counted at the most.
+const PAGES_MAX: u32 = 10;
+/// The vendor's queries a minute.
+const QUOTA: u32 = 2_400;
+
 impl Stepwise for Google {
-    const STEPS: &'static [&'static str] = &[TOKEN, USERS, GROUPS, MEMBERS];
+    const STEPS: &'static [&'static str] = &[TOKEN, USERS, GROUPS, MEMBERS, EXTENT];
 
     async fn step(
         &self,
@@ -36,6 +44,7 @@ impl Stepwise for Google {
                 *group = self.first(&["groups"], &customer, "groups").await?;
                 Ok(ProbeStep::works(name, "the first group can be read"))
             }
+            EXTENT => self.extent().await,
             _ => match group.as_deref() {
                 Some(id) => {
                     self.first(&["groups", id, "members"], &[], "members").await?;
@@ -48,6 +57,66 @@ impl Stepwise for Google {
 }
 
 impl Google {
+    /// How much there is, and how long reading it takes.
+    async fn extent(&self) -> Result<ProbeStep, ConnectError> {
+        let (people, (groups, lists)) = tokio::try_join!(self.count_people(), self.count_groups())?;
+        let requests = people.count.div_ceil(500) + groups.count.div_ceil(200) + lists;
+        let rate = u64::from(self.settings.requests_per_minute.unwrap_or(QUOTA));
+        let seconds = requests * 60 / rate;
+        Ok(Extent { people, groups, requests, seconds }.step())
+    }
+
+    async fn count_people(&self) -> Result<Counted, ConnectError> {
+        let fields = "nextPageToken,users(id)";
+        let parameters =
+            [("customer", &*self.settings.customer), ("maxResults", "500"), ("fields", fields)];
+        let mut url = self.settings.directory_url(&["users"], &parameters);
+        let mut counted = Counted::default();
+        for _ in 0..PAGES_MAX {
+            let (count, next) = self
+                .get(&url, "users", &Progress::default(), |bytes| {
+                    let page: Users<'_> = serde_json::from_slice(bytes)?;
+                    Ok((page.users.len(), page.next_page_token))
+                })
+                .await?;
+            counted.count += count as u64;
+            counted.more = next.is_some();
+            let Some(next) = next else { break };
+            url = self.settings.directory_url(&["users"], &parameters);
+            url.query_pairs_mut().append_pair("pageToken", &next);
+        }
+        Ok(counted)
+    }
+
+    /// Groups, and the requests that their members take.
+    async fn count_groups(&self) -> Result<(Counted, u64), ConnectError> {
+        let fields = "nextPageToken,groups(id,directMembersCount)";
+        let parameters =
+            [("customer", &*self.settings.customer), ("maxResults", "200"), ("fields", fields)];
+        let mut url = self.settings.directory_url(&["groups"], &parameters);
+        let (mut counted, mut lists) = (Counted::default(), 0);
+        for _ in 0..PAGES_MAX {
+            let (count, requests, next) = self
+                .get(&url, "groups", &Progress::default(), |bytes| {
+                    let page: Groups<'_> = serde_json::from_slice(bytes)?;
+                    let members = |group: &GroupItem<'_>| {
+                        let count = group.direct_members_count.as_deref().unwrap_or_default();
+                        count.parse::<u64>().unwrap_or_default().div_ceil(200).max(1)
+                    };
+                    let requests: u64 = page.groups.iter().map(members).sum();
+                    Ok((page.groups.len(), requests, page.next_page_token))
+                })
+                .await?;
+            counted.count += count as u64;
+            counted.more = next.is_some();
+            lists += requests;
+            let Some(next) = next else { break };
+            url = self.settings.directory_url(&["groups"], &parameters);
+            url.query_pairs_mut().append_pair("pageToken", &next);
+        }
+        Ok((counted, lists))
+    }
+
     async fn token_step(&self) -> Result<ProbeStep, ConnectError> {
         self.tokens.get(&self.http, &Progress::default()).await?;
         if let Some(detail) = notes::clock("Google", self.http.skew_ms()) {

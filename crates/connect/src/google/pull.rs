@@ -37,7 +37,10 @@ impl Google {
         let now = self.http.now();
         let (due, after) = match &position {
             None => (groups.keys().cloned().collect(), String::new()),
-            Some(position) => position.due(&self.settings, &groups, now),
+            Some(position) => {
+                let hints = self.hints(position.vendor_at(), progress, &mut notes).await?;
+                position.due(&self.settings, &groups, &hints, now)
+            }
         };
         let everything = due.len() == groups.len();
         let read = self.members_of(&due, progress).await?;
@@ -70,7 +73,13 @@ impl Google {
                     .to_owned(),
             );
         }
-        let next = Position::next(&self.settings, position, &groups, &turned, (after, now));
+        let next = Position::next(
+            &self.settings,
+            position,
+            &groups,
+            &turned,
+            (after, now, self.http.skew_ms()),
+        );
         if self.settings.expand_everyone {
             *self.everybody() = next.everybody().collect();
         }

@@ -27,6 +27,8 @@ pub(super) struct Settings {
     pub(super) requests_per_minute: Option<u32>,
     /// The share of these that members may take between complete reads, in percent.
     pub(super) members_share: u32,
+    /// Whether the audit logs are asked which groups changed.
+    pub(super) reports: bool,
     /// Whether a group that has everybody as a member is filled with everybody.
     pub(super) expand_everyone: bool,
 }
@@ -38,7 +40,7 @@ const API: &str = "https://admin.googleapis.com";
 const REQUESTS_PER_MINUTE: u32 = 2_200;
 const MEMBERS_SHARE: u32 = 30;
 
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 8] = [
     "subject",
     "customer",
     "token_uri",
@@ -46,6 +48,7 @@ const KNOWN: [&str; 7] = [
     "requests_per_minute",
     "members_share",
     "everyone_members",
+    "reports",
 ];
 
 impl Settings {
@@ -75,6 +78,15 @@ impl Settings {
                 )));
             }
         };
+        let reports = match get("reports").unwrap_or("off") {
+            "on" => true,
+            "off" => false,
+            other => {
+                return Err(ConnectError::setting(format!(
+                    "the setting `reports` is `{other}`; it can be on, off"
+                )));
+            }
+        };
         let per_minute = number("requests_per_minute", REQUESTS_PER_MINUTE, 1_000_000)?;
         Ok(Self {
             scope: Scope::read(settings, None)?,
@@ -85,6 +97,7 @@ impl Settings {
             requests_per_minute: (per_minute > 0).then_some(per_minute),
             members_share: number("members_share", MEMBERS_SHARE, 100)?,
             expand_everyone,
+            reports,
         })
     }
 

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use super::{
     catalogue,
     key::KeyFile,
+    reports,
     settings::{Settings, TOKEN_URI},
 };
 use crate::{
@@ -32,6 +33,8 @@ pub(super) struct Tokens {
     subject: String,
     key: KeyFile,
     current: Bearers<()>,
+    /// For the audit logs, whose scope is not everybody's.
+    reports: Bearers<()>,
 }
 
 impl fmt::Debug for Tokens {
@@ -45,7 +48,8 @@ impl Tokens {
         // Google's endpoint takes assertions that are made out to Google's own address only.
         let audience = TOKEN_URI.to_owned();
         let (url, subject) = (settings.token_uri.to_string(), settings.subject.clone());
-        Self { url, audience, subject, key, current: Bearers::default() }
+        let (current, reports) = (Bearers::default(), Bearers::default());
+        Self { url, audience, subject, key, current, reports }
     }
 
     /// The key file.
@@ -63,9 +67,24 @@ impl Tokens {
         self.current.get(|| http.now(), ask).await
     }
 
-    /// A token was refused: it is not used any more.
-    pub(super) async fn refused(&self, generation: u64) {
-        self.current.refused(generation).await;
+    /// The token that a request needs.
+    pub(super) async fn for_request(
+        &self,
+        url: &str,
+        http: &Http,
+        progress: &Progress,
+    ) -> Result<Bearer<()>, ConnectError> {
+        if !is_about_reports(url) {
+            return self.get(http, progress).await;
+        }
+        let ask = async { self.ask(http, progress, reports::SCOPE).await };
+        self.reports.get(|| http.now(), ask).await
+    }
+
+    /// The token of a request was refused: it is not used any more.
+    pub(super) async fn refused(&self, url: &str, generation: u64) {
+        let token = if is_about_reports(url) { &self.reports } else { &self.current };
+        token.refused(generation).await;
     }
 
     /// Asks for a token with some scopes.
@@ -87,4 +106,8 @@ impl Tokens {
         })
         .await
     }
+}
+
+fn is_about_reports(url: &str) -> bool {
+    url.contains("/admin/reports/")
 }

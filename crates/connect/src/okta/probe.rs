@@ -1,14 +1,15 @@
 //! The check of an Okta connection: reach, token, users, groups, members.
 
 use reqwest::Method;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{Okta, catalogue};
+use super::{Okta, catalogue, limits::Bucket, listing::next_link, pull::USUAL_PER_MINUTE};
 use crate::{
     call::{Ask, call},
     error::ConnectError,
     notes,
-    probe::{ProbeStep, Stepwise},
+    probe::{Counted, EXTENT, Extent, ProbeStep, Stepwise},
     progress::Progress,
 };
 
@@ -18,8 +19,11 @@ const USERS: &str = "read users";
 const GROUPS: &str = "read groups";
 const MEMBERS: &str = "read members";
 
+/// Pages that are counted at the most.
+const PAGES_MAX: u32 = 10;
+
 impl Stepwise for Okta {
-    const STEPS: &'static [&'static str] = &[REACH, TOKEN, USERS, GROUPS, MEMBERS];
+    const STEPS: &'static [&'static str] = &[REACH, TOKEN, USERS, GROUPS, MEMBERS, EXTENT];
 
     async fn step(
         &self,
@@ -58,6 +62,7 @@ impl Stepwise for Okta {
                     None => nothing("groups"),
                 })
             }
+            EXTENT => self.extent().await,
             _ => match group.as_deref() {
                 Some(id) => {
                     self.first(&["groups", id, "users"]).await?;
@@ -91,6 +96,47 @@ impl Okta {
             return Ok(ProbeStep::warning(REACH, "N-CLOCK", detail));
         }
         Ok(ProbeStep::works(REACH, format!("{} is the organisation {id}", self.settings.url)))
+    }
+
+    /// How much there is, and how long reading it takes.
+    async fn extent(&self) -> Result<ProbeStep, ConnectError> {
+        let (people, groups) = tokio::try_join!(self.count_people(), self.count_groups())?;
+        let requests = people.count.div_ceil(200) + groups.count.div_ceil(200) + groups.count;
+        let rate = self.limits.per_minute(Bucket::Members).unwrap_or(USUAL_PER_MINUTE).max(1);
+        let seconds = groups.count * 60 / u64::from(rate);
+        Ok(Extent { people, groups, requests, seconds }.step())
+    }
+
+    /// People, as the group of everybody counts them.
+    async fn count_people(&self) -> Result<Counted, ConnectError> {
+        let filter = [("filter", "type eq \"BUILT_IN\""), ("expand", "stats")];
+        let url = self.settings.api(&["groups"], &filter);
+        let progress = Progress::default();
+        let page: Vec<Value> = call(self, Ask::get(&url), "groups", &progress, |answer| {
+            serde_json::from_slice(&answer.body)
+        })
+        .await?;
+        let counts =
+            page.iter().filter_map(|group| group["_embedded"]["stats"]["usersCount"].as_u64());
+        Ok(Counted { count: counts.max().unwrap_or_default(), more: false })
+    }
+
+    async fn count_groups(&self) -> Result<Counted, ConnectError> {
+        let mut url = self.settings.api(&["groups"], &[("limit", "200")]);
+        let mut counted = Counted::default();
+        let progress = Progress::default();
+        for _ in 0..PAGES_MAX {
+            let (count, next) = call(self, Ask::get(&url), "groups", &progress, |answer| {
+                let page: Vec<IgnoredAny> = serde_json::from_slice(&answer.body)?;
+                Ok((page.len(), next_link(&answer.headers)))
+            })
+            .await?;
+            counted.count += count as u64;
+            counted.more = next.is_some();
+            let Some(next) = next else { break };
+            url = next;
+        }
+        Ok(counted)
     }
 
     /// The id of the first object of a list.

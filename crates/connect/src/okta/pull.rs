@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Requests a minute for members, where the vendor has not told yet.
-const USUAL_PER_MINUTE: u32 = 250;
+pub(super) const USUAL_PER_MINUTE: u32 = 250;
 
 impl Okta {
     pub(crate) async fn pull(

@@ -114,7 +114,7 @@ async fn missing_consent_is_named() {
     let mut told = Vec::new();
     let report = connector.probe(|step| told.push(step.name.clone())).await;
     assert!(report.succeeded(), "{report}");
-    assert_eq!(told.len(), 6);
+    assert_eq!(told.len(), 7);
     tenant.control("POST", "revoke", json!({"what": "role"})).await;
     let report = tenant.connector().probe(|_| {}).await;
     assert!(report.to_string().contains("GroupMember.Read.All"), "{report}");
@@ -132,5 +132,18 @@ async fn settings_that_cannot_be_used_are_named() {
     for (key, value, says) in cases {
         let error = tenant.connector_with(&[(key, value)]).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
+    }
+}
+
+/// The last step of a check says how much there is, and how long reading it takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_check_counts_what_will_be_read() {
+    for tenant in [Tenant::start().await, Tenant::google().await] {
+        let truth = tenant.truth().await;
+        let report = tenant.connector().probe(|_| {}).await;
+        assert!(report.succeeded(), "{report}");
+        let last = report.steps.last().unwrap();
+        let counts = format!("{} people and {} groups;", truth.users.len(), truth.groups.len());
+        assert!(last.detail.contains(&counts), "{counts} {}", last.detail);
     }
 }

@@ -232,3 +232,36 @@ async fn the_check_names_what_is_wrong() {
     tenant.control("POST", "expire", json!({"what": "secret"})).await;
     assert_eq!(refused(&tenant, &[]).await, "G-KEY");
 }
+
+/// A membership that shows in no list of groups is found by the audit log, when it is switched on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_log_says_which_groups_changed() {
+    let tenant = Tenant::google().await;
+    // So few requests are allowed that hardly any group has its turn.
+    let slow = [("requests_per_minute", "3000"), ("members_share", "1")];
+    let with_log = [slow[0], slow[1], ("reports", "on")];
+    for (settings, found) in [(&slow[..], false), (&with_log[..], true)] {
+        let connector = tenant.connector_with(settings).unwrap();
+        let mut copy = Copy::default();
+        let (cursor, _) = pull(&connector, &mut copy, None).await.unwrap();
+        // The last group in turn; one member goes and another one comes, so that their number stays.
+        let truth = truth(&tenant).await;
+        let group = truth.groups.keys().next_back().unwrap().clone();
+        let outside = truth
+            .users
+            .keys()
+            .find(|user| !truth.members.contains(&(group.clone(), (*user).clone())));
+        let inside = truth.members.iter().find(|(g, m)| *g == group && truth.users.contains_key(m));
+        let (Some(outside), Some((_, inside))) = (outside, inside) else { continue };
+        for (method, user) in [("PUT", outside), ("DELETE", inside)] {
+            tenant.control(method, &format!("groups/{group}/users/{user}"), Value::Null).await;
+        }
+        let observation = connector.pull(Some(&cursor), &Progress::default()).await.unwrap();
+        let read = observation.members.iter().any(|one| one.group.to_string() == group);
+        assert!(read || !found, "the log tells of it");
+        copy.hear(&observation);
+        if found {
+            assert_eq!(copy, self::truth(&tenant).await);
+        }
+    }
+}
