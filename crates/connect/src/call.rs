@@ -152,7 +152,13 @@ pub(crate) async fn follow<A: Api>(
     loop {
         let links = call(api, Ask::get(&url), what, progress, &mut page).await?;
         empty = if links.items == 0 { empty + 1 } else { 0 };
-        let Some(next) = links.next else { return Ok(links.later) };
+        let Some(next) = links.next else {
+            // It will be asked for at the next pull, and must not be kept if that would be refused.
+            if let Some(later) = &links.later {
+                check_address(api, later, what)?;
+            }
+            return Ok(links.later);
+        };
         if next == url || empty > EMPTY_MAX {
             return Err(circular::<A>(what));
         }

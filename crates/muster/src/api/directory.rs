@@ -241,7 +241,7 @@ pub(super) async fn add(
 }
 
 /// The rules of a new directory (DESIGN.md section 7 and 10.3).
-fn usual_rules(provider: &str) -> Rules {
+pub fn usual_rules(provider: &str) -> Rules {
     let mut rules = Rules::default();
     if provider == "google" {
         // Google's group names are not unique; their addresses are.

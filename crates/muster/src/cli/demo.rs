@@ -282,7 +282,10 @@ impl Admitted {
 }
 
 /// A directory for each simulated tenant, connected as a real one would be.
-fn directories(description: &Description) -> anyhow::Result<Vec<api::directory::Add>> {
+///
+/// # Errors
+/// When a key file cannot be read.
+pub fn directories(description: &Description) -> anyhow::Result<Vec<api::directory::Add>> {
     let mut all = Vec::new();
     let add = |provider: &str, settings: &[(&str, &str)], secret: String| api::directory::Add {
         name: provider.to_owned(),

@@ -1,0 +1,327 @@
+//! One simulated tenant, a server that keeps a directory of it, and a product that reads the directory.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use directory::{
+    id::{DirectoryId, Millis},
+    report::{Outcome, RunReport},
+    rules::{Limits, Rules},
+};
+use muster::{api, cli::demo, clock::Clock, config::File, server::Server};
+use serde_json::{Value, json};
+use simulator::{Options, Provider, Quotas, Running};
+use store::Schedule;
+use tempfile::TempDir;
+
+use crate::{
+    expected::{Copy, Oracle, Truth},
+    product::Product,
+    random::{Budget, Dice, assert_same, edit},
+};
+
+const ANYWHERE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+/// Names that people and groups get by edits: few enough to meet at times.
+const NAMES: usize = 200;
+
+/// How a house is built.
+pub(crate) struct Plan {
+    pub(crate) users: u32,
+    pub(crate) groups: u32,
+    pub(crate) memberships: u64,
+    pub(crate) seed: u64,
+    pub(crate) quotas: Quotas,
+    /// Past which a plan waits; none for no limits.
+    pub(crate) limits: Option<Limits>,
+}
+
+impl Plan {
+    /// A small tenant whose changes all flow.
+    pub(crate) fn small(seed: u64) -> Self {
+        let no_limits = Limits {
+            leaving_min: u32::MAX,
+            memberships_min: u32::MAX,
+            emptied_group_min: u32::MAX,
+            renames_min: u32::MAX,
+            other_min: u32::MAX,
+            ..Limits::default()
+        };
+        Self {
+            users: 120,
+            groups: 24,
+            memberships: 600,
+            seed,
+            quotas: Quotas::Off,
+            limits: Some(no_limits),
+        }
+    }
+
+    /// A small tenant under the usual limits.
+    pub(crate) fn guarded(seed: u64) -> Self {
+        Self { limits: None, ..Self::small(seed) }
+    }
+}
+
+pub(crate) struct House {
+    provider: Provider,
+    running: Running,
+    clock: Arc<AtomicI64>,
+    data: TempDir,
+    server: Option<Server>,
+    http: reqwest::Client,
+    directory: DirectoryId,
+    oracle: Oracle,
+    product: Product,
+    pub(crate) dice: Dice,
+    deleted: Vec<String>,
+}
+
+impl House {
+    pub(crate) async fn build(provider: Provider, plan: Plan) -> Self {
+        let options = Options {
+            providers: vec![provider],
+            users: plan.users,
+            groups: plan.groups,
+            memberships: plan.memberships,
+            seed: plan.seed,
+            quotas: plan.quotas,
+            ..Options::new(ANYWHERE)
+        };
+        let running = simulator::start(options).await.unwrap();
+        let clock = Arc::new(AtomicI64::new(Clock::system().now().0));
+        let data = tempfile::tempdir().unwrap();
+        let server = start(&data, &clock).await;
+        let mut add = demo::directories(running.description()).unwrap().remove(0);
+        let usual = api::directory::usual_rules(&add.provider);
+        add.rules = Some(Rules { limits: plan.limits.unwrap_or_default(), ..usual });
+        let never = 10_000_000;
+        add.schedule =
+            Some(Schedule { pull_every_s: never, full_every_s: never, ..Schedule::default() });
+        let name = add.name.clone();
+        let row = api::directory::connect_directory(&server.app, add).await.unwrap();
+        let application = api::application::Add {
+            name: "product".to_owned(),
+            directories: vec![name],
+            aggregate: false,
+            nested_groups: true,
+            frozen_names: false,
+            addresses: Vec::new(),
+            password: None,
+        };
+        let credentials = api::application::admit(&server.app, application).await.unwrap();
+        let url = format!("{}/crowd", server.url);
+        let mut oracle = Oracle::default();
+        oracle.by_address = provider == Provider::Google;
+        let mut house = Self {
+            provider,
+            running,
+            clock,
+            data,
+            server: Some(server),
+            http: connect::http::local_client().unwrap(),
+            directory: row.id,
+            oracle,
+            product: Product::new(&url, credentials.name, credentials.password),
+            dice: Dice(plan.seed),
+            deleted: Vec::new(),
+        };
+        // The first read was asked for when the directory was connected.
+        house.ended(1).await;
+        house.rest("at first").await;
+        house
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    pub(crate) fn directory(&self) -> DirectoryId {
+        self.directory
+    }
+
+    /// Asks for a read; gives the number to wait for.
+    pub(crate) fn request(&self, full: bool) -> u64 {
+        self.server().app.keeper(self.directory).unwrap().request(full)
+    }
+
+    /// Reads the tenant, whatever comes of it.
+    pub(crate) async fn try_read(&mut self, full: bool) -> RunReport {
+        let ticket = self.request(full);
+        let report = self.ended(ticket).await;
+        // Runs have times of their own.
+        self.clock.fetch_add(1_000, Ordering::SeqCst);
+        report
+    }
+
+    /// Waits for the end of a read.
+    pub(crate) async fn ended(&self, ticket: u64) -> RunReport {
+        let keeper = self.server().app.keeper(self.directory).unwrap();
+        loop {
+            let status = keeper.status();
+            if status.completed >= ticket {
+                return status.last.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Reads the tenant, which must go well.
+    pub(crate) async fn read(&mut self, full: bool) -> RunReport {
+        let report = self.try_read(full).await;
+        assert!(!matches!(report.outcome, Outcome::Failed { .. }), "{report:?}");
+        report
+    }
+
+    /// What should be served once what is true now has been read.
+    pub(crate) async fn expected(&mut self) -> Copy {
+        let truth = self.truth().await;
+        self.oracle.expect(&truth)
+    }
+
+    /// The product synchronises, and has what it should.
+    pub(crate) async fn rest(&mut self, when: &str) -> Copy {
+        let expected = self.expected().await;
+        self.has(&expected, when).await;
+        expected
+    }
+
+    /// The product synchronises, and has this.
+    pub(crate) async fn has(&mut self, expected: &Copy, when: &str) {
+        self.product.synchronise().await;
+        assert_same(&self.product.copy(), expected, &format!("{:?}, {when}", self.provider));
+    }
+
+    /// The product synchronises; what it has then.
+    pub(crate) async fn copy(&mut self) -> Copy {
+        self.product.synchronise().await;
+        self.product.copy()
+    }
+
+    /// Connects the tenant once more, as a second directory that the product sees after the first.
+    pub(crate) async fn add_the_same_again(&mut self, name: &str) {
+        let app = &self.server().app;
+        let mut add = demo::directories(self.running.description()).unwrap().remove(0);
+        let first = std::mem::replace(&mut add.name, name.to_owned());
+        let row = api::directory::connect_directory(app, add).await.unwrap();
+        let keeper = app.keeper(row.id).unwrap();
+        while keeper.status().completed == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let application = api::application::Add {
+            name: "both".to_owned(),
+            directories: vec![first, name.to_owned()],
+            aggregate: false,
+            nested_groups: true,
+            frozen_names: false,
+            addresses: Vec::new(),
+            password: None,
+        };
+        let credentials = api::application::admit(app, application).await.unwrap();
+        let url = format!("{}/crowd", self.server().url);
+        self.product = Product::new(&url, credentials.name, credentials.password);
+    }
+
+    /// Random edits; those that the tenant refuses did not happen.
+    pub(crate) async fn edits(&mut self, count: usize) {
+        let mut budget = Budget { domain: self.domain(), ..Budget::unlimited(NAMES) };
+        let mut done = 0;
+        while done < count {
+            let truth = self.truth().await;
+            let Some((method, path, body)) =
+                edit(&mut self.dice, &truth, &mut budget, &mut self.deleted)
+            else {
+                continue;
+            };
+            let steps = json!([{"method": method, "path": path, "body": body}]);
+            self.control("POST", "batch", steps).await;
+            done += 1;
+        }
+    }
+
+    pub(crate) fn domain(&self) -> &'static str {
+        match self.provider {
+            Provider::Google => "globex.example",
+            _ => "contoso.example",
+        }
+    }
+
+    /// The server goes and comes, with what it has on disk.
+    pub(crate) async fn restart(&mut self) {
+        self.server.take().unwrap().stop().await;
+        self.server = Some(start(&self.data, &self.clock).await);
+        self.product.moved(Some(self.server().url.clone()));
+        let keeper = self.server().app.keeper(self.directory).unwrap();
+        // A server reads at its start.
+        while keeper.status().last.is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    pub(crate) async fn truth(&self) -> Truth {
+        serde_json::from_value(self.control("GET", "truth", Value::Null).await).unwrap()
+    }
+
+    pub(crate) async fn faults(&self, faults: Value) {
+        self.control("POST", "faults", faults).await;
+    }
+
+    pub(crate) async fn no_faults(&self) {
+        self.control("DELETE", "faults", Value::Null).await;
+    }
+
+    pub(crate) async fn counters(&self) -> Value {
+        self.control("GET", "counters", Value::Null).await
+    }
+
+    pub(crate) async fn new_user(&self, login: &str) -> String {
+        let body = json!({"login": login, "display_name": login, "email": login});
+        self.control("POST", "users", body).await["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn new_group(&self, name: &str) -> String {
+        self.control("POST", "groups", json!({"name": name})).await["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub(crate) async fn control(&self, method: &str, path: &str, body: Value) -> Value {
+        let (status, text) = self.try_control(method, path, body).await;
+        assert!(status.is_success(), "{method} {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    pub(crate) async fn try_control(
+        &self,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> (reqwest::StatusCode, String) {
+        let base = &self.running.description().control;
+        let url = format!("{base}/{}/{path}", self.provider.name());
+        let request = self.http.request(method.parse().unwrap(), url);
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let response = request.send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    }
+}
+
+async fn start(data: &TempDir, clock: &Arc<AtomicI64>) -> Server {
+    let clock = Arc::clone(clock);
+    let clock = Clock::from_fn(move || Millis(clock.load(Ordering::SeqCst)));
+    // A commit that was under way when the server stopped comes to its end first.
+    for _ in 0..100 {
+        match Server::start(data.path(), ANYWHERE, &File::default(), clock.clone()).await {
+            Ok(server) => return server,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+    Server::start(data.path(), ANYWHERE, &File::default(), clock).await.unwrap()
+}

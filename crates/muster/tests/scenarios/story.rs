@@ -1,0 +1,100 @@
+//! Random edits with all faults: what is served equals the expected directory at every rest point.
+//!
+//! Between two rest points the tenant is edited and read while it fails loudly; at the rest it is read once in peace.
+//! Then it fails silently, with lists that lack what is there: nothing may change.
+
+use directory::report::Outcome;
+use serde_json::{Value, json};
+use simulator::Provider;
+
+use crate::house::{House, Plan};
+
+/// Edits between two rest points.
+const CHAPTER: usize = 50;
+/// Faults that show.
+const LOUD: [&str; 11] = [
+    "status",
+    "throttle",
+    "truncate",
+    "reset",
+    "delay",
+    "html",
+    "invalid_json",
+    "redirect",
+    "duplicate",
+    "replay",
+    "foreign_link",
+];
+/// Faults that hide what is there.
+const SILENT: [&str; 2] = ["empty", "omit"];
+/// Which requests fail.
+const ROUTES: [&str; 4] = [".", "users", "groups", "members"];
+
+#[expect(clippy::disallowed_methods, reason = "a story is chosen from outside")]
+fn chosen(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap())
+}
+
+pub(crate) async fn told(provider: Provider) {
+    let seed = chosen("MUSTER_SCENARIO_SEED", 1);
+    let edits = usize::try_from(chosen("MUSTER_SCENARIO_EDITS", 2_000)).unwrap();
+    println!("{provider:?}: seed {seed}, {edits} edits");
+    let mut house = House::build(provider, Plan::small(seed)).await;
+    let (mut done, mut failed, mut kinds) = (0, 0, std::collections::BTreeMap::new());
+    while done < edits {
+        let chapter = format!("after {done} edits");
+        for _ in 0..2 {
+            house.edits(CHAPTER / 2).await;
+            done += CHAPTER / 2;
+            let faults = loud(&mut house, &mut kinds);
+            house.faults(faults).await;
+            let full = house.dice.roll(4) == 0;
+            let report = house.try_read(full).await;
+            house.no_faults().await;
+            if matches!(report.outcome, Outcome::Failed { .. }) {
+                failed += 1;
+            } else {
+                // What was read decides who has a name from then on.
+                house.expected().await;
+            }
+        }
+        if house.dice.roll(5) == 0 {
+            let what = ["tokens", "cursors"][house.dice.roll(2)];
+            house.control("POST", "expire", json!({"what": what})).await;
+        }
+        house.read(false).await;
+        let expected = house.rest(&chapter).await;
+        let kind = SILENT[house.dice.roll(2)];
+        *kinds.entry(kind).or_insert(0) += 1;
+        let route = ROUTES[1 + house.dice.roll(3)];
+        let share = [0.1, 0.5, 0.9][house.dice.roll(3)];
+        let hidden = json!([{"route": route, "kind": kind, "share": share, "seed": done,
+            "times": 1_000_000}]);
+        house.faults(hidden).await;
+        for full in [true, false] {
+            house.try_read(full).await;
+            house.has(&expected, &format!("{chapter}, while {route} are hidden ({kind})")).await;
+        }
+        house.no_faults().await;
+    }
+    println!("{provider:?}: {failed} reads failed; faults: {kinds:?}");
+    assert!(kinds.len() == LOUD.len() + SILENT.len() || edits < 2_000, "{kinds:?}");
+}
+
+/// Some faults that show, each a few times.
+fn loud(house: &mut House, kinds: &mut std::collections::BTreeMap<&'static str, u32>) -> Value {
+    let mut faults = Vec::new();
+    for _ in 0..2 {
+        let kind = LOUD[house.dice.roll(LOUD.len())];
+        *kinds.entry(kind).or_insert(0) += 1;
+        let (kind, status) = match kind {
+            "status" => ("status", [500, 502, 503, 504][house.dice.roll(4)]),
+            "throttle" => ("status", 429),
+            other => (other, 500),
+        };
+        let route = ROUTES[house.dice.roll(ROUTES.len())];
+        faults.push(json!({"route": route, "kind": kind, "status": status, "retry_after_s": 0,
+            "delay_ms": 10, "times": 1 + house.dice.roll(3)}));
+    }
+    Value::Array(faults)
+}
