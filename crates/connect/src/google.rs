@@ -19,7 +19,7 @@ mod watch;
 mod wire;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -50,8 +50,9 @@ pub(crate) struct Google {
     settings: Settings,
     http: Http,
     tokens: Tokens,
-    /// Groups that have everybody as a member, as of the last pull: such a membership shows nowhere else.
-    everybody: Mutex<BTreeSet<ProviderId>>,
+    /// Groups that have everybody as a member, as of the last pull, each with its sign then: such a membership shows
+    /// nowhere else, so that a list which lacks it must not be believed while the sign is the same.
+    everybody: Mutex<BTreeMap<ProviderId, String>>,
     last_scope: LastScope,
 }
 
@@ -79,7 +80,7 @@ impl Google {
         Ok(Self { settings, http, tokens, everybody, last_scope })
     }
 
-    fn everybody(&self) -> MutexGuard<'_, BTreeSet<ProviderId>> {
+    fn everybody(&self) -> MutexGuard<'_, BTreeMap<ProviderId, String>> {
         self.everybody.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

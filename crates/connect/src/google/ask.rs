@@ -45,7 +45,7 @@ impl Google {
             }
             // Who is there is in a group that has everybody.
             Question::Membership { group, member: Member::User(id) }
-                if self.everybody().contains(group) =>
+                if self.everybody().contains_key(group) =>
             {
                 self.exists(&["users", &id.to_string()], id).await
             }
@@ -91,7 +91,7 @@ impl Google {
             .map(|id| async move {
                 match self.direct_groups(&id).await {
                     Ok(mut groups) => {
-                        groups.extend(self.everybody().iter().cloned());
+                        groups.extend(self.everybody().keys().cloned());
                         groups.sort_unstable();
                         groups.dedup();
                         Ok((id, Some(groups)))

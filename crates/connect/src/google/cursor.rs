@@ -107,9 +107,11 @@ impl Position {
         Self { version: VERSION, scope: scope(settings), at: now.0, skew, after, seen, everybody }
     }
 
-    /// Groups that have everybody as a member.
-    pub(super) fn everybody(&self) -> impl Iterator<Item = ProviderId> {
-        self.everybody.iter().filter_map(|id| ProviderId::parse(id).ok())
+    /// Groups that have everybody as a member, each with its sign when that was seen.
+    pub(super) fn everybody(&self) -> impl Iterator<Item = (ProviderId, String)> {
+        self.everybody.iter().filter_map(|id| {
+            Some((ProviderId::parse(id).ok()?, self.seen.get(id).cloned().unwrap_or_default()))
+        })
     }
 
     pub(super) fn cursor(&self) -> Option<Cursor> {

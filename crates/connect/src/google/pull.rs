@@ -2,14 +2,16 @@
 //!
 //! Invariant: what is said to be complete was read to its last page in this pull.
 
-use std::collections::HashSet;
-
 use directory::{
     id::ProviderId,
     observation::{Cursor, GroupMembers, Listing, MembersListing, Observation},
 };
 
-use super::{Google, cursor::Position};
+use super::{
+    Google,
+    cursor::Position,
+    listing::{GroupsRead, MembersRead},
+};
 use crate::{
     error::ConnectError,
     progress::Progress,
@@ -43,29 +45,12 @@ impl Google {
             }
         };
         let everything = due.len() == groups.len();
+        if let Some(position) = &position {
+            self.everybody().extend(position.everybody());
+        }
         let read = self.members_of(&due, progress).await?;
         let everybody: Vec<ProviderId> = people.keys().cloned().collect();
-        let mut members = Vec::with_capacity(read.len());
-        let mut turned = Vec::with_capacity(read.len());
-        let mut outsiders = 0;
-        let mut gone = HashSet::new();
-        for (group, read) in read {
-            // Deleted while we read.
-            let Some(read) = read else {
-                gone.insert(group);
-                continue;
-            };
-            outsiders += read.outsiders;
-            turned.push((group.clone(), read.everybody));
-            let listing = MembersListing::Complete(self.expanded(read, &everybody));
-            members.push(GroupMembers { group, listing });
-        }
-        groups.retain(|id, _| !gone.contains(id));
-        if outsiders > 0 {
-            notes.push(format!(
-                "{outsiders} memberships are of people or groups of other organisations; they were left out"
-            ));
-        }
+        let (members, turned) = self.members_read(read, &mut groups, &everybody, &mut notes);
         if people.is_empty() {
             notes.push(
                 "Google showed no users at all: is the customer right, and the administrator's role not limited to an \
@@ -94,5 +79,46 @@ impl Google {
         };
         crate::notes::add(&mut observation, "Google", self.http.skew_ms(), progress);
         Ok(observation)
+    }
+
+    /// Members that were read, and of which groups, with whether they have everybody; groups that were deleted while
+    /// we read are dropped.
+    fn members_read(
+        &self,
+        read: Vec<(ProviderId, Option<MembersRead>)>,
+        groups: &mut GroupsRead,
+        people: &[ProviderId],
+        notes: &mut Vec<String>,
+    ) -> (Vec<GroupMembers>, Vec<(ProviderId, bool)>) {
+        let mut members = Vec::with_capacity(read.len());
+        let mut turned = Vec::with_capacity(read.len());
+        let (mut outsiders, mut incomplete) = (0, 0);
+        for (group, read) in read {
+            let Some(mut read) = read else {
+                groups.remove(&group);
+                continue;
+            };
+            let sign = groups.get(&group).map(|(_, sign)| sign);
+            if !read.everybody && sign.is_some() && self.everybody().get(&group) == sign {
+                read.everybody = true;
+                incomplete += 1;
+            }
+            outsiders += read.outsiders;
+            turned.push((group.clone(), read.everybody));
+            let listing = MembersListing::Complete(self.expanded(read, people));
+            members.push(GroupMembers { group, listing });
+        }
+        if outsiders > 0 {
+            notes.push(format!(
+                "{outsiders} memberships are of people or groups of other organisations; they were left out"
+            ));
+        }
+        if incomplete > 0 {
+            notes.push(format!(
+                "{incomplete} lists of members lacked the member that stands for everybody although nothing about the \
+                 group changed; they were not believed in that"
+            ));
+        }
+        (members, turned)
     }
 }

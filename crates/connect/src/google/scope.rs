@@ -48,7 +48,9 @@ impl Reader for Google {
         if read.iter().any(|(_, set)| everybody(set)) {
             people.extend(self.people(progress).await?);
             self.everybody().extend(
-                read.iter().filter(|(_, set)| everybody(set)).map(|(group, _)| group.clone()),
+                read.iter()
+                    .filter(|(_, set)| everybody(set))
+                    .map(|(group, _)| (group.clone(), String::new())),
             );
         }
         let all: Vec<ProviderId> = people.keys().cloned().collect();
@@ -114,7 +116,7 @@ impl Google {
         match object {
             _ if self.settings.scope == Scope::Everything => return Verdict::Exists,
             Member::Group(id) if self.last_scope.get().contains(id) => return Verdict::Exists,
-            Member::User(_) if self.last_scope.has_any(&*self.everybody()) => {
+            Member::User(_) if self.last_scope.has_any(self.everybody().keys()) => {
                 return Verdict::Exists;
             }
             _ => {}
