@@ -248,7 +248,7 @@ impl House {
     pub(crate) fn domain(&self) -> &'static str {
         match self.provider {
             Provider::Google => "globex.example",
-            _ => "contoso.example",
+            Provider::Entra => "contoso.example",
         }
     }
 
