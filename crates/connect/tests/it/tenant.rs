@@ -50,6 +50,21 @@ impl Tenant {
         Self::with(options).await
     }
 
+    /// An Okta organisation.
+    pub(crate) async fn okta() -> Self {
+        Self::with(Self::okta_options()).await
+    }
+
+    pub(crate) fn okta_options() -> Options {
+        Options {
+            providers: vec![Provider::Okta],
+            users: 700,
+            groups: 60,
+            memberships: 3_000,
+            ..Options::new("127.0.0.1:0".parse().unwrap())
+        }
+    }
+
     pub(crate) fn connector(&self) -> Connector {
         self.connector_with(&[]).unwrap()
     }
@@ -95,6 +110,17 @@ impl Tenant {
                     ("secret", key),
                 ];
                 ("google", settings)
+            }
+            Provider::Okta => {
+                let okta = description.okta.clone().unwrap();
+                let key = std::fs::read_to_string(&okta.key_file).unwrap();
+                let settings = vec![
+                    ("url", okta.url),
+                    ("client_id", okta.client_id),
+                    ("key_id", okta.key_id),
+                    ("secret", key),
+                ];
+                ("okta", settings)
             }
         }
     }
