@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU32, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -19,6 +20,7 @@ pub(crate) struct Tenant {
     pub(crate) running: Running,
     provider: Provider,
     http: reqwest::Client,
+    connectors: AtomicU32,
 }
 
 impl Tenant {
@@ -35,7 +37,8 @@ impl Tenant {
     pub(crate) async fn with(options: Options) -> Self {
         let provider = options.providers[0];
         let running = simulator::start(options).await.unwrap();
-        Self { running, provider, http: connect::http::local_client().unwrap() }
+        let (http, connectors) = (connect::http::local_client().unwrap(), AtomicU32::new(0));
+        Self { running, provider, http, connectors }
     }
 
     /// A Google organisation.
@@ -81,7 +84,9 @@ impl Tenant {
             settings.insert((*key).to_owned(), (*value).to_owned());
         }
         let secret = SecretString::from(settings.remove("secret").unwrap());
-        Connector::new(name, &settings, &secret, Surroundings::new(now, 7))
+        // Each as a process of its own would: what is unique to it must be so beside the others.
+        let seed = 7 + u64::from(self.connectors.fetch_add(1, Ordering::Relaxed));
+        Connector::new(name, &settings, &secret, Surroundings::new(now, seed))
     }
 
     /// The provider's name, and the settings with `secret` among them.
