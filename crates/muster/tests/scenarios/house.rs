@@ -249,6 +249,7 @@ impl House {
         match self.provider {
             Provider::Google => "globex.example",
             Provider::Entra => "contoso.example",
+            Provider::Okta => "initech.example",
         }
     }
 
