@@ -20,6 +20,7 @@ use crate::counters::Violation;
 use crate::faults::{FaultKind, Picked};
 use crate::provider::Simulated;
 use crate::server::Abort;
+use crate::webhook::Heard;
 
 /// Largest request body.
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -50,6 +51,8 @@ pub(crate) struct Call {
     /// Host and port as the client named them.
     pub(crate) host: String,
     pub(crate) picked: Picked,
+    /// What was answered to the calls that [`Simulated::shakes`] names, in their order.
+    pub(crate) heard: Vec<Heard>,
 }
 
 impl Call {
@@ -135,6 +138,9 @@ pub(crate) async fn serve(
     if call.picked.has(FaultKind::Reset) {
         world.counters.faulted();
         return Abort::response();
+    }
+    for message in provider.shakes(&call) {
+        call.heard.push(world.webhooks.ask(&message).await);
     }
     let reply = answer(&*provider, &call);
     world.counters.answered(&call.method, &reply);
@@ -267,6 +273,7 @@ async fn read_call(prefix: &'static str, request: Request<Body>) -> Option<Call>
         headers: parts.headers,
         body,
         picked: Picked::default(),
+        heard: Vec::new(),
     };
     call.set_address(raw_path, parts.uri.query().unwrap_or_default());
     Some(call)

@@ -18,6 +18,7 @@ mod json;
 mod provider;
 mod server;
 mod tenant;
+mod webhook;
 mod world;
 
 use std::{
@@ -194,6 +195,9 @@ pub async fn start(options: Options) -> Result<Running, SimulatorError> {
         generating.await.map_err(|error| SimulatorError::Generate(error.to_string()))??;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    for provider in providers.iter() {
+        tasks.spawn(webhook::run(Arc::clone(provider), stopped.clone()));
+    }
     tasks.spawn(server::serve(listener, server::router(&providers), stopped.clone()));
     tasks.spawn(server::serve(foreign, server::foreign_router(&providers), stopped));
     Ok(Running { description, stop, tasks, _keys: keys })

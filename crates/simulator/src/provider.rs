@@ -4,9 +4,11 @@
 //! the whole control API at once.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     exchange::{Call, Reply},
+    webhook::{Message, Tongue},
     world::World,
 };
 
@@ -67,6 +69,9 @@ pub(crate) enum Granted {
     Domain,
 }
 
+/// How a control request of one provider went: a document, or a status and what is wrong.
+pub(crate) type Controlled = Result<Value, (u16, String)>;
+
 /// A provider as the listener and the control API see it.
 pub(crate) trait Simulated: Send + Sync + 'static {
     /// Which one it is.
@@ -94,4 +99,24 @@ pub(crate) trait Simulated: Send + Sync + 'static {
 
     /// Takes something away or gives it back; whether this provider knows such a thing.
     fn set_granted(&self, what: Granted, granted: bool) -> bool;
+
+    /// Answers a control request that only this provider has: status and document, or what is wrong with it.
+    fn own_control(&self, _method: &str, _path: &[&str], _body: &[u8]) -> Option<Controlled> {
+        None
+    }
+
+    /// The calls that a client must answer before this request can be answered; see [`crate::webhook`].
+    fn shakes(&self, _call: &Call) -> Vec<Message> {
+        Vec::new()
+    }
+
+    /// Messages to registered addresses about what came since it was last asked.
+    fn tell(&self, _tongue: &mut Tongue) -> Vec<Message> {
+        Vec::new()
+    }
+
+    /// The registered addresses, as control shows them; without secrets.
+    fn registered(&self) -> Value {
+        Value::Array(Vec::new())
+    }
 }
