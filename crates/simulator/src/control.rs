@@ -104,7 +104,10 @@ struct Consent {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
+    #[serde(default)]
     advance_s: u32,
+    /// How far the provider's wall clock is ahead from now on.
+    skew_s: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -160,7 +163,11 @@ fn control(provider: &dyn Simulated, method: &Method, path: &str, body: &[u8]) -
             done()
         }
         ("POST", ["clock"]) => {
-            world.clock.advance(parsed::<Advance>(body)?.advance_s);
+            let time: Advance = parsed(body)?;
+            world.clock.advance(time.advance_s);
+            if let Some(skew_s) = time.skew_s {
+                world.clock.set_skew(skew_s);
+            }
             world.write().purge(world.clock.now_ms());
             Ok((StatusCode::OK, json!({"now_ms": world.clock.now_ms()})))
         }

@@ -16,6 +16,7 @@ use flate2::write::GzEncoder;
 use futures_util::{StreamExt as _, stream};
 
 use crate::chance::{draw, hash_bytes};
+use crate::clock::http_date;
 use crate::counters::Violation;
 use crate::faults::{FaultKind, Picked};
 use crate::provider::Simulated;
@@ -166,7 +167,15 @@ pub(crate) fn replaced(provider: &dyn Simulated, call: &Call) -> Option<Reply> {
     let world = provider.world();
     if call.picked.has(FaultKind::Status) {
         let (status, retry_after_s) = call.picked.status;
-        let mut reply = provider.failed(call, status);
+        // That one is never the vendor's own.
+        let mut reply = if status == 407 {
+            let page =
+                "<!DOCTYPE html><html><body><h1>Proxy Authentication Required</h1></body></html>";
+            let challenge = "Basic realm=\"proxy\"".to_owned();
+            Reply::html(status, FAULT_ROUTE, page).with_header("proxy-authenticate", challenge)
+        } else {
+            provider.failed(call, status)
+        };
         reply.route = FAULT_ROUTE;
         if let Some(seconds) = retry_after_s {
             let now = world.clock.now_ms();
@@ -179,7 +188,7 @@ pub(crate) fn replaced(provider: &dyn Simulated, call: &Call) -> Option<Reply> {
     if call.picked.has(FaultKind::Html) {
         let page = "<!DOCTYPE html><html><head><title>Sign in to the network</title></head>\
                     <body><h1>Please accept the terms of use</h1></body></html>";
-        return Some(Reply::html(200, FAULT_ROUTE, page));
+        return Some(Reply::html(call.picked.page_status, FAULT_ROUTE, page));
     }
     if call.picked.has(FaultKind::Redirect) {
         let location = format!("{}{}", world.foreign, call.target);
@@ -201,6 +210,11 @@ fn send(provider: &dyn Simulated, reply: Reply, call: &Call) -> Response<Body> {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(*name, value);
         }
+    }
+    if world.clock.skew_ms() != 0
+        && let Ok(date) = HeaderValue::from_str(&http_date(world.clock.wall_ms()))
+    {
+        headers.insert("date", date);
     }
     let mut body = reply.body;
     if body.len() >= GZIP_BYTES_MIN && provider.compresses(call) {

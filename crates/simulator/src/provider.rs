@@ -59,11 +59,21 @@ pub(crate) enum Granted {
     Role,
     /// The credential; revoking it is the same as letting it expire.
     Secret,
+    /// The app, or the service account: without it, it was deleted (Entra, Google).
+    Existence,
+    /// That the tenant lives in this cloud (Entra).
+    Cloud,
+    /// That the app is a confidential client (Entra).
+    Confidential,
+    /// That permissions are application permissions; without it they are delegated ones (Entra).
+    Application,
+    /// Lists of changes, which tenants for customers do not have (Entra).
+    Delta,
     /// The API of the project (Google).
     Api,
-    /// The service account (Google).
+    /// The service account (Google) or the app (Entra): without it, it is disabled.
     Account,
-    /// The organisation's policy for apps (Google).
+    /// The organisation's policy for apps (Google), or conditional access (Entra).
     Policy,
     /// The domain's access to APIs (Google).
     Domain,

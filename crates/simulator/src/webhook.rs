@@ -264,10 +264,8 @@ pub(crate) async fn run(provider: Arc<dyn Simulated>, mut stopped: watch::Receiv
             let manner = *crate::lock(&webhooks.manner);
             tokio::time::sleep(Duration::from_millis(u64::from(manner.debounce_ms))).await;
             let upto = *asked.borrow_and_update();
-            let mut tongue = Tongue {
-                dice: Dice::new(manner.seed ^ upto, 0x5ec3e7),
-                wrong: manner.wrong_secret,
-            };
+            let mut tongue =
+                Tongue { dice: Dice::new(manner.seed ^ upto, 0x5ec3), wrong: manner.wrong_secret };
             let messages = webhooks.spoiled(provider.tell(&mut tongue), &manner);
             if !messages.is_empty() {
                 tokio::time::sleep(Duration::from_millis(u64::from(manner.delay_ms))).await;

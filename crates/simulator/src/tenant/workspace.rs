@@ -137,6 +137,9 @@ impl Tenant {
         group: Option<u32>,
     ) -> Result<GroupEdit, EditError> {
         let mut fitted = edit.clone();
+        if edit.hidden.is_some() && self.vendor != Provider::Entra {
+            return Err(EditError::NotHere("hidden"));
+        }
         if self.vendor != Provider::Google {
             return match edit.email {
                 Edit::Keep => Ok(fitted),
