@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, here and in its harness")]
 
 mod asking;
+mod certificate;
+mod channels;
 mod control;
 mod delta;
 mod faults;
@@ -18,6 +20,9 @@ mod google_members;
 mod google_reports;
 mod listing;
 mod login;
+mod receiver;
+mod standing;
+mod subscriptions;
 mod tenant;
 mod throttle;
 mod wire;
