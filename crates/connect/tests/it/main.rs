@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod asking;
+mod catalogue;
 mod faults;
 mod google;
+mod permissions;
 mod reading;
 mod scope;
 mod tenant;
+mod watching;
