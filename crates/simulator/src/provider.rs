@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     exchange::{Call, Reply},
+    webhook::{Message, Tongue},
     world::World,
 };
 
@@ -61,11 +62,27 @@ pub(crate) enum Granted {
     Role,
     /// The credential; revoking it is the same as letting it expire.
     Secret,
+    /// The app, or the service account: without it, it was deleted (Entra, Google).
+    Existence,
+    /// That the tenant lives in this cloud (Entra).
+    Cloud,
+    /// That the app is a confidential client (Entra).
+    Confidential,
+    /// That permissions are application permissions; without it they are delegated ones (Entra).
+    Application,
+    /// Lists of changes, which tenants for customers do not have (Entra).
+    Delta,
     /// The API of the project (Google).
     Api,
+<<<<<<< HEAD
     /// The service account (Google), or the app and the token's creator (Okta).
     Account,
     /// The organisation's policy for apps (Google, Okta).
+=======
+    /// The service account (Google) or the app (Entra): without it, it is disabled.
+    Account,
+    /// The organisation's policy for apps (Google), or conditional access (Entra).
+>>>>>>> entra-more
     Policy,
     /// The domain's access to APIs (Google).
     Domain,
@@ -122,6 +139,7 @@ pub(crate) trait Simulated: Send + Sync + 'static {
     /// Takes something away or gives it back; whether this provider knows such a thing.
     fn set_granted(&self, what: Granted, granted: bool) -> bool;
 
+<<<<<<< HEAD
     /// Tells a client, with a reply, to wait so long before it asks again.
     fn asks_to_wait(&self, reply: Reply, call: &Call, seconds: u32) -> Reply {
         let world = self.world();
@@ -134,8 +152,28 @@ pub(crate) trait Simulated: Send + Sync + 'static {
     /// People, groups or memberships may have changed.
     fn edited(&self) {}
 
+=======
+>>>>>>> entra-more
     /// Answers a control request that only this provider has: status and document, or what is wrong with it.
     fn own_control(&self, _method: &str, _path: &[&str], _body: &[u8]) -> Option<Controlled> {
         None
     }
+<<<<<<< HEAD
+=======
+
+    /// The calls that a client must answer before this request can be answered; see [`crate::webhook`].
+    fn shakes(&self, _call: &Call) -> Vec<Message> {
+        Vec::new()
+    }
+
+    /// Messages to registered addresses about what came since it was last asked.
+    fn tell(&self, _tongue: &mut Tongue) -> Vec<Message> {
+        Vec::new()
+    }
+
+    /// The registered addresses, as control shows them; without secrets.
+    fn registered(&self) -> Value {
+        Value::Array(Vec::new())
+    }
+>>>>>>> entra-more
 }

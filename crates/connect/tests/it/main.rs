@@ -2,9 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod asking;
+mod catalogue;
 mod faults;
 mod google;
+<<<<<<< HEAD
 mod okta;
+=======
+mod permissions;
+>>>>>>> entra-more
 mod reading;
 mod scope;
 mod tenant;
+mod watching;

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, here and in its harness")]
 
 mod asking;
+mod certificate;
+mod channels;
 mod control;
 mod delta;
 mod faults;
@@ -26,6 +28,9 @@ mod okta_logs;
 mod okta_members;
 mod okta_quotas;
 mod org;
+mod receiver;
+mod standing;
+mod subscriptions;
 mod tenant;
 mod throttle;
 mod wire;
