@@ -12,6 +12,7 @@ mod membership;
 mod reference;
 mod search;
 mod session;
+mod stalled;
 mod transport;
 mod tree;
 mod user;
