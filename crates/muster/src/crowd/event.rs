@@ -69,7 +69,7 @@ pub(super) async fn current(call: &Call) -> Result<Response<Body>, CrowdError> {
 }
 
 /// `GET /event/TOKEN`.
-pub(super) fn since(call: &Call, token: &str) -> Result<Response<Body>, CrowdError> {
+pub(super) async fn since(call: &Call, token: &str) -> Result<Response<Body>, CrowdError> {
     let view = call.view()?;
     if !call.settings().incremental {
         let (status, message) =
@@ -89,8 +89,12 @@ pub(super) fn since(call: &Call, token: &str) -> Result<Response<Body>, CrowdErr
             Err(CrowdError::token_expired())
         };
     }
-    let happenings = changes::since(&view, given.seq()).ok_or_else(CrowdError::token_expired)?;
     let next = Token::of(&view, head);
+    // Up to 50,000 objects are put in order, during which others are to be answered.
+    let (seq, seen) = (given.seq(), Arc::clone(&view));
+    let looking = tokio::task::spawn_blocking(move || changes::since(&seen, seq));
+    let happenings = looking.await.map_err(|_| CrowdError::failed("the events are not known"))?;
+    let happenings = happenings.ok_or_else(CrowdError::token_expired)?;
     let document = Events::new(view, call.links.clone(), &next, happenings);
     Ok(respond(document, call.representation))
 }
