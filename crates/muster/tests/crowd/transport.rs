@@ -112,6 +112,21 @@ async fn case_008_a_password_may_hold_colons_and_umlauts() {
     assert_eq!(World::usual().get("/user?username=alice").await.status, 200);
 }
 
+/// Python's requests writes credentials in Latin-1 if it can.
+#[tokio::test]
+async fn case_008_a_password_may_come_in_latin_1() {
+    let world = World::usual();
+    let latin_1: Vec<u8> =
+        format!("jira:{PASSWORD}").chars().map(|c| u8::try_from(c).unwrap()).collect();
+    assert!(str::from_utf8(&latin_1).is_err());
+    let wrong = [&latin_1[..], b"!"].concat();
+    for (given, expected) in [(latin_1, 200), (wrong, 401)] {
+        let value = format!("Basic {}", STANDARD.encode(given));
+        let ask = world.ask("GET", "/user?username=alice").credentials(None);
+        assert_eq!(ask.header("authorization", &value).send().await.status, expected);
+    }
+}
+
 #[tokio::test]
 async fn case_009_the_scheme_has_any_case() {
     let value = format!("bAsIc {}", STANDARD.encode(format!("JIRA:{PASSWORD}")));
