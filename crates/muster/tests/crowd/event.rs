@@ -403,6 +403,21 @@ async fn case_123_another_view_is_410() {
     assert_eq!(events(&world, &token).await.name, "events");
 }
 
+/// An application that was removed and added again has other frozen names.
+#[tokio::test]
+async fn case_123_names_frozen_for_another_application_are_another_view() {
+    let world = World::new(&[start()]);
+    let frozen = |id| {
+        let shape = Shape { frozen: Some(id), ..Shape::default() };
+        world.applications.replace(vec![Application { shape, ..application(id, "jira", &[1]) }]);
+    };
+    frozen(5);
+    let token = settled_token(&world).await;
+    assert_eq!(events(&world, &token).await.name, "events");
+    frozen(6);
+    world.get(&format!("/event/{token}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
+}
+
 fn masking() -> (World, State, State) {
     let first = State::of(&["Bob"], &[Team::of("devs", &[0], &[])]);
     let second = State::of(&["alice", "bob"], &[Team::of("ops", &[0], &[])]);

@@ -28,6 +28,10 @@ impl Token {
         let shape = view.shape();
         let seen = [shape.aggregate, shape.flattened, shape.frozen.is_some()];
         hasher.update(seen.map(u8::from));
+        // Names are frozen for one application: the next one of its name starts with those of the day.
+        if let Some(application) = shape.frozen {
+            hasher.update(application.to_le_bytes());
+        }
         let mut digest = [0; 8];
         digest.copy_from_slice(&hasher.finalize()[..8]);
         let published = view.published();
