@@ -86,12 +86,27 @@ const CONTEXTS: [&str; 2] = ["/crowd", ""];
 /// Remembers from which position of the log each client has to be told (DESIGN.md 10.8).
 pub trait Floors: Send + Sync {
     /// A whole list of people as of `seq` is about to be served to a client.
-    fn record(&self, application: ApplicationId, client: IpAddr, at: Millis, seq: ChangeSeq);
+    ///
+    /// # Errors
+    /// When that cannot be remembered; the list must not be served then, or what changes while the client
+    /// reads the rest would never be told.
+    fn record(
+        &self,
+        application: ApplicationId,
+        client: IpAddr,
+        at: Millis,
+        seq: ChangeSeq,
+    ) -> Result<(), FloorsFailed>;
 
     /// The position from which a client has to be told: that of its own last whole list within 24 hours,
     /// or of the oldest one served to the application within 2 hours, whichever is older.
     fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ChangeSeq>;
 }
+
+/// Positions cannot be written; the cause is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what was read cannot be remembered at the moment; see the server's log")]
+pub struct FloorsFailed;
 
 /// What the server needs from the service around it.
 #[derive(Clone)]

@@ -12,8 +12,8 @@ use directory::{
 use secrecy::SecretString;
 
 use super::{
-    ApplicationId, ApplicationRegistry, Floors, Session, Sessions, SessionsFailed, Settings,
-    Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
+    ApplicationId, ApplicationRegistry, Floors, FloorsFailed, Session, Sessions, SessionsFailed,
+    Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
 };
 use crate::sign_in::Unavailable;
 
@@ -37,7 +37,16 @@ impl Surroundings {
 }
 
 impl Floors for Forgetful {
-    fn record(&self, _: ApplicationId, _: IpAddr, _: Millis, _: ChangeSeq) {}
+    /// Nothing changes here, so there is nothing to tell from.
+    fn record(
+        &self,
+        _: ApplicationId,
+        _: IpAddr,
+        _: Millis,
+        _: ChangeSeq,
+    ) -> Result<(), FloorsFailed> {
+        Ok(())
+    }
 
     fn oldest(&self, _: ApplicationId, _: IpAddr, _: Millis) -> Option<ChangeSeq> {
         None

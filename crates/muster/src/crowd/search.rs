@@ -1,7 +1,8 @@
 //! `POST /search` and `GET /search`: people and groups that match, and the lists of full synchronisations.
 //!
 //! Invariant: before a whole list of people leaves, its position is recorded, so that a token fetched
-//! afterwards tells again what changed in between (DESIGN.md 10.8).
+//! afterwards tells again what changed in between (DESIGN.md 10.8); a list that cannot be recorded does not
+//! leave.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use axum::{body::Body, http::Response};
 use directory::view::{GroupAt, UserAt};
 
 use super::{
+    FloorsFailed,
     call::Call,
     cql,
     document::{List, Source, respond},
@@ -63,5 +65,6 @@ async fn record(call: &Call, seq: directory::id::ChangeSeq) -> Result<(), CrowdE
     let (application, client, now) = (call.application.id, call.client, call.now);
     let recording =
         tokio::task::spawn_blocking(move || floors.record(application, client, now, seq));
-    recording.await.map_err(|_| CrowdError::failed("the list could not be recorded"))
+    let recorded = recording.await.unwrap_or(Err(FloorsFailed));
+    recorded.map_err(|error| CrowdError::failed(error.to_string()))
 }

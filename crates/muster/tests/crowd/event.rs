@@ -1,5 +1,7 @@
 //! Events: cases 108 to 123.
 
+use std::sync::atomic::Ordering;
+
 use directory::{
     id::{DAY_MS, DirectoryId, MINUTE_MS},
     view::Shape,
@@ -343,6 +345,19 @@ async fn case_121_what_changes_during_a_full_reading_is_told() {
     assert!(events(&world, &elsewhere).await.children.is_empty());
     world.advance(DAY_MS);
     assert!(events(&world, &token(&world).await).await.children.is_empty());
+}
+
+/// What could not be remembered could not be told from, so it is not served.
+#[tokio::test]
+async fn case_121_a_list_that_cannot_be_remembered_is_not_served() {
+    let world = World::usual();
+    world.floors.1.store(true, Ordering::SeqCst);
+    world.post(WHOLE, "<null-search-restriction/>").await.fails(500, "OPERATION_FAILED");
+    world.get(WHOLE).await.fails(500, "OPERATION_FAILED");
+    // A page is no whole list.
+    assert_eq!(world.get("/search?entity-type=user").await.status, 200);
+    world.floors.1.store(false, Ordering::SeqCst);
+    assert_eq!(world.get(WHOLE).await.status, 200);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -29,8 +29,9 @@ use directory::{
     view::{Frozen, FrozenNames, Published, Served, Shape, renamed},
 };
 use muster::crowd::{
-    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Session, Sessions,
-    SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
+    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, FloorsFailed,
+    Session, Sessions, SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks,
+    WebhooksFailed,
 };
 use muster::sign_in::{Person as SignedIn, SignIn, Verdict};
 use secrecy::{ExposeSecret, SecretString};
@@ -103,12 +104,25 @@ impl State {
     }
 }
 
+type ReadAt = BTreeMap<(ApplicationId, IpAddr), (Millis, ChangeSeq)>;
+
+/// Positions in memory; none while they are said to be full.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryFloors(Mutex<BTreeMap<(ApplicationId, IpAddr), (Millis, ChangeSeq)>>);
+pub(crate) struct MemoryFloors(Mutex<ReadAt>, pub(crate) AtomicBool);
 
 impl Floors for MemoryFloors {
-    fn record(&self, application: ApplicationId, client: IpAddr, at: Millis, seq: ChangeSeq) {
+    fn record(
+        &self,
+        application: ApplicationId,
+        client: IpAddr,
+        at: Millis,
+        seq: ChangeSeq,
+    ) -> Result<(), FloorsFailed> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(FloorsFailed);
+        }
         self.0.lock().unwrap().insert((application, client), (at, seq));
+        Ok(())
     }
 
     fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ChangeSeq> {
@@ -213,6 +227,7 @@ pub(crate) struct World {
     pub(crate) published: Arc<ArcSwap<Published>>,
     pub(crate) applications: Arc<ApplicationRegistry>,
     pub(crate) now: Arc<AtomicI64>,
+    pub(crate) floors: Arc<MemoryFloors>,
     pub(crate) router: Router,
 }
 
@@ -275,10 +290,11 @@ impl World {
         ]);
         let now = Arc::new(AtomicI64::new(START.0));
         let clock = Arc::clone(&now);
+        let floors = Arc::new(MemoryFloors::default());
         let state = CrowdState::new(Surroundings {
             published: Arc::clone(&published),
             applications: Arc::clone(&applications),
-            floors: Arc::new(MemoryFloors::default()),
+            floors: floors.clone(),
             sessions: Arc::new(MemorySessions::default()),
             webhooks: Arc::new(MemoryWebhooks::default()),
             sign_in: Arc::new(TestSignIn),
@@ -286,7 +302,7 @@ impl World {
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             settings,
         });
-        let world = Self { published, applications, now, router: crowd::router(state) };
+        let world = Self { published, applications, now, floors, router: crowd::router(state) };
         for (no, state) in (1..).zip(states) {
             world.commit(no, state);
         }
