@@ -77,11 +77,10 @@ const VERSION: HeaderValue =
     HeaderValue::from_static(concat!("Muster/", env!("CARGO_PKG_VERSION")));
 /// Answers must not be kept: a cached one would be a stale one.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache, no-store, no-transform");
-/// The addresses, with and without the context path that administrators type from habit.
-const ROOTS: [&str; 2] = ["/crowd/rest/usermanagement", "/rest/usermanagement"];
-
-/// What stands before `/rest`.
+/// What stands before `/rest`: the context path that administrators type from habit, or nothing.
 const CONTEXTS: [&str; 2] = ["/crowd", ""];
+/// What follows a context; with two slashes where a client joins its address and a path as they are.
+const ROOTS: [&str; 2] = ["/rest/usermanagement", "//rest/usermanagement"];
 
 /// Remembers from which position of the log each client has to be told (DESIGN.md 10.8).
 pub trait Floors: Send + Sync {
@@ -169,13 +168,13 @@ impl CrowdState {
 /// All paths of the protocol. Requests carry their peer as `ConnectInfo<SocketAddr>`.
 pub fn router(state: CrowdState) -> Router {
     let mut router = Router::new();
-    for root in ROOTS {
-        router = router
-            .route(root, any(answer))
-            .route(&format!("{root}/"), any(answer))
-            .route(&format!("{root}/{{*path}}"), any(answer));
-    }
     for context in CONTEXTS {
+        for root in ROOTS.map(|root| format!("{context}{root}")) {
+            router = router
+                .route(&root, any(answer))
+                .route(&format!("{root}/"), any(answer))
+                .route(&format!("{root}/{{*path}}"), any(answer));
+        }
         let path = format!("{context}{}", server_info::PATH);
         let show = move |state, request| server_info::show(context, state, request);
         router = router.route(&path, axum::routing::get(show));
@@ -268,11 +267,12 @@ struct Target<'a> {
 impl<'a> Target<'a> {
     fn of(path: &'a str) -> Self {
         let (path, suffix) = Representation::suffix(path);
-        let (context, rest) = match path.strip_prefix(ROOTS[0]) {
-            Some(rest) => ("/crowd", rest),
-            None => ("", path.strip_prefix(ROOTS[1]).unwrap_or_default()),
+        let behind = |context: &'static str| {
+            let rest = path.strip_prefix(context)?;
+            let path = ROOTS.iter().find_map(|root| rest.strip_prefix(root))?;
+            Some(Self { context, path, suffix })
         };
-        Self { context, path: rest, suffix }
+        CONTEXTS.into_iter().find_map(behind).unwrap_or(Self { context: "", path: "", suffix })
     }
 
     fn resource(&self) -> Option<(&'static Endpoint, Resource)> {

@@ -210,6 +210,17 @@ async fn case_016_both_context_paths_are_served() {
         link(user),
         "http://muster.example.org/crowd/rest/usermanagement/1/user?username=alice"
     );
+    // Clients that join an address with a slash at its end and a path as they are.
+    for context in ["/crowd", ""] {
+        let path = format!("{context}//rest/usermanagement/latest/user?username=alice");
+        let answer = world.ask_at("GET", &path).send().await;
+        assert_eq!(answer.status, 200, "{path}");
+        let expected =
+            format!("http://muster.example.org{context}/rest/usermanagement/1/user?username=alice");
+        assert_eq!(link(answer.xml()), expected);
+        let anonymous = world.ask_at("GET", &path).credentials(None).send().await;
+        assert_eq!(anonymous.status, 401);
+    }
     let ask = world.ask("GET", "/user?username=alice").peer("10.1.1.1");
     let user = ask.header("x-forwarded-proto", "https").send().await.xml();
     assert!(link(user).starts_with("https://"));

@@ -372,15 +372,18 @@ impl World {
         self.published.store(Arc::new(published));
     }
 
+    /// A request behind the version, unless the path says otherwise.
     pub(crate) fn ask(&self, method: &str, path: &str) -> Ask<'_> {
-        let request = Request::builder()
-            .method(method)
-            .uri(if path.starts_with("/crowd/") || path.starts_with("/rest/") {
-                path.to_owned()
-            } else {
-                format!("/crowd/rest/usermanagement/1{path}")
-            })
-            .header(header::HOST, "muster.example.org");
+        if path.starts_with("/crowd/") || path.starts_with("/rest/") {
+            return self.ask_at(method, path);
+        }
+        self.ask_at(method, &format!("/crowd/rest/usermanagement/1{path}"))
+    }
+
+    /// A request of a whole path.
+    pub(crate) fn ask_at(&self, method: &str, path: &str) -> Ask<'_> {
+        let request =
+            Request::builder().method(method).uri(path).header(header::HOST, "muster.example.org");
         Ask {
             world: self,
             request,
