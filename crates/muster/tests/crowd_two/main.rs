@@ -7,6 +7,8 @@
 mod authentication;
 #[path = "../crowd/event.rs"]
 mod event;
+#[path = "../crowd/follow.rs"]
+mod follow;
 #[path = "../crowd/group.rs"]
 mod group;
 #[path = "../crowd/membership.rs"]
