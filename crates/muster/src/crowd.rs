@@ -82,9 +82,18 @@ const CONTEXTS: [&str; 2] = ["/crowd", ""];
 /// What follows a context; with two slashes where a client joins its address and a path as they are.
 const ROOTS: [&str; 2] = ["/rest/usermanagement", "//rest/usermanagement"];
 
-/// Remembers from which position of the log each client has to be told (DESIGN.md 10.8).
+/// What a whole list of people was of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// The position of the log.
+    pub seq: ChangeSeq,
+    /// The view of it, as event tokens name it.
+    pub view: String,
+}
+
+/// Remembers from where each client has to be told (DESIGN.md 10.8).
 pub trait Floors: Send + Sync {
-    /// A whole list of people as of `seq` is about to be served to a client.
+    /// A whole list of people is about to be served to a client.
     ///
     /// # Errors
     /// When that cannot be remembered; the list must not be served then, or what changes while the client
@@ -94,12 +103,13 @@ pub trait Floors: Send + Sync {
         application: ApplicationId,
         client: IpAddr,
         at: Millis,
-        seq: ChangeSeq,
+        floor: &Floor,
     ) -> Result<(), FloorsFailed>;
 
-    /// The position from which a client has to be told: that of its own last whole list within 24 hours,
-    /// or of the oldest one served to the application within 2 hours, whichever is older.
-    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ChangeSeq>;
+    /// From where a client has to be told: the position of its own last whole list within 24 hours, or of
+    /// the oldest one served to the application within 2 hours, whichever is older; and the view of its own
+    /// list, or else of the latest.
+    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<Floor>;
 }
 
 /// Positions cannot be written; the cause is in the log.

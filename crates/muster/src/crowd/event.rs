@@ -21,6 +21,7 @@ use directory::{
     view::View,
 };
 
+pub(super) use self::token::name_of;
 use self::{
     changes::{Happening, Operation},
     token::Token,
@@ -59,10 +60,14 @@ pub(super) async fn current(call: &Call) -> Result<Response<Body>, CrowdError> {
     let looking = tokio::task::spawn_blocking(move || floors.oldest(application, client, now));
     let floor = looking.await.map_err(|_| CrowdError::failed("the position is not known"))?;
     let recent = published.recent.seq_at(now.plus(-OVERLAP_MS)).min(published.head);
-    let seq = floor.map_or(recent, |floor| floor.min(recent));
+    // Of the view that the list was of: if it is another one by now, the token has expired already.
+    let token = match floor {
+        Some(floor) => Token::of(floor.view, floor.seq.min(recent)),
+        None => Token::of(name_of(&view), recent),
+    };
     let mut writer = Writer::new(call.representation);
     writer.open("events");
-    writer.attribute("newEventToken", &Token::of(&view, seq).to_string());
+    writer.attribute("newEventToken", &token.to_string());
     writer.flag_attribute("incrementalSynchronisationAvailable", true);
     writer.close("events");
     Ok(writer.into_response())
@@ -78,7 +83,7 @@ pub(super) async fn since(call: &Call, token: &str) -> Result<Response<Body>, Cr
     }
     let head = view.published().head;
     let given = Token::parse(token).ok_or_else(CrowdError::token_expired)?;
-    if given != Token::of(&view, given.seq()) {
+    if !given.is_of(&view) {
         return Err(CrowdError::token_expired());
     }
     if given.seq() > head {
@@ -89,7 +94,7 @@ pub(super) async fn since(call: &Call, token: &str) -> Result<Response<Body>, Cr
             Err(CrowdError::token_expired())
         };
     }
-    let next = Token::of(&view, head);
+    let next = Token::of(name_of(&view), head);
     // Up to 50,000 objects are put in order, during which others are to be answered.
     let (seq, seen) = (given.seq(), Arc::clone(&view));
     let looking = tokio::task::spawn_blocking(move || changes::since(&seen, seq));

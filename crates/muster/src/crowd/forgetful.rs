@@ -6,14 +6,14 @@ use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use directory::{
-    id::{ChangeSeq, DirectoryId, Millis, ProviderId},
+    id::{DirectoryId, Millis, ProviderId},
     view::Published,
 };
 use secrecy::SecretString;
 
 use super::{
-    ApplicationId, ApplicationRegistry, Floors, FloorsFailed, Session, Sessions, SessionsFailed,
-    Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
+    ApplicationId, ApplicationRegistry, Floor, Floors, FloorsFailed, Session, Sessions,
+    SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
 };
 use crate::sign_in::Unavailable;
 
@@ -43,12 +43,12 @@ impl Floors for Forgetful {
         _: ApplicationId,
         _: IpAddr,
         _: Millis,
-        _: ChangeSeq,
+        _: &Floor,
     ) -> Result<(), FloorsFailed> {
         Ok(())
     }
 
-    fn oldest(&self, _: ApplicationId, _: IpAddr, _: Millis) -> Option<ChangeSeq> {
+    fn oldest(&self, _: ApplicationId, _: IpAddr, _: Millis) -> Option<Floor> {
         None
     }
 }

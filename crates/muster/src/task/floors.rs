@@ -6,9 +6,9 @@
 use std::net::IpAddr;
 
 use directory::id::{ChangeSeq, Millis};
-use store::Store;
+use store::{FloorRow, Store};
 
-use crate::crowd::{ApplicationId, Floors, FloorsFailed};
+use crate::crowd::{ApplicationId, Floor, Floors, FloorsFailed};
 
 /// Floors in the store; calls block.
 #[derive(Debug)]
@@ -27,10 +27,11 @@ impl Floors for StoredFloors {
         application: ApplicationId,
         client: IpAddr,
         at: Millis,
-        seq: ChangeSeq,
+        floor: &Floor,
     ) -> Result<(), FloorsFailed> {
+        let row = FloorRow { seq: floor.seq, view: floor.view.clone() };
         let recorded = tokio::task::block_in_place(|| {
-            self.0.record_floor(application, &client.to_string(), at, seq)
+            self.0.record_floor(application, &client.to_string(), at, &row)
         });
         recorded.map_err(|error| {
             tracing::error!(%error, "a product's position could not be written; it is refused the list of people");
@@ -38,12 +39,15 @@ impl Floors for StoredFloors {
         })
     }
 
-    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ChangeSeq> {
+    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<Floor> {
         let read =
             tokio::task::block_in_place(|| self.0.floor(application, &client.to_string(), at));
-        read.unwrap_or_else(|error| {
-            tracing::error!(%error, "a product's position could not be read; its next synchronisation is whole");
-            Some(ChangeSeq(0))
-        })
+        match read {
+            Ok(row) => row.map(|FloorRow { seq, view }| Floor { seq, view }),
+            Err(error) => {
+                tracing::error!(%error, "a product's position could not be read; its next synchronisation is whole");
+                Some(Floor { seq: ChangeSeq(0), view: String::new() })
+            }
+        }
     }
 }

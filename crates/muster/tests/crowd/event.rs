@@ -418,6 +418,28 @@ async fn case_123_another_view_is_410() {
     assert_eq!(events(&world, &token).await.name, "events");
 }
 
+/// DESIGN.md 10.8: people of one view and memberships of another are no directory.
+#[tokio::test]
+async fn case_123_a_view_that_changes_during_a_full_reading_is_410() {
+    let world = World::new(&[start(), State::of(&["zoe"], &[])]);
+    let sees = |directories: &[u32]| {
+        world.applications.replace(vec![application(1, "jira", directories)]);
+    };
+    sees(&[1]);
+    world.advance(10 * MINUTE_MS);
+    assert_eq!(world.get(WHOLE).await.status, 200);
+    sees(&[1, 2]);
+    let straddling = token(&world).await;
+    world.get(&format!("/event/{straddling}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
+    assert_eq!(world.get(WHOLE).await.status, 200);
+    let whole = token(&world).await;
+    assert_eq!(events(&world, &whole).await.name, "events");
+    // The same of the history: what was read before a restore is of another one.
+    world.change(|all| all.epoch += 1);
+    let straddling = token(&world).await;
+    world.get(&format!("/event/{straddling}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
+}
+
 /// An application that was removed and added again has other frozen names.
 #[tokio::test]
 async fn case_123_names_frozen_for_another_application_are_another_view() {

@@ -29,7 +29,7 @@ use directory::{
     view::{Frozen, FrozenNames, Published, Served, Shape, renamed},
 };
 use muster::crowd::{
-    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, FloorsFailed,
+    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floor, Floors, FloorsFailed,
     Session, Sessions, SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks,
     WebhooksFailed,
 };
@@ -104,7 +104,7 @@ impl State {
     }
 }
 
-type ReadAt = BTreeMap<(ApplicationId, IpAddr), (Millis, ChangeSeq)>;
+type ReadAt = BTreeMap<(ApplicationId, IpAddr), (Millis, Floor)>;
 
 /// Positions in memory; none while they are said to be full.
 #[derive(Debug, Default)]
@@ -116,22 +116,25 @@ impl Floors for MemoryFloors {
         application: ApplicationId,
         client: IpAddr,
         at: Millis,
-        seq: ChangeSeq,
+        floor: &Floor,
     ) -> Result<(), FloorsFailed> {
         if self.1.load(Ordering::SeqCst) {
             return Err(FloorsFailed);
         }
-        self.0.lock().unwrap().insert((application, client), (at, seq));
+        self.0.lock().unwrap().insert((application, client), (at, floor.clone()));
         Ok(())
     }
 
-    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ChangeSeq> {
+    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<Floor> {
         let known = self.0.lock().unwrap();
         let counts = |(app, address): &(ApplicationId, IpAddr), then: Millis| {
             let age = at.since(then);
             *app == application && (age <= 2 * HOUR_MS || (*address == client && age <= DAY_MS))
         };
-        known.iter().filter(|(key, (then, _))| counts(key, *then)).map(|(_, (_, seq))| *seq).min()
+        let counted = || known.iter().filter(|(key, (then, _))| counts(key, *then));
+        let seq = counted().map(|(_, (_, floor))| floor.seq).min()?;
+        let (_, (_, last)) = counted().max_by_key(|(key, (then, _))| (key.1 == client, *then))?;
+        Some(Floor { seq, view: last.view.clone() })
     }
 }
 
