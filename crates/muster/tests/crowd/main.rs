@@ -13,6 +13,7 @@ mod reference;
 mod search;
 mod session;
 mod stalled;
+mod token;
 mod transport;
 mod tree;
 mod user;

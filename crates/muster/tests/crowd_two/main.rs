@@ -17,6 +17,8 @@ mod membership;
 mod search;
 #[path = "../crowd/session.rs"]
 mod session;
+#[path = "../crowd/token.rs"]
+mod token;
 #[path = "../crowd/transport.rs"]
 mod transport;
 #[path = "../crowd/tree.rs"]
