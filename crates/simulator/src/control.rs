@@ -176,12 +176,12 @@ fn control(provider: &dyn Simulated, method: &Method, path: &str, body: &[u8]) -
             world.write().lag.set(i64::from(lag.list_ms), i64::from(lag.delta_ms));
             done()
         }
-<<<<<<< HEAD
         ("POST", ["batch"]) => {
             let done = edit::batch(world, parsed(body)?);
             provider.edited();
             done
         }
+        (_, ["webhooks"]) => webhooks(provider, method, body),
         _ => {
             if let Some(done) = provider.own_control(method.as_str(), &segments, body) {
                 provider.edited();
@@ -191,15 +191,6 @@ fn control(provider: &dyn Simulated, method: &Method, path: &str, body: &[u8]) -
             let done = edit::one(&mut world.write(), now, (method.as_str(), &segments), body);
             provider.edited();
             done
-=======
-        ("POST", ["batch"]) => edit::batch(world, parsed(body)?),
-        (_, ["webhooks"]) => webhooks(provider, method, body),
-        _ => {
-            if let Some(done) = provider.own_control(method.as_str(), &segments, body) {
-                return own(done);
-            }
-            edit::one(&mut world.write(), world.clock.now_ms(), (method.as_str(), &segments), body)
->>>>>>> entra-more
         }
     }
 }
@@ -212,8 +203,6 @@ fn own(done: Controlled) -> Answer {
     done.map(|document| (StatusCode::OK, document)).map_err(wrong)
 }
 
-<<<<<<< HEAD
-=======
 /// How word of changes is delivered, and what came of it.
 fn webhooks(provider: &dyn Simulated, method: &Method, body: &[u8]) -> Answer {
     let webhooks = &provider.world().webhooks;
@@ -235,7 +224,6 @@ fn webhooks(provider: &dyn Simulated, method: &Method, body: &[u8]) -> Answer {
     }
 }
 
->>>>>>> entra-more
 #[expect(clippy::unnecessary_wraps, reason = "the end of every arm that has nothing to say")]
 fn done() -> Answer {
     Ok((StatusCode::OK, json!({})))

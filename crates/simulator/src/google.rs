@@ -194,8 +194,6 @@ impl Simulated for Google {
 
     fn set_granted(&self, what: Granted, granted: bool) -> bool {
         self.account.set_granted(what, granted)
-<<<<<<< HEAD
-=======
     }
 
     fn tell(&self, tongue: &mut Tongue) -> Vec<Message> {
@@ -204,6 +202,5 @@ impl Simulated for Google {
 
     fn registered(&self) -> Value {
         self.channels_report()
->>>>>>> entra-more
     }
 }

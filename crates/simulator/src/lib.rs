@@ -295,14 +295,9 @@ type Generated = (Providers, Description, Option<tempfile::TempDir>);
 fn generate(options: &Options, url: &str, foreign: &str) -> Result<Generated, SimulatorError> {
     let mut providers: Vec<Arc<dyn Simulated>> = Vec::new();
     let control = format!("{url}/__sim");
-<<<<<<< HEAD
-    let mut description =
-        Description { url: url.to_owned(), control, entra: None, google: None, okta: None };
-=======
     let (url_text, untrusted) = (url.to_owned(), String::new());
     let mut description =
-        Description { url: url_text, control, untrusted, entra: None, google: None };
->>>>>>> entra-more
+        Description { url: url_text, control, untrusted, entra: None, google: None, okta: None };
     let mut temporary = None;
     for provider in Provider::ALL.into_iter().filter(|one| options.providers.contains(one)) {
         match provider {

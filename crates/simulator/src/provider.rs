@@ -74,15 +74,10 @@ pub(crate) enum Granted {
     Delta,
     /// The API of the project (Google).
     Api,
-<<<<<<< HEAD
-    /// The service account (Google), or the app and the token's creator (Okta).
+    /// The service account (Google), the app (Entra), or the app and the token's creator (Okta): without it, it is
+    /// disabled.
     Account,
-    /// The organisation's policy for apps (Google, Okta).
-=======
-    /// The service account (Google) or the app (Entra): without it, it is disabled.
-    Account,
-    /// The organisation's policy for apps (Google), or conditional access (Entra).
->>>>>>> entra-more
+    /// The organisation's policy for apps (Google, Okta), or conditional access (Entra).
     Policy,
     /// The domain's access to APIs (Google).
     Domain,
@@ -139,7 +134,6 @@ pub(crate) trait Simulated: Send + Sync + 'static {
     /// Takes something away or gives it back; whether this provider knows such a thing.
     fn set_granted(&self, what: Granted, granted: bool) -> bool;
 
-<<<<<<< HEAD
     /// Tells a client, with a reply, to wait so long before it asks again.
     fn asks_to_wait(&self, reply: Reply, call: &Call, seconds: u32) -> Reply {
         let world = self.world();
@@ -152,14 +146,10 @@ pub(crate) trait Simulated: Send + Sync + 'static {
     /// People, groups or memberships may have changed.
     fn edited(&self) {}
 
-=======
->>>>>>> entra-more
     /// Answers a control request that only this provider has: status and document, or what is wrong with it.
     fn own_control(&self, _method: &str, _path: &[&str], _body: &[u8]) -> Option<Controlled> {
         None
     }
-<<<<<<< HEAD
-=======
 
     /// The calls that a client must answer before this request can be answered; see [`crate::webhook`].
     fn shakes(&self, _call: &Call) -> Vec<Message> {
@@ -175,5 +165,4 @@ pub(crate) trait Simulated: Send + Sync + 'static {
     fn registered(&self) -> Value {
         Value::Array(Vec::new())
     }
->>>>>>> entra-more
 }

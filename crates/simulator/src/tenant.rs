@@ -71,11 +71,8 @@ pub(crate) mod field {
     pub(crate) const ADMIN: u32 = 1 << 16;
     pub(crate) const ALIASES: u32 = 1 << 17;
     pub(crate) const ADDRESS: u32 = 1 << 18;
-<<<<<<< HEAD
     pub(crate) const STATUS: u32 = 1 << 19;
-=======
     pub(crate) const VISIBILITY: u32 = 1 << 20;
->>>>>>> entra-more
     /// Created, deleted or restored: everything.
     pub(crate) const WHOLE: u32 = u32::MAX;
 }

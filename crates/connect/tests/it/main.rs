@@ -5,11 +5,8 @@ mod asking;
 mod catalogue;
 mod faults;
 mod google;
-<<<<<<< HEAD
 mod okta;
-=======
 mod permissions;
->>>>>>> entra-more
 mod reading;
 mod scope;
 mod tenant;

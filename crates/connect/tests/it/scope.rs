@@ -105,11 +105,11 @@ async fn chosen_groups_of_google() {
     only_the_chosen(Tenant::google().await, true).await;
 }
 
-<<<<<<< HEAD
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chosen_groups_of_okta() {
     only_the_chosen(Tenant::okta().await, false).await;
-=======
+}
+
 /// People and groups that are assigned to the app, and the direct members of the groups; nested groups confer nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_assigned_to_the_app() {
@@ -179,5 +179,4 @@ async fn a_chosen_group_that_hides_its_members_is_not_taken_for_empty() {
     let mut copy = Copy::default();
     copy.hear(&connector.pull(None, &Progress::default()).await.unwrap());
     assert_eq!(copy.users.len(), 2);
->>>>>>> entra-more
 }

@@ -19,12 +19,8 @@ use simulator::{Options, Provider, Running};
 pub(crate) struct Tenant {
     pub(crate) running: Running,
     provider: Provider,
-<<<<<<< HEAD
-    http: reqwest::Client,
-    connectors: AtomicU32,
-=======
     pub(crate) http: reqwest::Client,
->>>>>>> entra-more
+    connectors: AtomicU32,
 }
 
 impl Tenant {

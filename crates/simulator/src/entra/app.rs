@@ -118,16 +118,6 @@ impl App {
 
     /// Takes something away or gives it back; whether there is such a thing.
     pub(crate) fn set_granted(&self, what: Granted, granted: bool) -> bool {
-<<<<<<< HEAD
-        let mut standing = crate::lock(&self.standing);
-        *match what {
-            Granted::Consent => &mut standing.consent_revoked,
-            Granted::Scope => &mut standing.scope_revoked,
-            Granted::Role => &mut standing.role_revoked,
-            Granted::Secret => &mut standing.secret_expired,
-            _ => return false,
-        } = !granted;
-=======
         if !KNOWN.contains(&what) {
             return false;
         }
@@ -136,7 +126,6 @@ impl App {
         if !granted {
             revoked.push(what);
         }
->>>>>>> entra-more
         true
     }
 
