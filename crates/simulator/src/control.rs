@@ -176,21 +176,13 @@ fn control(provider: &dyn Simulated, method: &Method, path: &str, body: &[u8]) -
             world.write().lag.set(i64::from(lag.list_ms), i64::from(lag.delta_ms));
             done()
         }
-        ("POST", ["batch"]) => {
-            let done = edit::batch(world, parsed(body)?);
-            provider.edited();
-            done
-        }
+        ("POST", ["batch"]) => edit::batch(world, parsed(body)?),
         (_, ["webhooks"]) => webhooks(provider, method, body),
         _ => {
             if let Some(done) = provider.own_control(method.as_str(), &segments, body) {
-                provider.edited();
                 return own(done);
             }
-            let now = world.clock.now_ms();
-            let done = edit::one(&mut world.write(), now, (method.as_str(), &segments), body);
-            provider.edited();
-            done
+            edit::one(&mut world.write(), world.clock.now_ms(), (method.as_str(), &segments), body)
         }
     }
 }

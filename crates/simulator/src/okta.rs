@@ -44,6 +44,7 @@ use crate::{
     generate::{self, Size},
     provider::{Controlled, Expiring, Granted, Provider, Simulated},
     tenant::{Member, key::okta_signs},
+    webhook::{Message, Tongue},
     world::World,
 };
 
@@ -238,7 +239,15 @@ impl Simulated for Okta {
         })
     }
 
-    fn edited(&self) {
-        self.tell_hooks();
+    fn shakes(&self, call: &Call) -> Vec<Message> {
+        self.challenge(call).into_iter().collect()
+    }
+
+    fn tell(&self, tongue: &mut Tongue) -> Vec<Message> {
+        self.hook_messages(tongue)
+    }
+
+    fn registered(&self) -> Value {
+        self.hooks_report()
     }
 }

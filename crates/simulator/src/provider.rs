@@ -143,9 +143,6 @@ pub(crate) trait Simulated: Send + Sync + 'static {
         reply.with_header("retry-after", seconds.to_string())
     }
 
-    /// People, groups or memberships may have changed.
-    fn edited(&self) {}
-
     /// Answers a control request that only this provider has: status and document, or what is wrong with it.
     fn own_control(&self, _method: &str, _path: &[&str], _body: &[u8]) -> Option<Controlled> {
         None

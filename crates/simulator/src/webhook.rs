@@ -10,6 +10,7 @@
 //! Invariant: providers never wait; all waiting for clients is here. Knows no vendor's format.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
@@ -40,7 +41,7 @@ const LOG_MAX: usize = 1_000;
 pub(crate) struct Message {
     pub(crate) url: String,
     pub(crate) method: &'static str,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Vec<u8>,
     /// What it is, for control.
     pub(crate) what: &'static str,
@@ -284,7 +285,7 @@ async fn call(client: &Client, message: &Message) -> Option<Heard> {
     let method = message.method.parse().ok()?;
     let mut request = client.request(method, &message.url).body(message.body.clone());
     for (name, value) in &message.headers {
-        request = request.header(*name, value);
+        request = request.header(&**name, value);
     }
     let mut answer = request.send().await.ok()?;
     let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok());

@@ -150,7 +150,7 @@ impl Entra {
             Message {
                 url: format!("{url}{sign}validationToken={encoded}"),
                 method: "POST",
-                headers: vec![("content-type", "text/plain; charset=utf-8".to_owned())],
+                headers: vec![("content-type".into(), "text/plain; charset=utf-8".to_owned())],
                 body: Vec::new(),
                 what: "handshake",
                 word,
@@ -366,7 +366,7 @@ fn message(url: &str, what: &'static str, told: &[Value]) -> Message {
     Message {
         url: url.to_owned(),
         method: "POST",
-        headers: vec![("content-type", "application/json; charset=utf-8".to_owned())],
+        headers: vec![("content-type".into(), "application/json; charset=utf-8".to_owned())],
         body: json!({"value": told}).to_string().into_bytes(),
         what,
         word: String::new(),

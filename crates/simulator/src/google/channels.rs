@@ -252,18 +252,18 @@ impl Channel {
         // Numbers grow, but not one by one.
         self.number += if self.number == 0 { 1 } else { 1 + hash_bytes(&body) % 3 };
         let mut headers = vec![
-            ("x-goog-channel-id", self.id.clone()),
-            ("x-goog-channel-expiration", http_date(self.expires_ms)),
-            ("x-goog-resource-id", self.resource.clone()),
-            ("x-goog-resource-uri", self.uri.clone()),
-            ("x-goog-resource-state", state.to_owned()),
-            ("x-goog-message-number", self.number.to_string()),
+            ("x-goog-channel-id".into(), self.id.clone()),
+            ("x-goog-channel-expiration".into(), http_date(self.expires_ms)),
+            ("x-goog-resource-id".into(), self.resource.clone()),
+            ("x-goog-resource-uri".into(), self.uri.clone()),
+            ("x-goog-resource-state".into(), state.to_owned()),
+            ("x-goog-message-number".into(), self.number.to_string()),
         ];
         if let Some(token) = &self.token {
-            headers.push(("x-goog-channel-token", tongue.secret(token)));
+            headers.push(("x-goog-channel-token".into(), tongue.secret(token)));
         }
         if !body.is_empty() {
-            headers.push(("content-type", "application/json; charset=UTF-8".to_owned()));
+            headers.push(("content-type".into(), "application/json; charset=UTF-8".to_owned()));
         }
         let what = if state == "sync" { "sync" } else { "notification" };
         let (url, word) = (self.address.clone(), String::new());

@@ -84,7 +84,8 @@ async fn ask(tenant: &Tenant, assertion: String) -> Answer {
 async fn registered() -> (Tenant, Credential) {
     let (tenant, credential) = (Tenant::start().await, Credential::new());
     let answer = tenant.tell("POST", "certificates", json!({"pem": credential.pem})).await;
-    let shown: String = credential.sha1.iter().map(|byte| format!("{byte:02X}")).collect();
+    let shown: String =
+        credential.sha1.iter().fold(String::new(), |text, byte| text + &format!("{byte:02X}"));
     assert_eq!(answer["thumbprint"], shown);
     (tenant, credential)
 }
