@@ -84,9 +84,10 @@ async fn ask(tenant: &Tenant, assertion: String) -> Answer {
 async fn registered() -> (Tenant, Credential) {
     let (tenant, credential) = (Tenant::start().await, Credential::new());
     let answer = tenant.tell("POST", "certificates", json!({"pem": credential.pem})).await;
-    let shown: String =
-        credential.sha1.iter().fold(String::new(), |text, byte| text + &format!("{byte:02X}"));
-    assert_eq!(answer["thumbprint"], shown);
+    let hex =
+        |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap());
+    let shown: String = credential.sha1.iter().flat_map(hex).collect();
+    assert_eq!(answer["thumbprint"], shown.to_uppercase());
     (tenant, credential)
 }
 
