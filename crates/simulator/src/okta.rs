@@ -212,9 +212,14 @@ impl Simulated for Okta {
     }
 
     fn asks_to_wait(&self, mut reply: Reply, call: &Call, seconds: u32) -> Reply {
-        // Okta names a time, and means only what is counted together.
         let now = self.world.clock.now_ms();
         let until = now + i64::from(seconds) * 1000;
+        if reply.status != 429 {
+            // Whatever stands before Okta says so.
+            self.world.counters.told_to_wait(call.fingerprint(), now, until);
+            return reply.with_header("retry-after", seconds.to_string());
+        }
+        // Okta itself names a time, and means only what is counted together.
         let (bucket, who) = (directory::bucket_of(call), directory::who_says(call));
         let verdict = self.limits.pause(bucket, who, now, until);
         if verdict.impatient {
