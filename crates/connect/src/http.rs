@@ -47,7 +47,7 @@ const THROTTLED: Duration = Duration::from_secs(10);
 /// The longest pause that a provider can ask for.
 const THROTTLED_MAX: Duration = Duration::from_mins(10);
 /// How often in a row one request may be told to slow down.
-const THROTTLED_ATTEMPTS: u32 = 100;
+const THROTTLED_ATTEMPTS: u32 = 30;
 
 /// Speaks to one tenant.
 #[derive(Debug)]

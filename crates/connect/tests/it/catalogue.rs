@@ -16,9 +16,10 @@ use crate::tenant::{Tenant, now};
 mod common;
 mod entra;
 mod google;
+mod okta;
 
-/// All rows, but for Okta's and for those of password checks (E-ROPC), which there are none of.
-const IDS: [&str; 49] = [
+/// All rows, but for those of password checks (E-ROPC), which there are none of.
+const IDS: [&str; 68] = [
     "N-DNS",
     "N-CONN",
     "N-TLS",
@@ -68,6 +69,25 @@ const IDS: [&str; 49] = [
     "G-QUOTA",
     "G-KEYPOLICY",
     "G-ZERO",
+    "O-URL",
+    "O-ADMINHOST",
+    "O-TOKEN",
+    "O-ZONE",
+    "O-ROLE",
+    "O-CLIENT",
+    "O-KEY",
+    "O-AUTHMETHOD",
+    "O-APPTYPE",
+    "O-AUD",
+    "O-SCOPE",
+    "O-INSUFF",
+    "O-DPOP",
+    "O-NONCE",
+    "O-CLOCK",
+    "O-CONC",
+    "O-RATE",
+    "O-MAINT",
+    "O-FEATURE",
 ];
 
 /// How a row is provoked.
@@ -78,7 +98,8 @@ enum Cause {
     Told(&'static str, Value),
     /// A fault, for good.
     Fault(Value),
-    /// A setting; `{untrusted}` is where the tenant is behind a certificate that nobody trusts.
+    /// A setting; `{untrusted}` is where the tenant is behind a certificate that nobody trusts, `{url}` and `{token}` are
+    /// Okta's.
     Setting(&'static str, &'static str),
     /// The credential is a certificate of our making, which is uploaded or not.
     Certificate { uploaded: bool },
@@ -139,8 +160,7 @@ impl Case {
                 Cause::Told(path, body) => drop(tenant.control("POST", path, body.clone()).await),
                 Cause::Fault(fault) => tenant.faults(json!([fault])).await,
                 Cause::Setting(name, value) => {
-                    let untrusted = &tenant.running.description().untrusted;
-                    settings.push((name, value.replace("{untrusted}", untrusted)));
+                    settings.push((name, filled(&tenant, value)));
                 }
                 Cause::Certificate { uploaded } => {
                     let made = Credential::entra(now()).unwrap();
@@ -168,6 +188,16 @@ impl Case {
                 steps.filter_map(|step| Some((step.code?, step.detail))).collect()
             }
         }
+    }
+}
+
+/// A setting in which `{…}` stand for what the simulator tells.
+fn filled(tenant: &Tenant, value: &str) -> String {
+    let told = tenant.running.description();
+    let value = value.replace("{untrusted}", &told.untrusted);
+    match &told.okta {
+        Some(okta) => value.replace("{url}", &okta.url).replace("{token}", &okta.token),
+        None => value,
     }
 }
 
@@ -203,8 +233,12 @@ async fn expired(tenant: &Tenant) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_row_is_provoked_and_recognised() {
-    let cases: Vec<Case> =
-        common::cases().into_iter().chain(entra::cases()).chain(google::cases()).collect();
+    let cases: Vec<Case> = common::cases()
+        .into_iter()
+        .chain(entra::cases())
+        .chain(google::cases())
+        .chain(okta::cases())
+        .collect();
     let met: BTreeSet<&str> = cases.iter().map(|case| case.id).collect();
     let rows: BTreeSet<&str> = IDS.into_iter().collect();
     assert_eq!(met, rows, "each row has a case, and each case a row");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::{
-    Router,
+    Json, Router,
     body::Bytes,
     extract::{Query, State},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
@@ -48,6 +48,9 @@ async fn hear(
 ) -> Response {
     if let Some(word) = handshake.word {
         return ([(CONTENT_TYPE, "text/plain")], word).into_response();
+    }
+    if let Some(word) = headers.get("x-okta-verification-challenge") {
+        return Json(json!({"verification": word.to_str().unwrap()})).into_response();
     }
     heard.lock().unwrap().push((headers, serde_json::from_slice(&body).unwrap_or_default()));
     StatusCode::ACCEPTED.into_response()
@@ -208,5 +211,39 @@ async fn google_channels_are_opened_replaced_and_stopped() {
     assert_eq!(open, ids(&next));
     connector.unsubscribe(&next).await.unwrap();
     connector.unsubscribe(&next).await.unwrap();
+    assert!(registered(&tenant).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn okta_event_hooks_are_verified_kept_and_ended() {
+    let (tenant, listener) = (Tenant::okta().await, Listener::start().await);
+    let connector = tenant.connector();
+    let first = listener.subscribe(&connector, &[]).await;
+    assert_eq!(first.len(), 1);
+    assert_eq!(registered(&tenant).await[0]["verified"], true);
+    assert_eq!(listener.subscribe(&connector, &first).await, first);
+    let user = tenant.new_user("new@initech.example").await;
+    let group = tenant.new_group("Told of").await;
+    tenant.control("PUT", &format!("groups/{group}/users/{user}"), Value::Null).await;
+    let heard = listener.heard(&tenant).await;
+    assert!(heard.iter().all(|(headers, _)| headers["authorization"] == "hush"));
+    let events: Vec<&Value> =
+        heard.iter().flat_map(|(_, body)| body["data"]["events"].as_array().unwrap()).collect();
+    let about = |kind: &str, id: &str| {
+        events.iter().any(|event| {
+            let targets = event["target"].as_array().unwrap();
+            event["eventType"] == kind && targets.iter().any(|target| target["id"] == id)
+        })
+    };
+    assert!(about("user.lifecycle.create", &user), "{events:?}");
+    assert!(about("group.user_membership.add", &group), "{events:?}");
+    connector.unsubscribe(&first).await.unwrap();
+    connector.unsubscribe(&first).await.unwrap();
+    assert!(registered(&tenant).await.is_empty());
+    // Nobody answers the challenge: the hook is not left behind, and reading goes on by schedule.
+    let secret = SecretString::from("hush");
+    let callback = Callback { url: "http://127.0.0.1:1/hooks/1", secret: &secret };
+    let error = connector.subscribe(&callback, Vec::new()).await.unwrap_err();
+    assert!(error.to_string().contains("reading on schedule goes on"), "{error}");
     assert!(registered(&tenant).await.is_empty());
 }
