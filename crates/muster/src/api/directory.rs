@@ -287,6 +287,8 @@ pub async fn connect_directory(app: &App, add: Add) -> Result<ConnectionRow, Pro
     let row = app.blocking(move |store| store.add_connection(&new, now)).await?;
     app.published_up_to_date().await;
     app.keep(row.id).await.request(true);
+    // It may be one whose provider is to tell of changes.
+    app.watches.changed();
     Ok(row)
 }
 
