@@ -13,9 +13,9 @@ use simulator::{Options, Provider};
 
 use crate::tenant::{Tenant, now};
 
-mod common;
 mod entra;
 mod google;
+mod network;
 mod okta;
 
 /// All rows, but for those of password checks (E-ROPC), which there are none of.
@@ -233,7 +233,7 @@ async fn expired(tenant: &Tenant) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_row_is_provoked_and_recognised() {
-    let cases: Vec<Case> = common::cases()
+    let cases: Vec<Case> = network::cases()
         .into_iter()
         .chain(entra::cases())
         .chain(google::cases())
