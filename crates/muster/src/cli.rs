@@ -3,6 +3,7 @@
 //! Invariant: commands other than `serve`, `demo` and `simulate` talk to the running server's admin API and
 //! nothing else. Exit codes: 0 done, 1 failed, 2 usage, 3 something is held.
 
+pub mod alert;
 pub mod application;
 pub mod changes;
 pub mod client;
@@ -42,6 +43,9 @@ pub enum Command {
     /// Let products read directories.
     #[command(subcommand)]
     Application(application::ApplicationCommand),
+    /// See what is the matter, and be told of it.
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
     /// Show what changed in the directories.
     Changes(changes::Changes),
 }
@@ -89,6 +93,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Simulate(command) => command.run().await,
         Command::Directory(command) => command.run().await,
         Command::Application(command) => command.run().await,
+        Command::Alert(command) => command.run().await,
         Command::Changes(command) => command.run().await,
     }
 }

@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md in the repository's root says how the parts fit; a test keeps the arrows between them.
 #![warn(missing_docs)]
 
+pub mod alert;
 pub mod api;
 pub mod app;
 pub mod cli;
