@@ -9,6 +9,7 @@ pub mod change;
 pub mod connection;
 pub mod directory;
 mod problem;
+pub mod secret;
 
 use std::sync::Arc;
 
@@ -65,6 +66,7 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/applications", get(application::list).post(application::add))
         .route("/applications/{name}", delete(application::remove))
         .route("/applications/{name}/sight", post(application::sight::change))
+        .route("/applications/{name}/addresses", put(application::set_addresses))
         .route("/applications/{name}/password", post(application::new_password))
         .route("/alerts", get(alert::list))
         .route("/alerts/{id}/acknowledge", post(alert::acknowledge))
@@ -74,6 +76,7 @@ pub fn router(app: App, token: TokenHash) -> Router {
             put(alert::channel::change).delete(alert::channel::remove),
         )
         .route("/alerts/channels/{name}/test", post(alert::channel::test))
+        .route("/secrets/compare", post(secret::compare))
         .route("/changes", get(change::list))
         .fallback(async || Problem::not_found("there is no such address in the admin API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

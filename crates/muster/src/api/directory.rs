@@ -255,7 +255,7 @@ pub fn usual_rules(provider: &str) -> Rules {
 }
 
 /// The schedule of a new directory: where there is no list of changes, everything is verified daily.
-fn usual_schedule(provider: &str) -> Schedule {
+pub fn usual_schedule(provider: &str) -> Schedule {
     let usual = Schedule::default();
     match provider {
         "entra" => usual,

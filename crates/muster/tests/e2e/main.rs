@@ -4,6 +4,7 @@
 
 mod alerts;
 mod applications;
+mod apply;
 mod bad_input;
 mod edits;
 mod expected;
