@@ -14,6 +14,7 @@ pub mod entropy;
 pub mod health;
 pub mod hooks;
 pub mod http;
+pub mod product;
 pub mod reach;
 pub mod server;
 pub mod sign_in;

@@ -15,4 +15,5 @@ mod product;
 mod random;
 mod receiver;
 mod service;
+mod sources;
 mod webhooks;
