@@ -71,6 +71,9 @@ pub(crate) struct Answer {
     pub(crate) latency: Duration,
 }
 
+/// How often one request is sent again with a new token.
+const RENEWALS_MAX: u32 = 2;
+
 /// Why a request is not done yet.
 pub(crate) enum Setback {
     /// The credential of this request is not good any more.
@@ -86,7 +89,7 @@ pub(crate) enum Setback {
 pub(crate) struct Tries {
     failed: u32,
     throttled: u32,
-    unauthorised: bool,
+    unauthorised: u32,
 }
 
 impl Tries {
@@ -102,10 +105,11 @@ impl Tries {
     ) -> Result<(), ConnectError> {
         match why {
             Setback::Unauthorised(error) => {
-                if self.unauthorised {
+                // Tokens of a busy hour may end one after the other.
+                self.unauthorised += 1;
+                if self.unauthorised > RENEWALS_MAX {
                     return Err(error);
                 }
-                self.unauthorised = true;
             }
             Setback::Throttled(pause) => {
                 add(&progress.throttled, 1);

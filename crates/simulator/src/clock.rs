@@ -10,12 +10,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     advanced_ms: AtomicI64,
+    /// How far the provider's wall clock is ahead of ours.
+    skew_ms: AtomicI64,
 }
 
 impl Clock {
     /// The provider's time now, in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> i64 {
         real_ms() + self.advanced_ms.load(Ordering::Relaxed)
+    }
+
+    /// What the provider's clock on the wall shows: the real time, wrong by the skew. Clients meet it in `Date` headers,
+    /// and when the times in what they signed are judged.
+    pub(crate) fn wall_ms(&self) -> i64 {
+        real_ms() + self.skew_ms()
+    }
+
+    /// How far the wall clock is ahead of the real time.
+    pub(crate) fn skew_ms(&self) -> i64 {
+        self.skew_ms.load(Ordering::Relaxed)
+    }
+
+    /// Sets the wall clock wrong.
+    pub(crate) fn set_skew(&self, seconds: i64) {
+        self.skew_ms.store(seconds.saturating_mul(1000), Ordering::Relaxed);
     }
 
     /// Lets `seconds` pass at once.
@@ -77,6 +95,18 @@ pub(crate) fn time_text(ms: i64, end: &str) -> String {
     let mut out = Vec::with_capacity(24);
     write_time(&mut out, ms, end);
     String::from_utf8(out).expect("digits and separators are ASCII")
+}
+
+/// A time as headers of HTTP have it: `Mon, 23 Nov 2026 13:00:00 GMT`.
+pub(crate) fn http_date(ms: i64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (year, month, day, second) = civil(ms);
+    let weekday = DAYS[ms.div_euclid(86_400_000).rem_euclid(7) as usize];
+    let month = MONTHS[(month - 1).rem_euclid(12) as usize];
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
 /// Reads a time of RFC 3339, such as `2026-11-23T13:00:00.000Z` or with an offset, in milliseconds since 1970.
@@ -141,5 +171,6 @@ mod tests {
         assert_eq!(time_text(0, "Z"), "1970-01-01T00:00:00Z");
         assert_eq!(time_text(951_782_400_000, "Z"), "2000-02-29T00:00:00Z");
         assert_eq!(time_text(1_795_438_800_000, ""), "2026-11-23T13:00:00");
+        assert_eq!(http_date(1_795_438_800_000), "Mon, 23 Nov 2026 13:00:00 GMT");
     }
 }

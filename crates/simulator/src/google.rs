@@ -1,13 +1,14 @@
 //! A Google Workspace organisation: the state that the token endpoint and the Admin SDK share.
 //!
 //! Invariant: nothing here waits on a client; locks are held for one page at most. Written from the vendor's documents
-//! (`protocols/providers.md`, section B), not from any client, and shares no code with one. Left out: push channels,
-//! and everything that writes.
+//! (`protocols/providers.md`, section B), not from any client, and shares no code with one. Left out: everything that
+//! writes.
 
 mod access;
 mod account;
 mod activities;
 mod batch;
+mod channels;
 mod directory;
 mod error;
 mod groups;
@@ -31,6 +32,7 @@ use std::{
 };
 
 use serde::Serialize;
+use serde_json::Value;
 
 use self::{account::Account, error::ApiError, order::Orders, quota::Buckets, seal::Seal};
 use crate::{
@@ -39,6 +41,7 @@ use crate::{
     exchange::{Call, Reply},
     generate::{self, Size},
     provider::{Expiring, Granted, Provider, Simulated},
+    webhook::{Message, Tongue},
     world::World,
 };
 
@@ -78,6 +81,7 @@ pub(crate) struct Google {
     report_quota: Option<Mutex<Buckets>>,
     orders: Orders,
     page_maximum: crate::PageMaximum,
+    channels: channels::Channels,
 }
 
 impl Google {
@@ -101,6 +105,7 @@ impl Google {
             report_quota: buckets(),
             orders: Orders::default(),
             page_maximum: options.google_page_maximum,
+            channels: channels::Channels::default(),
             world,
         })
     }
@@ -114,8 +119,7 @@ impl Google {
         let token_uri = format!("{url}{LOGIN}/token");
         let path = directory.join("google-service-account.json");
         let text = format!("{:#}\n", self.account.key_file(&token_uri));
-        write_private(&path, &text)
-            .map_err(|error| SimulatorError::KeyFile(error, path.clone()))?;
+        crate::write_private(&path, &text)?;
         let (api, subject) = (format!("{url}{API}"), SUBJECT.to_owned());
         Ok(GoogleDescription { token_uri, api, key_file: path, subject })
     }
@@ -142,16 +146,6 @@ fn customer(seed: u64) -> String {
     let sign = |at| char::from(SIGNS[(draw(seed, 0xc057, at) % 36) as usize]);
     let tail: String = (0..7).map(sign).collect();
     format!("C0{tail}")
-}
-
-/// Writes a file that only its owner can read: it holds a private key, even if only of a simulation.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
 }
 
 impl Simulated for Google {
@@ -192,12 +186,21 @@ impl Simulated for Google {
         match what {
             Expiring::Tokens => self.account.expire_tokens(),
             Expiring::Cursors => self.account.expire_cursors(),
-            Expiring::Secret => self.account.set_granted(Granted::Secret, false),
+            Expiring::Secret => {
+                self.account.set_granted(Granted::Secret, false);
+            }
         }
     }
 
     fn set_granted(&self, what: Granted, granted: bool) -> bool {
-        self.account.set_granted(what, granted);
-        true
+        self.account.set_granted(what, granted)
+    }
+
+    fn tell(&self, tongue: &mut Tongue) -> Vec<Message> {
+        self.messages(tongue)
+    }
+
+    fn registered(&self) -> Value {
+        self.channels_report()
     }
 }

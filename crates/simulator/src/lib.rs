@@ -15,22 +15,27 @@ mod faults;
 mod generate;
 mod google;
 mod json;
+mod okta;
 mod provider;
 mod server;
 mod tenant;
+mod untrusted;
+mod webhook;
 mod world;
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use self::{entra::Entra, google::Google, provider::Simulated};
-pub use self::{entra::EntraDescription, google::GoogleDescription, provider::Provider};
+use self::{entra::Entra, google::Google, okta::Okta, provider::Simulated};
+pub use self::{
+    entra::EntraDescription, google::GoogleDescription, okta::OktaDescription, provider::Provider,
+};
 
 /// The providers that run.
 type Providers = Arc<[Arc<dyn Simulated>]>;
@@ -60,10 +65,24 @@ pub struct Options {
     pub token_life_s: u32,
     /// Application permissions of the Entra app.
     pub entra_roles: Vec<String>,
+    /// A certificate (`.cer`, PEM) that the Entra app is registered with from the start.
+    pub entra_certificate: Option<String>,
+    /// Whom the Entra tenant is for.
+    pub entra_tenant: TenantKind,
+    /// What Graph answers about the members of groups that hide them.
+    pub entra_hidden_members: HiddenMembers,
     /// Scopes that Google's administrator delegated to the service account.
     pub google_scopes: Vec<String>,
     /// What Google does with a page size over the maximum for users; groups and members are always cut to it.
     pub google_page_maximum: PageMaximum,
+    /// Scopes that an administrator granted to Okta's service app.
+    pub okta_scopes: Vec<String>,
+    /// Whether Okta's service app demands proof of possession, as new apps do.
+    pub okta_dpop: Dpop,
+    /// Share of each of Okta's rate limits that one token or app may use, in percent.
+    pub okta_rate_percent: u32,
+    /// How Okta's answers name the pages around them.
+    pub okta_links: LinkHeaders,
     /// Where key files are written; a temporary directory without it, which ends with the simulator.
     pub key_directory: Option<PathBuf>,
 }
@@ -83,6 +102,9 @@ impl Options {
             delta_replay: 0.05,
             token_life_s: 3_599,
             entra_roles: ["User.Read.All", "GroupMember.Read.All"].map(str::to_owned).to_vec(),
+            entra_certificate: None,
+            entra_tenant: TenantKind::Workforce,
+            entra_hidden_members: HiddenMembers::Refused,
             google_scopes: [
                 "admin.directory.user.readonly",
                 "admin.directory.group.readonly",
@@ -93,6 +115,18 @@ impl Options {
             .map(|scope| format!("https://www.googleapis.com/auth/{scope}"))
             .to_vec(),
             google_page_maximum: PageMaximum::Refuse,
+            okta_scopes: [
+                "okta.users.read",
+                "okta.groups.read",
+                "okta.apps.read",
+                "okta.logs.read",
+                "okta.eventHooks.manage",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            okta_dpop: Dpop::Required,
+            okta_rate_percent: 50,
+            okta_links: LinkHeaders::Separate,
             key_directory: None,
         }
     }
@@ -107,6 +141,26 @@ pub enum Quotas {
     Vendor,
 }
 
+/// Whom an Entra tenant is for: those for customers have no lists of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantKind {
+    /// Employees and their guests.
+    Workforce,
+    /// Customers (Azure AD B2C): lists of changes are an unsupported query.
+    B2c,
+    /// Customers (External ID): lists of changes are not implemented.
+    External,
+}
+
+/// What is answered about members that the token may not see; the vendor is known to do both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HiddenMembers {
+    /// 403.
+    Refused,
+    /// An empty list.
+    Empty,
+}
+
 /// What is done with a page size over the vendor's maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageMaximum {
@@ -114,6 +168,24 @@ pub enum PageMaximum {
     Refuse,
     /// The maximum is taken instead.
     Cut,
+}
+
+/// Whether an app must prove that it possesses the key that its token is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dpop {
+    /// Token requests without a proof are refused.
+    Required,
+    /// A token is bound if the request has a proof.
+    Optional,
+}
+
+/// How several links are sent in headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkHeaders {
+    /// A header for each, as Okta sends them.
+    Separate,
+    /// One header with commas, as proxies join them.
+    Joined,
 }
 
 /// A simulator that did not start.
@@ -128,6 +200,11 @@ pub enum SimulatorError {
     /// A key file cannot be written.
     #[error("the simulator cannot write {path}: {0}", path = .1.display())]
     KeyFile(#[source] std::io::Error, PathBuf),
+    /// The certificate of the Entra app is none.
+    #[error(
+        "the simulated Entra app cannot have that certificate: it is no `.cer` file with an RSA key"
+    )]
+    Certificate,
     /// A tenant cannot be generated.
     #[error("the simulated tenant cannot be generated: {0}")]
     Generate(String),
@@ -140,12 +217,17 @@ pub struct Description {
     pub url: String,
     /// Base of the control API.
     pub control: String,
+    /// The same as `url` behind TLS with a certificate that nobody trusts.
+    pub untrusted: String,
     /// The Entra tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entra: Option<EntraDescription>,
     /// The Google Workspace organisation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub google: Option<GoogleDescription>,
+    /// The Okta organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub okta: Option<OktaDescription>,
 }
 
 /// Running simulated tenants; they end with [`Running::shutdown`] or when dropped.
@@ -189,12 +271,19 @@ pub async fn start(options: Options) -> Result<Running, SimulatorError> {
     let foreign = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(failed)?;
     let foreign_url = format!("http://{}", foreign.local_addr().map_err(failed)?);
     let url = format!("http://{address}");
+    let tls = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(failed)?;
+    let untrusted = format!("https://{}", tls.local_addr().map_err(failed)?);
     let generating = tokio::task::spawn_blocking(move || generate(&options, &url, &foreign_url));
-    let (providers, description, keys) =
+    let (providers, mut description, keys) =
         generating.await.map_err(|error| SimulatorError::Generate(error.to_string()))??;
+    description.untrusted = untrusted;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    for provider in providers.iter() {
+        tasks.spawn(webhook::run(Arc::clone(provider), stopped.clone()));
+    }
     tasks.spawn(server::serve(listener, server::router(&providers), stopped.clone()));
+    tasks.spawn(untrusted::serve(tls, untrusted::acceptor()?, address, stopped.clone()));
     tasks.spawn(server::serve(foreign, server::foreign_router(&providers), stopped));
     Ok(Running { description, stop, tasks, _keys: keys })
 }
@@ -206,7 +295,9 @@ type Generated = (Providers, Description, Option<tempfile::TempDir>);
 fn generate(options: &Options, url: &str, foreign: &str) -> Result<Generated, SimulatorError> {
     let mut providers: Vec<Arc<dyn Simulated>> = Vec::new();
     let control = format!("{url}/__sim");
-    let mut description = Description { url: url.to_owned(), control, entra: None, google: None };
+    let (url_text, untrusted) = (url.to_owned(), String::new());
+    let mut description =
+        Description { url: url_text, control, untrusted, entra: None, google: None, okta: None };
     let mut temporary = None;
     for provider in Provider::ALL.into_iter().filter(|one| options.providers.contains(one)) {
         match provider {
@@ -217,21 +308,50 @@ fn generate(options: &Options, url: &str, foreign: &str) -> Result<Generated, Si
             }
             Provider::Google => {
                 let google = Google::new(options, foreign.to_owned())?;
-                let directory = match &options.key_directory {
-                    Some(directory) => directory.clone(),
-                    None => temporary.insert(temporary_directory()?).path().to_owned(),
-                };
+                let directory = key_directory(options, &mut temporary)?;
                 description.google = Some(google.describe(url, &directory)?);
                 providers.push(Arc::new(google));
+            }
+            Provider::Okta => {
+                let okta = Okta::new(options, foreign.to_owned())?;
+                let directory = key_directory(options, &mut temporary)?;
+                description.okta = Some(okta.describe(url, &directory)?);
+                providers.push(Arc::new(okta));
             }
         }
     }
     Ok((providers.into(), description, temporary))
 }
 
+/// Where key files go: the directory of the options, or one temporary directory for all.
+fn key_directory(
+    options: &Options,
+    temporary: &mut Option<tempfile::TempDir>,
+) -> Result<PathBuf, SimulatorError> {
+    if let Some(directory) = &options.key_directory {
+        return Ok(directory.clone());
+    }
+    let made = match temporary.take() {
+        Some(made) => made,
+        None => temporary_directory()?,
+    };
+    Ok(temporary.insert(made).path().to_owned())
+}
+
 fn temporary_directory() -> Result<tempfile::TempDir, SimulatorError> {
     let made = tempfile::Builder::new().prefix("simulated-keys-").tempdir();
     made.map_err(|error| SimulatorError::KeyFile(error, PathBuf::from("a temporary directory")))
+}
+
+/// Writes a file that only its owner can read: it holds a private key, even if only of a simulation.
+fn write_private(path: &Path, text: &str) -> Result<(), SimulatorError> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| SimulatorError::KeyFile(error, path.to_owned()))
 }
 
 /// Locks what no panic can leave half changed.

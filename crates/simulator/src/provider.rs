@@ -4,9 +4,11 @@
 //! the whole control API at once.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     exchange::{Call, Reply},
+    webhook::{Message, Tongue},
     world::World,
 };
 
@@ -18,17 +20,20 @@ pub enum Provider {
     Entra,
     /// Google Workspace through the Admin SDK.
     Google,
+    /// Okta through its management API.
+    Okta,
 }
 
 impl Provider {
     /// All of them, in the order in which they are described.
-    pub const ALL: [Self; 2] = [Self::Entra, Self::Google];
+    pub const ALL: [Self; 3] = [Self::Entra, Self::Google, Self::Okta];
 
     /// Its name in addresses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Entra => "entra",
             Self::Google => "google",
+            Self::Okta => "okta",
         }
     }
 }
@@ -57,15 +62,49 @@ pub(crate) enum Granted {
     Role,
     /// The credential; revoking it is the same as letting it expire.
     Secret,
+    /// The app, or the service account: without it, it was deleted (Entra, Google).
+    Existence,
+    /// That the tenant lives in this cloud (Entra).
+    Cloud,
+    /// That the app is a confidential client (Entra).
+    Confidential,
+    /// That permissions are application permissions; without it they are delegated ones (Entra).
+    Application,
+    /// Lists of changes, which tenants for customers do not have (Entra).
+    Delta,
     /// The API of the project (Google).
     Api,
-    /// The service account (Google).
+    /// The service account (Google), the app (Entra), or the app and the token's creator (Okta): without it, it is
+    /// disabled.
     Account,
-    /// The organisation's policy for apps (Google).
+    /// The organisation's policy for apps (Google, Okta), or conditional access (Entra).
     Policy,
     /// The domain's access to APIs (Google).
     Domain,
+    /// The app's public key (Okta); without it, it is inactive.
+    Key,
+    /// The API token (Okta).
+    Token,
+    /// That the app logs in by its key and not by a secret (Okta).
+    Method,
+    /// That the app is one for API services (Okta).
+    AppType,
+    /// That tokens without proof of possession are issued (Okta).
+    Bearer,
+    /// The objects that the admin role covers (Okta); without them, lists are empty.
+    Resources,
+    /// That requests from here are within the network zone (Okta).
+    Zone,
+    /// That the organisation is not in maintenance (Okta).
+    Availability,
+    /// The search engine (Okta).
+    Search,
+    /// The feature behind the API (Okta).
+    Feature,
 }
+
+/// How a control request of one provider went: a document, or a status and what is wrong.
+pub(crate) type Controlled = Result<Value, (u16, String)>;
 
 /// A provider as the listener and the control API see it.
 pub(crate) trait Simulated: Send + Sync + 'static {
@@ -94,4 +133,33 @@ pub(crate) trait Simulated: Send + Sync + 'static {
 
     /// Takes something away or gives it back; whether this provider knows such a thing.
     fn set_granted(&self, what: Granted, granted: bool) -> bool;
+
+    /// Tells a client, with a reply, to wait so long before it asks again.
+    fn asks_to_wait(&self, reply: Reply, call: &Call, seconds: u32) -> Reply {
+        let world = self.world();
+        let now = world.clock.now_ms();
+        let until = now + i64::from(seconds) * 1000;
+        world.counters.told_to_wait(call.fingerprint(), now, until);
+        reply.with_header("retry-after", seconds.to_string())
+    }
+
+    /// Answers a control request that only this provider has: status and document, or what is wrong with it.
+    fn own_control(&self, _method: &str, _path: &[&str], _body: &[u8]) -> Option<Controlled> {
+        None
+    }
+
+    /// The calls that a client must answer before this request can be answered; see [`crate::webhook`].
+    fn shakes(&self, _call: &Call) -> Vec<Message> {
+        Vec::new()
+    }
+
+    /// Messages to registered addresses about what came since it was last asked.
+    fn tell(&self, _tongue: &mut Tongue) -> Vec<Message> {
+        Vec::new()
+    }
+
+    /// The registered addresses, as control shows them; without secrets.
+    fn registered(&self) -> Value {
+        Value::Array(Vec::new())
+    }
 }

@@ -8,19 +8,21 @@ pub(crate) mod address;
 pub(crate) mod edit;
 pub(crate) mod id;
 pub(crate) mod journal;
-mod key;
+pub(crate) mod key;
 pub(crate) mod lag;
 pub(crate) mod lookup;
 pub(crate) mod membership;
+pub(crate) mod org;
 pub(crate) mod text;
 pub(crate) mod workspace;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use self::address::Addresses;
 use self::id::{Guid, Ids, Kind};
 use self::lag::Lag;
 use self::lookup::Lookup;
+use self::org::{Org, Status};
 use self::text::{Text, Texts};
 use crate::Provider;
 
@@ -69,6 +71,8 @@ pub(crate) mod field {
     pub(crate) const ADMIN: u32 = 1 << 16;
     pub(crate) const ALIASES: u32 = 1 << 17;
     pub(crate) const ADDRESS: u32 = 1 << 18;
+    pub(crate) const STATUS: u32 = 1 << 19;
+    pub(crate) const VISIBILITY: u32 = 1 << 20;
     /// Created, deleted or restored: everything.
     pub(crate) const WHOLE: u32 = u32::MAX;
 }
@@ -95,6 +99,8 @@ pub(crate) struct User {
     pub(crate) changed: u32,
     /// [`ENABLED`], [`GUEST`], [`PENDING`], [`SYNCED`], [`ARCHIVED`], [`ADMIN`].
     pub(crate) flags: u8,
+    /// Where the account is in its life (Okta); elsewhere always [`Status::Active`].
+    pub(crate) status: Status,
 }
 
 impl User {
@@ -121,6 +127,14 @@ pub(crate) enum GroupKind {
     MailSecurity,
     /// Distribution list.
     Distribution,
+    /// A group of Okta's own.
+    Okta,
+    /// A group that Okta imports from an application, such as Active Directory.
+    App,
+    /// One of Okta's groups for administrators.
+    BuiltIn,
+    /// Okta's group of everybody, which has no list.
+    Everybody,
 }
 
 /// A group without its members.
@@ -226,11 +240,14 @@ pub(crate) struct Tenant {
     /// Fields of a user or group that were set once and are null now, by position.
     pub(crate) cleared_users: HashMap<u32, u32>,
     pub(crate) cleared_groups: HashMap<u32, u32>,
+    /// Groups that hide their members (Entra).
+    pub(crate) hidden_groups: HashSet<u32>,
     pub(crate) live_users: usize,
     pub(crate) live_groups: usize,
     pub(crate) lag: Lag,
     pub(crate) addresses: Addresses,
     pub(crate) journal: Vec<journal::Entry>,
+    pub(crate) org: Org,
     parents: HashMap<u32, Vec<u32>>,
     lookup: Option<Lookup>,
     bin: VecDeque<(i64, Member)>,
@@ -253,11 +270,13 @@ impl Tenant {
             group_log: Vec::new(),
             cleared_users: HashMap::new(),
             cleared_groups: HashMap::new(),
+            hidden_groups: HashSet::new(),
             live_users: 0,
             live_groups: 0,
             lag: Lag::default(),
             addresses: Addresses::default(),
             journal: Vec::new(),
+            org: Org::default(),
             parents: HashMap::new(),
             lookup: None,
             bin: VecDeque::new(),

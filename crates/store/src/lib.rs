@@ -54,6 +54,7 @@ pub use self::{
     channels::{ChannelRow, NewChannel},
     connections::{ConnectionRow, NewConnection, Schedule},
     error::StoreError,
+    floors::FloorRow,
     runs::{RunCommit, RunWindow},
     sessions::SessionRow,
     watches::WatchRow,
@@ -337,24 +338,26 @@ impl Store {
         self.0.main.write(|transaction| applications::set_password(transaction, id, hash))
     }
 
-    /// Remembers that an application at an address was served a whole user list of a position.
+    /// Remembers what an application at an address was served a whole user list of.
     pub fn record_floor(
         &self,
         application: u32,
         client: &str,
         at: Millis,
-        seq: ChangeSeq,
+        floor: &FloorRow,
     ) -> Result<(), StoreError> {
-        self.0.state.write(|transaction| floors::record(transaction, application, client, at, seq))
+        self.0
+            .state
+            .write(|transaction| floors::record(transaction, application, client, at, floor))
     }
 
-    /// The position from which an application at an address has to be told of changes, if one is known.
+    /// From where an application at an address has to be told of changes, if that is known.
     pub fn floor(
         &self,
         application: u32,
         client: &str,
         now: Millis,
-    ) -> Result<Option<ChangeSeq>, StoreError> {
+    ) -> Result<Option<FloorRow>, StoreError> {
         self.0.state.read(|transaction| floors::floor(transaction, application, client, now))
     }
 

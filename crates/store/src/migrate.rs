@@ -51,6 +51,7 @@ pub(crate) fn state(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V2__sessions", include_str!("../migrations/state/V2__sessions.sql")),
             ("V3__seen", include_str!("../migrations/state/V3__seen.sql")),
             ("V4__watch", include_str!("../migrations/state/V4__watch.sql")),
+            ("V5__floor_views", include_str!("../migrations/state/V5__floor_views.sql")),
         ],
     )?;
     Ok(true)

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU32, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -18,7 +19,8 @@ use simulator::{Options, Provider, Running};
 pub(crate) struct Tenant {
     pub(crate) running: Running,
     provider: Provider,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
+    connectors: AtomicU32,
 }
 
 impl Tenant {
@@ -35,7 +37,8 @@ impl Tenant {
     pub(crate) async fn with(options: Options) -> Self {
         let provider = options.providers[0];
         let running = simulator::start(options).await.unwrap();
-        Self { running, provider, http: connect::http::local_client().unwrap() }
+        let (http, connectors) = (connect::http::local_client().unwrap(), AtomicU32::new(0));
+        Self { running, provider, http, connectors }
     }
 
     /// A Google organisation.
@@ -48,6 +51,21 @@ impl Tenant {
             ..Options::new("127.0.0.1:0".parse().unwrap())
         };
         Self::with(options).await
+    }
+
+    /// An Okta organisation.
+    pub(crate) async fn okta() -> Self {
+        Self::with(Self::okta_options()).await
+    }
+
+    pub(crate) fn okta_options() -> Options {
+        Options {
+            providers: vec![Provider::Okta],
+            users: 700,
+            groups: 60,
+            memberships: 3_000,
+            ..Options::new("127.0.0.1:0".parse().unwrap())
+        }
     }
 
     pub(crate) fn connector(&self) -> Connector {
@@ -66,7 +84,9 @@ impl Tenant {
             settings.insert((*key).to_owned(), (*value).to_owned());
         }
         let secret = SecretString::from(settings.remove("secret").unwrap());
-        Connector::new(name, &settings, &secret, Surroundings::new(now, 7))
+        // Each as a process of its own would: what is unique to it must be so beside the others.
+        let seed = 7 + u64::from(self.connectors.fetch_add(1, Ordering::Relaxed));
+        Connector::new(name, &settings, &secret, Surroundings::new(now, seed))
     }
 
     /// The provider's name, and the settings with `secret` among them.
@@ -96,6 +116,17 @@ impl Tenant {
                 ];
                 ("google", settings)
             }
+            Provider::Okta => {
+                let okta = description.okta.clone().unwrap();
+                let key = std::fs::read_to_string(&okta.key_file).unwrap();
+                let settings = vec![
+                    ("url", okta.url),
+                    ("client_id", okta.client_id),
+                    ("key_id", okta.key_id),
+                    ("secret", key),
+                ];
+                ("okta", settings)
+            }
         }
     }
 
@@ -123,6 +154,23 @@ impl Tenant {
         Copy::of_truth(&self.control("GET", "truth", Value::Null).await)
     }
 
+    /// An Entra tenant whose app has these permissions.
+    pub(crate) async fn with_roles(roles: &[&str]) -> Self {
+        let options = Options {
+            users: 60,
+            groups: 40,
+            memberships: 200,
+            entra_roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            ..Options::new("127.0.0.1:0".parse().unwrap())
+        };
+        Self::with(options).await
+    }
+
+    /// Puts somebody or a group (`users`, `groups`) into a group.
+    pub(crate) async fn put(&self, group: &str, kind: &str, member: &str) {
+        self.control("PUT", &format!("groups/{group}/{kind}/{member}"), Value::Null).await;
+    }
+
     pub(crate) async fn new_user(&self, login: &str) -> String {
         let body = json!({"login": login, "display_name": login});
         self.control("POST", "users", body).await["id"].as_str().unwrap().to_owned()
@@ -137,7 +185,7 @@ impl Tenant {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests' only reading of the time")]
-fn now() -> Millis {
+pub(crate) fn now() -> Millis {
     Millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap())
 }
 

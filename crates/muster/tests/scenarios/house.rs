@@ -234,6 +234,7 @@ impl House {
         let mut done = 0;
         while done < count {
             let truth = self.truth().await;
+            self.purge_at_times().await;
             let Some((method, path, body)) =
                 edit(&mut self.dice, &truth, &mut budget, &mut self.deleted)
             else {
@@ -245,10 +246,42 @@ impl House {
         }
     }
 
+    /// Which requests are for a collection, as a regular expression; `.` is all of them.
+    pub(crate) fn route(&self, collection: &'static str) -> &'static str {
+        match (self.provider, collection) {
+            // Okta's addresses of members end as those of users do, and a person's groups are asked for to confirm.
+            (Provider::Okta, "users") => "/v1/users(\\?|$)",
+            (Provider::Okta, "groups") => "/v1/groups(\\?|$)",
+            (Provider::Okta, "members") => "/v1/groups/[^/]+/users",
+            (_, route) => route,
+        }
+    }
+
+    /// Somebody leaves, so that their login is free at the provider.
+    pub(crate) async fn deletes(&self, user: &str) {
+        let path = format!("users/{user}");
+        self.control("DELETE", &path, Value::Null).await;
+        if self.provider == Provider::Okta {
+            // The login of somebody deactivated stays theirs.
+            self.control("DELETE", &path, Value::Null).await;
+        }
+    }
+
+    /// At Okta whoever is deactivated can be deleted for good, which no list shows.
+    async fn purge_at_times(&mut self) {
+        if self.provider == Provider::Okta && !self.deleted.is_empty() && self.dice.roll(25) == 0 {
+            let at = self.dice.roll(self.deleted.len());
+            let path = format!("users/{}", self.deleted.swap_remove(at));
+            let steps = json!([{"method": "DELETE", "path": path}]);
+            self.control("POST", "batch", steps).await;
+        }
+    }
+
     pub(crate) fn domain(&self) -> &'static str {
         match self.provider {
             Provider::Google => "globex.example",
             Provider::Entra => "contoso.example",
+            Provider::Okta => "initech.example",
         }
     }
 
