@@ -286,6 +286,15 @@ pub fn outbound_client(
     make(true).or_else(|_| make(false))
 }
 
+/// An HTTP client for addresses that an administrator chose: through the system's proxy, with its certificates.
+///
+/// # Errors
+/// When the TLS library cannot be started.
+pub fn outside_client() -> Result<Client, reqwest::Error> {
+    // A machine without certificates can still be used with plain http.
+    builder(true).build().or_else(|_| builder(false).build())
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the one HTTP client")]
 fn builder(tls: bool) -> reqwest::ClientBuilder {
     let builder = Client::builder()

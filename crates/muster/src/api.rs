@@ -3,11 +3,13 @@
 //! Invariant: every answer that is not a success is `application/problem+json` with a `detail` that names
 //! the thing and the next step; internals never leave.
 
+pub mod alert;
 pub mod application;
 pub mod change;
 pub mod connection;
 pub mod directory;
 mod problem;
+pub mod secret;
 
 use std::sync::Arc;
 
@@ -64,7 +66,17 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/applications", get(application::list).post(application::add))
         .route("/applications/{name}", delete(application::remove))
         .route("/applications/{name}/sight", post(application::sight::change))
+        .route("/applications/{name}/addresses", put(application::set_addresses))
         .route("/applications/{name}/password", post(application::new_password))
+        .route("/alerts", get(alert::list))
+        .route("/alerts/{id}/acknowledge", post(alert::acknowledge))
+        .route("/alerts/channels", get(alert::channel::list).post(alert::channel::add))
+        .route(
+            "/alerts/channels/{name}",
+            put(alert::channel::change).delete(alert::channel::remove),
+        )
+        .route("/alerts/channels/{name}/test", post(alert::channel::test))
+        .route("/secrets/compare", post(secret::compare))
         .route("/changes", get(change::list))
         .fallback(async || Problem::not_found("there is no such address in the admin API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

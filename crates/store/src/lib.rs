@@ -4,8 +4,10 @@
 //! come from one head row under the writer's lock; secrets are sealed. All calls block.
 #![warn(missing_docs)]
 
+mod alerts;
 mod applications;
 mod change_log;
+mod channels;
 mod connections;
 mod db;
 mod decisions;
@@ -46,8 +48,10 @@ use directory::{
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
+    alerts::{AlertRow, AlertText, Matter, Telling, Told},
     applications::{ApplicationRow, NewApplication, Sight},
     change_log::{LogFilter, LogOrder},
+    channels::{ChannelRow, NewChannel},
     connections::{ConnectionRow, NewConnection, Schedule},
     error::StoreError,
     floors::FloorRow,
@@ -193,6 +197,12 @@ impl Store {
         self.0.main.write(|transaction| connections::reconnect(transaction, &self.0.key, id, given))
     }
 
+    /// Remembers when the provider's credential stops working.
+    pub fn set_expires(&self, id: DirectoryId, expires: Option<Millis>) -> Result<(), StoreError> {
+        let at = expires.map(|at| at.0);
+        self.0.main.write(|transaction| connections::set(transaction, id, "expires", at))
+    }
+
     /// What is registered at providers for word of changes.
     pub fn watches(&self) -> Result<Vec<WatchRow>, StoreError> {
         self.0.state.read(|transaction| watches::list(transaction, &self.0.key))
@@ -301,6 +311,11 @@ impl Store {
     /// Adds an application.
     pub fn add_application(&self, new: &NewApplication, now: Millis) -> Result<(), StoreError> {
         self.0.main.write(|transaction| applications::add(transaction, new, now))
+    }
+
+    /// Replaces from where an application may call.
+    pub fn set_addresses(&self, id: u32, addresses: &[String]) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| applications::set_addresses(transaction, id, addresses))
     }
 
     /// Changes what an application sees, and how.

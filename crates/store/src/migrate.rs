@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::StoreError;
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 3;
+pub(crate) const SCHEMA: u32 = 4;
 /// The oldest schema whose programs may still read what this one writes.
 const MIN_READER: u32 = 2;
 
@@ -29,6 +29,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V1__initial", include_str!("../migrations/main/V1__initial.sql")),
             ("V2__shapes", include_str!("../migrations/main/V2__shapes.sql")),
             ("V3__webhooks", include_str!("../migrations/main/V3__webhooks.sql")),
+            ("V4__alerts", include_str!("../migrations/main/V4__alerts.sql")),
         ],
     )?;
     for (name, value) in [("schema", SCHEMA), ("min_reader", MIN_READER)] {
