@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p connect --example pull -- entra  --set tenant=… --set client_id=… --secret-file secret
 //! cargo run --release -p connect --example pull -- google --set subject=admin@example.com --secret-file key.json
+//! cargo run --release -p connect --example pull -- okta   --set url=https://example.okta.com --set client_id=… --secret-file jwk
 //! ```
 #![expect(clippy::disallowed_methods, reason = "an example has no clock of its own to be given")]
 
