@@ -251,12 +251,6 @@ pub(super) fn status(status: u16, reason: Option<&str>) -> Option<Reply> {
         ("use_dpop_nonce", "Authorization server requires nonce in DPoP proof."),
         ("invalid_grant", "The credentials provided were invalid."),
     ];
-    let usual = match status {
-        400 => "invalid_request",
-        401 => "invalid_client",
-        403 => "access_denied",
-        _ => "",
-    };
     const CLIENT: [(&str, &str); 2] = [
         (
             "audience",
@@ -264,6 +258,12 @@ pub(super) fn status(status: u16, reason: Option<&str>) -> Option<Reply> {
         ),
         ("expired", "The client_assertion token is expired."),
     ];
+    let usual = match status {
+        400 => "invalid_request",
+        401 => "invalid_client",
+        403 => "access_denied",
+        _ => "",
+    };
     let wanted = reason.unwrap_or(usual);
     if let Some((_, text)) = CLIENT.into_iter().find(|(wrong, _)| *wrong == wanted) {
         return Some(OAuthError::new(status, "invalid_client", text).reply(ROUTE));
