@@ -258,7 +258,7 @@ mod tests {
             let message = unsigned(algorithm);
             let signature = pair.sign(&random, message.as_bytes()).unwrap();
             check(&message, signature.as_ref(), &PublicKey::read(&jwk).unwrap());
-            let text = format!("{message}.{}", URL_SAFE_NO_PAD.encode(&signature));
+            let text = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
             assert!(!Jwt::read(&text).unwrap().is_signed_by(&key), "another kind of key");
         }
         assert!(Jwt::read(&format!("{}.AA", unsigned("PS256"))).unwrap().algorithm().is_none());
