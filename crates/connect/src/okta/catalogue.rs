@@ -413,7 +413,7 @@ mod tests {
         );
         assert_eq!(
             of(&[("x-rate-limit-limit", "0"), ("x-rate-limit-reset", "1700000030")]),
-            "wait 3"
+            "wait 2"
         );
         assert_eq!(of(&[("retry-after", "7")]), "wait 7");
     }
