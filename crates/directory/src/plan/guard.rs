@@ -223,7 +223,10 @@ impl<'a> Guard<'a> {
     pub(super) fn hold_edges(&mut self, edges: &mut Vec<Edge>) {
         let staying = &self.staying;
         let group_stays = |edge: &Edge| staying.contains(&Node::Group(edge.group));
-        edges.retain(|edge| edge.added || !(staying.contains(&edge.member) || group_stays(edge)));
+        // What goes with one of its ends goes, even if the other end is a person who waits.
+        edges.retain(|edge| {
+            edge.added || edge.forced || !(staying.contains(&edge.member) || group_stays(edge))
+        });
         self.hold_emptied_groups(edges);
         let kind = GuardKind::MembershipsLost;
         if self.context.lifted.contains(&kind) {
