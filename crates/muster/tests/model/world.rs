@@ -348,5 +348,12 @@ impl World {
 async fn start(data: &TempDir, clock: &Arc<AtomicI64>) -> Server {
     let clock = Arc::clone(clock);
     let clock = Clock::from_fn(move || Millis(clock.load(Ordering::SeqCst)));
+    // What was under way beside the async threads when the server stopped comes to its end first.
+    for _ in 0..500 {
+        match Server::start(data.path(), ANYWHERE, &File::default(), clock.clone()).await {
+            Ok(server) => return server,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
     Server::start(data.path(), ANYWHERE, &File::default(), clock).await.unwrap()
 }

@@ -392,7 +392,7 @@ async fn start(data: &TempDir, listen: SocketAddr, clock: &Arc<AtomicI64>) -> Se
     let clock = Arc::clone(clock);
     let clock = Clock::from_fn(move || Millis(clock.load(Ordering::SeqCst)));
     // A commit that was under way when the server stopped comes to its end first.
-    for _ in 0..100 {
+    for _ in 0..500 {
         match Server::start(data.path(), listen, &file, clock.clone()).await {
             Ok(server) => return server,
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
