@@ -14,7 +14,7 @@ use directory::{
         MembersListing, Observation, PersonKind, PersonRecord, Removed,
     },
     plan::{Context, Plan, guard::Window, plan},
-    rules::Rules,
+    rules::compiled::Compiled,
     snapshot::Directory,
 };
 use divan::Bencher;
@@ -70,7 +70,7 @@ fn observation() -> Observation {
 }
 
 fn planned(mirror: &Mirror, served: &Directory, dirty: &Dirty) -> Plan {
-    let rules = Rules::default();
+    let rules = Compiled::default();
     let decisions = Decisions::default();
     let basis = Basis { mirror, rules: &rules, decisions: &decisions, served, observed: Millis(2) };
     let (window, lifted) = (Window::default(), BTreeSet::new());

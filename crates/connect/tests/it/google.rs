@@ -194,7 +194,10 @@ async fn everybody_is_in_a_group_that_has_everybody() {
     let before = truth(&tenant).await;
     let user = before.users.keys().next().unwrap();
     let question = Question::Membership { group: group.clone(), member: person(user) };
-    assert_eq!(connector.confirm(std::slice::from_ref(&question)).await.unwrap(), [Verdict::Exists]);
+    assert_eq!(
+        connector.confirm(std::slice::from_ref(&question)).await.unwrap(),
+        [Verdict::Exists]
+    );
     let direct = connector.memberships(&[id(user)]).await.unwrap();
     let expected: BTreeSet<String> =
         before.members.iter().filter(|(_, m)| m == user).map(|(g, _)| g.clone()).collect();

@@ -8,7 +8,7 @@ use directory::{
     plan::{NameTrouble, Plan, Reason, guard::Window},
     report::{Applied, GuardKind},
     rules::{Guests, Rules},
-    snapshot::Size,
+    snapshot::{Directory, Size},
 };
 
 use crate::tenant::{Bench, Edit, Person, Tenant, shape, user_id};
@@ -263,14 +263,8 @@ fn a_discarded_person_stays_until_the_provider_says_more() {
     let (mut bench, mut tenant) = settled(1, Rules::default());
     step(&mut bench, &mut tenant, &[Edit::Delete(0)]);
     let node = Node::User(UserNo(0));
-    let basis = directory::derive::Basis {
-        mirror: &bench.mirror,
-        rules: &bench.rules,
-        decisions: &bench.decisions,
-        served: &bench.served,
-        observed: bench.now,
-    };
-    let digest = directory::plan::record_digest(&basis, node);
+    let compiled = bench.compiled();
+    let digest = directory::plan::record_digest(&bench.basis(&compiled), node);
     bench.decisions.discards.insert(node, digest);
     step(&mut bench, &mut tenant, &[]);
     assert_eq!(held(&bench.last), []);
@@ -320,7 +314,9 @@ fn records_are_forgotten_thirty_days_after_removal() {
     let (mut bench, mut tenant) = settled(20, Rules::default());
     step(&mut bench, &mut tenant, &[Edit::Delete(3)]);
     let mut merged = directory::mirror::Merged::default();
-    bench.mirror.purge(Millis(bench.now.0), &mut merged);
+    bench.mirror.purge(Millis(bench.now.0), &bench.served, &mut merged);
+    assert!(bench.mirror.person_no(&user_id(3)).is_some(), "not while it is served");
+    bench.mirror.purge(Millis(bench.now.0), &Directory::default(), &mut merged);
     assert!(bench.mirror.person_no(&user_id(3)).is_none());
     assert_eq!(merged.change.people.len(), 1);
     assert_eq!(merged.change.edges.len(), 1);
