@@ -11,8 +11,6 @@ mod verdict;
 
 use std::{borrow::Cow, cell::RefCell, ops::Deref};
 
-use hashbrown::HashMap;
-
 use self::leaving::Standing;
 pub use self::verdict::{Appearance, GroupVerdict, Out, PersonVerdict, Unusable};
 use crate::{
@@ -61,8 +59,8 @@ impl Basis<'_> {
 #[derive(Debug)]
 pub struct Derive<'a> {
     basis: Basis<'a>,
-    /// What a group gives to the people in it; see [`reach`].
-    reach: RefCell<HashMap<u32, u64>>,
+    /// What a group gives to the people in it, by its number; see [`reach`].
+    reach: RefCell<Vec<u64>>,
     /// Groups that the rules make and that the mirror has no number for yet; a preview must not give it one.
     unnumbered: Vec<GroupRow>,
 }

@@ -222,19 +222,19 @@ impl Lines<'_> {
         }
     }
 
+    /// Edges sorted by member.
     fn add_edges(&mut self, edges: &[(Node, GroupNo, bool)]) {
-        for (member, group, added) in edges {
-            if let Some(line) = self.line(*member, None)
-                && line.effects.last() != Some(&Effect::Members)
-            {
-                line.effects.push(Effect::Members);
-            }
-            if let Some(line) = self.line(Node::Group(*group), None) {
-                if *added {
-                    line.members_added += 1;
-                } else {
-                    line.members_removed += 1;
-                }
+        for of_member in edges.chunk_by(|a, b| a.0 == b.0) {
+            self.add(of_member[0].0, None, vec![Effect::Members]);
+        }
+        let mut counts: HashMap<GroupNo, (u32, u32)> = HashMap::new();
+        for (_, group, added) in edges {
+            let (came, went) = counts.entry(*group).or_default();
+            *if *added { came } else { went } += 1;
+        }
+        for (group, (came, went)) in counts {
+            if let Some(line) = self.line(Node::Group(group), None) {
+                (line.members_added, line.members_removed) = (came, went);
                 if !line.effects.contains(&Effect::Members) {
                     line.effects.push(Effect::Members);
                 }

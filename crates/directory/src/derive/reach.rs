@@ -15,6 +15,8 @@ use crate::{
 
 /// Its members are served.
 const SERVED: u64 = 1 << 63;
+/// It was found out; additions have the bits from 0 on.
+const KNOWN: u64 = 1 << 62;
 
 impl Derive<'_> {
     /// Whether somebody is in a group whose members are served.
@@ -64,12 +66,13 @@ impl Derive<'_> {
 
     /// What a group and all around it give.
     fn given_by(&self, group: u32) -> u64 {
-        if let Some(bits) = self.reach.borrow().get(&group) {
-            return *bits;
+        let known = self.reach.borrow().get(group as usize).copied().unwrap_or_default();
+        if known & KNOWN != 0 {
+            return known;
         }
         let mut seen = BTreeSet::from([group]);
         let mut work = vec![group];
-        let mut bits = 0;
+        let mut bits = KNOWN;
         while let Some(no) = work.pop() {
             let no = GroupNo(no);
             let Some(row) = self.mirror.group(no).filter(|_| self.is_alive(no)) else { continue };
@@ -77,7 +80,12 @@ impl Derive<'_> {
             let above = self.mirror.parents_of(Node::Group(no)).iter().copied();
             work.extend(above.filter(|above| seen.insert(*above)));
         }
-        self.reach.borrow_mut().insert(group, bits);
+        let mut reach = self.reach.borrow_mut();
+        let length = reach.len().max(self.mirror.next_numbers().group as usize);
+        reach.resize(length, 0);
+        if let Some(slot) = reach.get_mut(group as usize) {
+            *slot = bits;
+        }
         bits
     }
 }

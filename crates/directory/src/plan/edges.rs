@@ -47,7 +47,9 @@ enum Being {
 /// Who is served once the drafts are applied.
 pub(super) struct Presence<'a> {
     served: &'a Directory,
-    drafted: HashMap<Node, Being>,
+    users: HashMap<u32, Being>,
+    /// By number, up to the last that is drafted: groups are asked for once for each membership.
+    groups: Vec<Option<Being>>,
 }
 
 impl<'a> Presence<'a> {
@@ -56,19 +58,36 @@ impl<'a> Presence<'a> {
         users: &[Draft<User>],
         groups: &[Draft<Group>],
     ) -> Self {
-        let users = users.iter().map(|draft| (draft.node, being(draft.after.as_deref())));
-        let groups = groups.iter().map(|draft| {
-            (draft.node, if draft.after.is_some() { Being::Here } else { Being::Absent })
-        });
-        Self { served, drafted: users.chain(groups).collect() }
+        let mut this = Self { served, users: HashMap::new(), groups: Vec::new() };
+        for draft in users {
+            if let Node::User(no) = draft.node {
+                this.users.insert(no.0, being(draft.after.as_deref()));
+            }
+        }
+        for draft in groups {
+            if let Node::Group(no) = draft.node {
+                let at = no.0 as usize;
+                this.groups.resize(this.groups.len().max(at + 1), None);
+                let here = draft.after.is_some();
+                this.groups[at] = Some(if here { Being::Here } else { Being::Absent });
+            }
+        }
+        this
     }
 
     fn of(&self, node: Node) -> Being {
-        self.drafted.get(&node).copied().unwrap_or_else(|| match node {
-            Node::User(no) => being(self.served.user(no).map(|user| &**user)),
-            Node::Group(no) if self.served.group(no).is_some() => Being::Here,
-            Node::Group(_) => Being::Absent,
-        })
+        match node {
+            Node::User(no) => self
+                .users
+                .get(&no.0)
+                .copied()
+                .unwrap_or_else(|| being(self.served.user(no).map(|user| &**user))),
+            Node::Group(no) => match self.groups.get(no.0 as usize) {
+                Some(Some(being)) => *being,
+                _ if self.served.group(no).is_some() => Being::Here,
+                _ => Being::Absent,
+            },
+        }
     }
 
     fn has(&self, node: Node) -> bool {

@@ -112,7 +112,8 @@ fn remove(
 /// Members as they will be.
 struct Members<'a> {
     served: &'a Directory,
-    users: HashMap<u32, i64>,
+    /// People who come and people who go.
+    users: HashMap<u32, (usize, usize)>,
     children: HashMap<u32, Vec<(u32, bool)>>,
 }
 
@@ -122,7 +123,8 @@ impl<'a> Members<'a> {
         for edge in edges {
             match edge.member {
                 Node::User(_) => {
-                    *this.users.entry(edge.group.0).or_default() += if edge.added { 1 } else { -1 };
+                    let (came, went) = this.users.entry(edge.group.0).or_default();
+                    *if edge.added { came } else { went } += 1;
                 }
                 Node::Group(no) => {
                     this.children.entry(edge.group.0).or_default().push((no.0, edge.added));
@@ -138,8 +140,8 @@ impl<'a> Members<'a> {
         seen.insert(group.0);
         let mut work = vec![group.0];
         while let Some(no) = work.pop() {
-            let now = self.served.users_of(GroupNo(no)).len() as i64;
-            if now + self.users.get(&no).copied().unwrap_or_default() > 0 {
+            let (came, went) = self.users.get(&no).copied().unwrap_or_default();
+            if self.served.users_of(GroupNo(no)).len() + came > went {
                 return true;
             }
             let changes = self.children.get(&no).map(Vec::as_slice).unwrap_or_default();

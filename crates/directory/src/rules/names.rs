@@ -182,7 +182,7 @@ impl Renamer {
             match RegexBuilder::new(pattern).size_limit(1 << 20).build() {
                 Ok(regex) => compiled.push((regex, with.clone())),
                 Err(error) => {
-                    compiler.problems.push(RuleProblem::of("group_names.replace", &error))
+                    compiler.problems.push(RuleProblem::of("group_names.replace", &error));
                 }
             }
         }

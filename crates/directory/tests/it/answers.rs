@@ -236,3 +236,14 @@ fn rules_that_cannot_be_used_are_refused_with_their_names() {
     );
     assert_eq!(problems.0[1].at, Some((1, 5)));
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_usable() {
+    let page = include_str!("../../../../docs/operators/rules.md");
+    let blocks: Vec<&str> =
+        page.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 15);
+    for block in blocks {
+        Compiled::new(rules_of(block)).unwrap_or_else(|problems| panic!("{block}: {problems}"));
+    }
+}

@@ -94,7 +94,7 @@ fn rules() -> impl Strategy<Value = Rules> {
             (rules.vanished, rules.disabled, rules.removed_groups, rules.grace_ms) = left;
             (rules.everyone, rules.additions, rules.group_names.same_name, _) = made.clone();
             if made.3 {
-                rules.group_names.prefix = "x ".to_owned();
+                "x ".clone_into(&mut rules.group_names.prefix);
             }
             rules.limits.seats = seats;
             rules.protected = protected;

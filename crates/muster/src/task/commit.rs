@@ -21,6 +21,7 @@ use directory::{
     mirror::{Dirty, Merged},
     observation::{Listing, Observation},
     plan::{self, Plan},
+    preview::Preview,
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
     rules::{Rules, compiled::Compiled},
 };
@@ -158,6 +159,31 @@ pub async fn preview(app: &App, keeper: &Keeper) -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
+/// What the next run would do person by person, or what `rules` would do if they were saved now.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn foretell(
+    app: &App,
+    keeper: &Keeper,
+    rules: Option<Compiled>,
+) -> anyhow::Result<Preview> {
+    let mut slot = keeper.memory.lock().await;
+    let mut memory = match slot.take() {
+        Some(memory) => memory,
+        None => load(app, keeper).await?,
+    };
+    let (app_, id) = (app.clone(), keeper.id);
+    let foretold = tokio::task::spawn_blocking(move || {
+        let planning = Planning::of(&app_, id, (&mut memory, app_.clock.now()))?;
+        let preview = planning.foretell(&memory, rules.as_ref());
+        anyhow::Ok((memory, preview))
+    });
+    let (memory, preview) = foretold.await.context("planning panicked")??;
+    *slot = Some(memory);
+    Ok(preview)
+}
+
 /// Looks at the memory of a directory, loading it if need be.
 ///
 /// # Errors
@@ -239,7 +265,9 @@ impl Run {
             matches!(&observed.observation.people, Listing::Complete(people) if people.is_empty());
         let no_group =
             matches!(&observed.observation.groups, Listing::Complete(groups) if groups.is_empty());
-        let had_groups = self.memory.mirror.groups().next().is_some();
+        // Groups that the rules make are only mentioned.
+        let had_groups =
+            self.memory.mirror.groups().any(|row| row.state != directory::mirror::State::Mentioned);
         self.empty_read = nobody || (no_group && had_groups);
         self.merged = self.memory.mirror.merge(&observed.observation, self.at);
         self.memory.observed = self.at;

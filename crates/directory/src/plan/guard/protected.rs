@@ -74,12 +74,11 @@ impl Guard<'_> {
             }
             let name = before.name().to_string();
             items.push(HeldItem { node: draft.node, id: draft.id.clone(), name, what });
-            draft.after = Some(match &draft.after {
-                Some(after) => aspects::with_name_of(&before, after),
-                None => {
-                    self.staying.insert(draft.node);
-                    before
-                }
+            draft.after = Some(if let Some(after) = &draft.after {
+                aspects::with_name_of(&before, after)
+            } else {
+                self.staying.insert(draft.node);
+                before
             });
         }
         if !items.is_empty() {
@@ -132,8 +131,13 @@ impl Guard<'_> {
     ) {
         let mut items = Vec::new();
         let mut staying = BTreeSet::new();
+        let taken = aspects::names_taken(users, User::folded_name);
         for draft in users.iter_mut() {
             let Node::User(no) = draft.node else { continue };
+            if aspects::gives_up_name(draft, &taken) {
+                // An approved plan gives the name to somebody else; nobody can be served without one.
+                continue;
+            }
             let what = aspects::aspect(GuardKind::PeopleLeaving, draft);
             if let (true, Some(what), Some(before)) = (people.contains(&no), what, &draft.before) {
                 let name = before.name().to_owned();

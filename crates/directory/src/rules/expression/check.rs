@@ -298,6 +298,7 @@ fn result(name: &str, member: bool, shapes: &[Shape]) -> Option<Shape> {
             ("contains" | "startsWith" | "endsWith", [Text, Text]) => plain(Bool),
             ("size", [Text | List]) | ("indexOf" | "lastIndexOf", [Text, Text]) => plain(Int),
             ("lowerAscii" | "upperAscii" | "trim", [Text])
+            | ("join", [List])
             | ("substring", [Text, Int] | [Text, Int, Int]) => Some(Shape::of(Text, bytes(0))),
             ("charAt", [Text, Int]) => Some(Shape::of(Text, 4)),
             ("replace", [Text, Text, Text]) => {
@@ -306,7 +307,6 @@ fn result(name: &str, member: bool, shapes: &[Shape]) -> Option<Shape> {
             ("split", [Text, Text]) => {
                 Some(Shape { items: bytes(0) + 1, ..Shape::of(List, bytes(0)) })
             }
-            ("join", [List]) => Some(Shape::of(Text, bytes(0))),
             ("join", [List, Text]) => {
                 Some(Shape::of(Text, bytes(0) + shapes[0].items.saturating_mul(bytes(1))))
             }

@@ -7,7 +7,9 @@ use directory::{
     derive::Basis,
     id::{DAY_MS, DirectoryId, Millis},
     mirror::Dirty,
+    observation::ATTRIBUTES_VERSION,
     plan::{self, Plan, guard::Window},
+    preview::{self, Preview},
     report::GuardKind,
     rules::compiled::Compiled,
     snapshot::Directory,
@@ -64,6 +66,23 @@ impl Planning {
             served: &self.served,
             observed: memory.observed,
         }
+    }
+
+    /// What the next run would do, or what other rules would.
+    pub(super) fn foretell(&self, memory: &Memory, rules: Option<&Compiled>) -> Preview {
+        let lifted = BTreeSet::new();
+        let context = plan::Context {
+            now: self.now,
+            window: &self.window,
+            lifted: &lifted,
+            empty_read: self.empty_read,
+        };
+        let basis = self.basis(memory);
+        let preview = match rules {
+            Some(rules) => preview::of_rules(&basis, rules, &context),
+            None => Preview::of(&basis, &plan::plan(&basis, &Dirty::everything(), &context)),
+        };
+        preview.with_pending(rules.unwrap_or(&self.rules), ATTRIBUTES_VERSION)
     }
 
     pub(super) fn plan(
