@@ -78,6 +78,8 @@ pub(super) struct Guard<'a> {
     staying: BTreeSet<Node>,
     /// Whether a group comes, so that the directory is not emptied of groups whatever goes.
     groups_come: bool,
+    /// Groups that go, whoever is in them.
+    groups_gone: BTreeSet<Node>,
 }
 
 /// A limit by share of a size.
@@ -113,6 +115,7 @@ impl<'a> Guard<'a> {
             held: BTreeMap::new(),
             staying: BTreeSet::new(),
             groups_come: false,
+            groups_gone: BTreeSet::new(),
         }
     }
 

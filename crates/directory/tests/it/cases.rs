@@ -120,6 +120,18 @@ fn too_many_leavers_are_held_and_joiners_flow_on() {
 }
 
 #[test]
+fn whoever_is_held_leaves_a_group_that_goes_all_the_same() {
+    let (mut bench, mut tenant) = settled(50, Rules::default());
+    step(&mut bench, &mut tenant, &[Edit::Team(1, "Other".to_owned()), Edit::Join(1, 3)]);
+    let mut edits: Vec<Edit> = (0..20).map(Edit::Delete).collect();
+    edits.push(Edit::DeleteTeam(1));
+    step(&mut bench, &mut tenant, &edits);
+    assert_eq!(held(&bench.last), [GuardKind::PeopleLeaving]);
+    assert_eq!(active(&bench, "p3"), Some(true));
+    assert!(bench.served.group_by_name("other").is_none());
+}
+
+#[test]
 fn an_approval_lets_exactly_the_kind_pass_and_does_not_count_afterwards() {
     let (mut bench, mut tenant) = settled(50, Rules::default());
     let edits: Vec<Edit> = (0..30).map(Edit::Delete).collect();

@@ -399,9 +399,12 @@ impl Run {
         if dirty.all {
             memory.issues.clear();
         } else {
-            memory
-                .issues
-                .retain(|node, _| !plan.looked.contains(node) && !dirty.nodes.contains(node));
+            let looked_at = |node: &Node| {
+                plan.looked.contains(node)
+                    || dirty.nodes.contains(node)
+                    || dirty.waiting.contains(node)
+            };
+            memory.issues.retain(|node, _| !looked_at(node));
         }
         for issue in &plan.issues {
             memory.issues.entry(issue.node).or_default().push(issue.clone());

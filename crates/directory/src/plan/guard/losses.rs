@@ -20,7 +20,12 @@ impl Guard<'_> {
     ) {
         let staying = &self.staying;
         let group_stays = |edge: &Edge| staying.contains(&Node::Group(edge.group));
-        edges.retain(|edge| edge.added || !(staying.contains(&edge.member) || group_stays(edge)));
+        // What goes because its other end does, goes all the same.
+        edges.retain(|edge| {
+            edge.added || edge.forced || !(staying.contains(&edge.member) || group_stays(edge))
+        });
+        let gone = groups.iter().filter(|draft| draft.before.is_some() && draft.after.is_none());
+        self.groups_gone = gone.map(|draft| draft.node).collect();
         self.hold_emptied_groups(edges);
         self.hold_lost_memberships(edges);
         self.hold_seats(users, groups, edges);

@@ -147,13 +147,15 @@ impl Guard<'_> {
             }
         }
         self.hold(kind, why.clone(), items);
+        let gone = &self.groups_gone;
         let kept = |edge: &Edge| {
             let inside = below.contains(&edge.group.0);
             let member = match edge.member {
                 Node::User(no) => people.contains(&no),
                 Node::Group(no) => below.contains(&no.0),
             };
-            !edge.added && (staying.contains(&edge.member) || (inside && member && !edge.forced))
+            let stays = !edge.added && !gone.contains(&Node::Group(edge.group));
+            stays && (staying.contains(&edge.member) || (inside && member && !edge.forced))
         };
         let lost: Vec<Edge> =
             edges.iter().filter(|edge| kept(edge) && !edge.forced).copied().collect();
