@@ -131,7 +131,7 @@ pub fn plan(basis: &Basis<'_>, dirty: &Dirty, context: &Context<'_>) -> Plan {
     let graph = Graph::new(derive, &clusters, &presence);
     let nodes = graph.nodes_to_look_at(dirty, &scope, (&users, &groups));
     let mut edges = graph.differences(&nodes, &frozen);
-    guard.hold_edges(&mut users, &groups, &mut edges);
+    guard.hold_edges(&mut users, &mut groups, &mut edges);
     empty::leave_out(&mut guard, (&mut groups, &clusters), &mut edges, &mut notes);
     guard.hold_unconfirmed();
     plan.looked = scope.nodes;

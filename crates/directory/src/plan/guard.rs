@@ -18,7 +18,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Context, Draft, Issue, NameTrouble, Reason, short_digest};
+use super::{Context, Draft, Issue, NameTrouble, Reason, edges::Edge, short_digest};
 use crate::{
     decisions::{Digest, Node},
     derive::Derive,
@@ -80,6 +80,13 @@ pub(super) struct Guard<'a> {
     groups_come: bool,
     /// Groups that go, whoever is in them.
     groups_gone: BTreeSet<Node>,
+}
+
+/// A plan on its way.
+struct Drafted<'a> {
+    users: &'a mut [Draft<User>],
+    groups: &'a mut [Draft<Group>],
+    edges: &'a mut Vec<Edge>,
 }
 
 /// A limit by share of a size.

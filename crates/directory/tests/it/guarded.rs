@@ -147,3 +147,18 @@ fn limits_are_those_of_the_directory() {
     read(&mut bench, &people(97));
     assert_eq!(bench.last.held[0].count, 3);
 }
+
+#[test]
+fn a_group_that_holds_the_last_active_member_stays_too() {
+    let rules = r#"{"protected":{"groups":[{"name":"admins"}]}}"#;
+    let text = "ann \n svc \n [admins] | [more] \n [more] | svc";
+    let mut bench = settle(rules, text);
+    let scope =
+        r#"{"protected":{"groups":[{"name":"admins"}]},"groups":{"only":[{"name":"admins"}]}}"#;
+    bench.set_rules(rules_of(scope), &[]);
+    assert_seen(
+        &bench,
+        "ann@example.org: \n svc@example.org: more \n [admins] > more \n [more]
+         held protected: more would be removed",
+    );
+}

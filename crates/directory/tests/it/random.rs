@@ -127,7 +127,9 @@ fn check(rules: &[Rules], rounds: Vec<(Vec<crate::tenant::Edit>, bool)>, lifted:
         if round == 2 {
             // `set_rules` compares a plan without numbers with the real one.
             bench.set_rules(rules[rules.len() - 1].clone(), lifted);
-            check_nothing_is_left(&bench);
+            if lifted.is_empty() {
+                check_nothing_is_left(&bench);
+            }
         }
         states.push(bench.served.clone());
     }
@@ -144,7 +146,7 @@ fn check(rules: &[Rules], rounds: Vec<(Vec<crate::tenant::Edit>, bool)>, lifted:
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
     fn the_laws_hold_under_any_rules(rules in prop::collection::vec(rules(), 2), rounds in rounds(edit())) {

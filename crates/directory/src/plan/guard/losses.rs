@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Draft, Guard, Limit, aspects};
+use super::{Draft, Drafted, Guard, Limit, aspects};
 use crate::{
     decisions::Node, group::Group, id::GroupNo, plan::edges::Edge, report::GuardKind, user::User,
 };
@@ -15,7 +15,7 @@ impl Guard<'_> {
     pub(in crate::plan) fn hold_edges(
         &mut self,
         users: &mut [Draft<User>],
-        groups: &[Draft<Group>],
+        groups: &mut [Draft<Group>],
         edges: &mut Vec<Edge>,
     ) {
         let staying = &self.staying;
@@ -29,7 +29,7 @@ impl Guard<'_> {
         self.hold_emptied_groups(edges);
         self.hold_lost_memberships(edges);
         self.hold_seats(users, groups, edges);
-        self.hold_protected_members(users, edges);
+        self.hold_protected_members(&mut Drafted { users, groups, edges });
     }
 
     fn hold_lost_memberships(&mut self, edges: &mut Vec<Edge>) {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Draft, Guard, HeldItem, aspects, future::Future};
+use super::{Draft, Drafted, Guard, HeldItem, aspects, future::Future, removed_item};
 use crate::{
     decisions::Node,
     group::Group,
@@ -88,20 +88,17 @@ impl Guard<'_> {
     }
 
     /// Holds what would leave a protected group without anybody active; approved, all but one may go.
-    pub(super) fn hold_protected_members(
-        &mut self,
-        users: &mut [Draft<User>],
-        edges: &mut Vec<Edge>,
-    ) {
+    pub(super) fn hold_protected_members(&mut self, drafted: &mut Drafted<'_>) {
         if self.rules().protected_groups.is_empty() {
             return;
         }
-        for group in self.touched(users, edges) {
+        for group in self.touched(drafted) {
             let now = Future::now(self.served());
             let below = now.below(group);
             let had = now.active_in(&below);
-            let future = Future::new(self.served(), users, edges);
-            if had.is_empty() || future.has_active(&future.below(group)) {
+            let future = Future::new(self.served(), drafted.users, drafted.edges);
+            let goes = self.groups_gone.contains(&Node::Group(group));
+            if goes || had.is_empty() || future.has_active(&future.below(group)) {
                 continue;
             }
             let name = self.group_name(group);
@@ -113,61 +110,77 @@ impl Guard<'_> {
                     "the last active member of {name} never goes; put somebody else in first"
                 );
                 let had = last.into_iter().collect();
-                self.keep(GuardKind::LastMember, why, (&had, &below), (users, edges));
+                self.keep((GuardKind::LastMember, why), (&had, &below), drafted);
             } else {
                 let why = format!("nobody active would be left in the protected group {name}");
-                self.keep(KIND, why, (&had, &below), (users, edges));
+                self.keep((KIND, why), (&had, &below), drafted);
             }
         }
     }
 
-    /// Keeps these people active and in these groups.
+    /// Keeps these people active and in these groups, and the groups with them.
     fn keep(
         &mut self,
-        kind: GuardKind,
-        why: String,
+        (kind, why): (GuardKind, String),
         (people, below): (&BTreeSet<UserNo>, &BTreeSet<u32>),
-        (users, edges): (&mut [Draft<User>], &mut Vec<Edge>),
+        drafted: &mut Drafted<'_>,
     ) {
+        let mut staying: BTreeSet<Node> = BTreeSet::new();
         let mut items = Vec::new();
-        let mut staying = BTreeSet::new();
-        let taken = aspects::names_taken(users, User::folded_name);
-        for draft in users.iter_mut() {
+        let taken = aspects::names_taken(drafted.groups, Group::folded_name);
+        for draft in drafted.groups.iter_mut() {
+            let Node::Group(no) = draft.node else { continue };
+            let (Some(before), None) = (&draft.before, &draft.after) else { continue };
+            if below.contains(&no.0) && !taken.contains(before.folded_name()) {
+                items.extend(removed_item(draft.node, Some(before)));
+                staying.insert(draft.node);
+                draft.after.clone_from(&draft.before);
+            }
+        }
+        let taken = aspects::names_taken(drafted.users, User::folded_name);
+        for draft in drafted.users.iter_mut() {
             let Node::User(no) = draft.node else { continue };
-            if aspects::gives_up_name(draft, &taken) {
-                // An approved plan gives the name to somebody else; nobody can be served without one.
+            // Where an approved plan gives the name to somebody else nobody can be served under it.
+            if !people.contains(&no) || aspects::gives_up_name(draft, &taken) {
                 continue;
             }
             let what = aspects::aspect(GuardKind::PeopleLeaving, draft);
-            if let (true, Some(what), Some(before)) = (people.contains(&no), what, &draft.before) {
+            if let (Some(what), Some(before)) = (what, &draft.before) {
                 let name = before.name().to_owned();
                 items.push(HeldItem { node: draft.node, id: draft.id.clone(), name, what });
                 staying.insert(draft.node);
                 aspects::revert(GuardKind::PeopleLeaving, draft);
             }
         }
-        self.hold(kind, why.clone(), items);
-        let gone = &self.groups_gone;
+        if !items.is_empty() {
+            self.hold(kind, why.clone(), items);
+        }
+        self.groups_gone.retain(|node| !staying.contains(node));
+        let left =
+            drafted.users.iter().filter(|draft| draft.before.is_some() && draft.after.is_none());
+        let left: BTreeSet<Node> = left.map(|draft| draft.node).collect();
+        let gone = |node: &Node| left.contains(node) || self.groups_gone.contains(node);
         let kept = |edge: &Edge| {
-            let inside = below.contains(&edge.group.0);
+            let group = Node::Group(edge.group);
             let member = match edge.member {
                 Node::User(no) => people.contains(&no),
                 Node::Group(no) => below.contains(&no.0),
             };
-            let stays = !edge.added && !gone.contains(&Node::Group(edge.group));
-            stays && (staying.contains(&edge.member) || (inside && member && !edge.forced))
+            let inside = member && below.contains(&edge.group.0);
+            let held = inside || staying.contains(&edge.member) || staying.contains(&group);
+            !edge.added && held && !gone(&group) && !gone(&edge.member)
         };
         let lost: Vec<Edge> =
-            edges.iter().filter(|edge| kept(edge) && !edge.forced).copied().collect();
-        edges.retain(|edge| !kept(edge));
+            drafted.edges.iter().filter(|edge| kept(edge) && !edge.forced).copied().collect();
+        drafted.edges.retain(|edge| !kept(edge));
         if !lost.is_empty() {
             self.hold_memberships(kind, why, &lost);
         }
     }
 
     /// The protected groups in which somebody would become inactive, or out of which something would go.
-    fn touched(&self, users: &[Draft<User>], edges: &[Edge]) -> BTreeSet<GroupNo> {
-        let leaving = users.iter().filter(|draft| {
+    fn touched(&self, drafted: &Drafted<'_>) -> BTreeSet<GroupNo> {
+        let leaving = drafted.users.iter().filter(|draft| {
             let active =
                 |user: &Option<std::sync::Arc<User>>| user.as_ref().is_some_and(|u| u.active());
             active(&draft.before) && !active(&draft.after)
@@ -176,7 +189,7 @@ impl Guard<'_> {
             Node::User(no) => Some(self.served().groups_of(no)),
             Node::Group(_) => None,
         });
-        let lost = edges.iter().filter(|edge| !edge.added).map(|edge| edge.group.0);
+        let lost = drafted.edges.iter().filter(|edge| !edge.added).map(|edge| edge.group.0);
         let mut seen: BTreeSet<u32> = left.flatten().copied().chain(lost).collect();
         let mut work: Vec<u32> = seen.iter().copied().collect();
         while let Some(no) = work.pop() {
