@@ -2,75 +2,31 @@
 //!
 //! The yardstick of the same run is `copy_of_the_records`: reading every record once and copying its texts.
 
+#[path = "office/tenant.rs"]
+mod tenant;
+
 use std::{collections::BTreeSet, hint::black_box};
 
 use directory::{
     decisions::Decisions,
     derive::Basis,
-    id::{Millis, ProviderId},
+    id::Millis,
     mirror::{Dirty, Mirror},
-    observation::{
-        Attribute, Attributes, GroupKind, GroupMembers, GroupRecord, Listing, MemberSet,
-        MembersListing, Observation, PersonKind, PersonRecord, Removed,
-    },
+    observation::{Listing, Observation, Removed},
     plan::{Context, Plan, guard::Window, plan},
-    rules::Rules,
+    rules::compiled::Compiled,
     snapshot::Directory,
 };
 use divan::Bencher;
 
-const USERS: u32 = 100_000;
-const GROUPS: u32 = 10_000;
-const MEMBERS_EACH: u32 = 100;
+use self::tenant::{observation, user_id};
 
 fn main() {
     divan::main();
 }
 
-fn user_id(no: u32) -> ProviderId {
-    ProviderId::parse(&format!("{no:08x}-0000-4000-8000-000000000001")).expect("a GUID")
-}
-
-fn group_id(no: u32) -> ProviderId {
-    ProviderId::parse(&format!("{no:08x}-0000-4000-8000-000000000002")).expect("a GUID")
-}
-
-fn observation() -> Observation {
-    let people = (0..USERS).map(|no| PersonRecord {
-        id: user_id(no),
-        kind: PersonKind::Member,
-        enabled: Some(true),
-        attributes: Attributes::pack([
-            (Attribute::Login, format!("person{no}@example.org").as_str()),
-            (Attribute::Mail, format!("person{no}@example.org").as_str()),
-            (Attribute::DisplayName, format!("Person Number {no}").as_str()),
-            (Attribute::GivenName, "Person"),
-            (Attribute::Surname, "Number"),
-        ]),
-    });
-    let groups = (0..GROUPS).map(|no| GroupRecord {
-        id: group_id(no),
-        kind: GroupKind::Security,
-        hidden_members: false,
-        attributes: Attributes::pack([(Attribute::DisplayName, format!("group {no}").as_str())]),
-    });
-    let members = (0..GROUPS).map(|group| GroupMembers {
-        group: group_id(group),
-        listing: MembersListing::Complete(MemberSet {
-            users: (0..MEMBERS_EACH).map(|i| user_id((group * 37 + i * 997) % USERS)).collect(),
-            groups: Vec::new(),
-        }),
-    });
-    Observation {
-        people: Listing::Complete(people.collect()),
-        groups: Listing::Complete(groups.collect()),
-        members: members.collect(),
-        ..Observation::default()
-    }
-}
-
 fn planned(mirror: &Mirror, served: &Directory, dirty: &Dirty) -> Plan {
-    let rules = Rules::default();
+    let rules = Compiled::default();
     let decisions = Decisions::default();
     let basis = Basis { mirror, rules: &rules, decisions: &decisions, served, observed: Millis(2) };
     let (window, lifted) = (Window::default(), BTreeSet::new());

@@ -2,16 +2,24 @@
 //!
 //! Invariant: says what the plan would say, from the same [`Basis`]; it decides nothing of its own.
 
+mod asked;
+mod ways;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    asked::Asked,
+    ways::{Membership, Way},
+};
 use crate::{
     decisions::Node,
-    derive::{Basis, Out, PersonVerdict},
-    id::{GroupNo, UserNo},
+    derive::{Appearance, Basis, Derive, Out, PersonVerdict},
+    id::{GroupNo, ProviderId, UserNo},
     mirror::{Evidence, PersonRow, State},
     name::fold,
     observation::{Attribute, PersonKind},
     plan::Issue,
+    rules::Vanished,
 };
 
 /// What is known of one person, and what decided.
@@ -27,10 +35,17 @@ pub struct Explanation {
     pub active: bool,
     /// What decided, as sentences, the decisive one first.
     pub because: Vec<String>,
+    /// Each rule that was asked, in order, with its answer.
+    #[serde(default)]
+    pub rules: Vec<Asked>,
     /// What the provider says: attribute and value.
     pub attributes: Vec<(String, String)>,
     /// Groups that the person is in, as served.
     pub groups: Vec<String>,
+    /// Groups that the person is in, directly or through groups, and the ways there; of somebody who is not served,
+    /// those that there would be.
+    #[serde(default)]
+    pub memberships: Vec<Membership>,
 }
 
 /// People that are looked at when neither name nor id matches.
@@ -39,40 +54,40 @@ const SCAN_MAX: usize = 2_000_000;
 /// Explains whoever has this user name, sign-in name, mail address or provider id; `None` when nobody has,
 /// at the provider neither.
 pub fn explain(basis: &Basis<'_>, issues: &[Issue], wanted: &str) -> Option<Explanation> {
+    let derive = &Derive::new(*basis);
     let no = find(basis, wanted)?;
     let row = basis.mirror.person(no)?;
     let served = basis.served.user(no);
-    let mut because = vec![verdict(basis, row, served.is_some())];
-    because.extend(
-        issues
-            .iter()
-            .filter(|issue| issue.node == Node::User(no))
-            .map(|issue| issue.reason.to_string()),
-    );
+    let verdict = derive.person(row);
+    let own: Vec<&Issue> = issues.iter().filter(|issue| issue.node == Node::User(no)).collect();
+    let mut because = vec![sentence(derive, row, &verdict)];
+    because.extend(own.iter().map(|issue| issue.reason.to_string()));
     let groups =
         basis.served.groups_of(no).iter().filter_map(|group| basis.served.group(GroupNo(*group)));
     let mut groups: Vec<String> = groups.map(|group| group.name().to_string()).collect();
     groups.sort();
-    let attributes =
-        row.record.attributes.iter().map(|(attribute, value)| (word(attribute), value.to_owned()));
+    let attributes = row.record.attributes.iter();
+    let attributes = attributes.map(|(name, value)| (name.as_str().to_owned(), value.to_owned()));
     Some(Explanation {
         id: row.record.id.to_string(),
         served: served.is_some(),
         name: served.map(|user| user.name().to_owned()),
         active: served.is_some_and(|user| user.active()),
         because,
+        rules: asked::asked(derive, row, (&verdict, &own)),
         attributes: attributes.collect(),
         groups,
+        memberships: ways::memberships(derive, no),
     })
 }
 
-fn find(basis: &Basis<'_>, wanted: &str) -> Option<UserNo> {
+/// The number of whoever has this user name, provider id, sign-in name or mail address.
+pub fn find(basis: &Basis<'_>, wanted: &str) -> Option<UserNo> {
     let folded = fold(wanted);
     if let Some((no, _)) = basis.served.user_by_name(&folded) {
         return Some(no);
     }
-    let by_id =
-        crate::id::ProviderId::parse(wanted).ok().and_then(|id| basis.mirror.person_no(&id));
+    let by_id = ProviderId::parse(wanted).ok().and_then(|id| basis.mirror.person_no(&id));
     by_id.or_else(|| {
         let looked_at = [Attribute::Login, Attribute::Mail];
         let matches = |row: &&PersonRow| {
@@ -84,65 +99,76 @@ fn find(basis: &Basis<'_>, wanted: &str) -> Option<UserNo> {
     })
 }
 
-fn verdict(basis: &Basis<'_>, row: &PersonRow, served: bool) -> String {
-    match basis.person(row) {
-        PersonVerdict::Out(Out::NoRecord) => {
-            "the provider names this id as a member of a group and has given no record for it"
-                .to_owned()
-        }
-        PersonVerdict::Out(Out::Guest) => "a guest, and the rules leave guests out".to_owned(),
-        PersonVerdict::Out(Out::NeverServed) => {
-            "gone at the provider before ever being served".to_owned()
-        }
-        PersonVerdict::Out(Out::Gone { .. }) => {
-            "gone at the provider, and the grace period is over".to_owned()
-        }
+fn sentence(derive: &Derive<'_>, row: &PersonRow, verdict: &PersonVerdict) -> String {
+    let served = derive.served.user(row.no).is_some();
+    match verdict {
+        PersonVerdict::Out(out) => out.to_string(),
         PersonVerdict::Wanted { claim: Err(problem), .. } => {
             format!("no user name can be made: {problem}")
         }
-        PersonVerdict::Wanted { claim: Ok(name), active } => {
-            wanted(row, name.as_str(), (active, served))
+        PersonVerdict::Wanted { appearance: Appearance::Served(out), .. } => {
+            format!("{out}; so inactive, {}", end(derive))
+        }
+        PersonVerdict::Wanted { claim: Ok(name), appearance: Appearance::Anonymous, .. } => {
+            format!(
+                "gone, and the grace period is over; served as {name}, without names, address and groups, until the \
+             person comes back"
+            )
+        }
+        PersonVerdict::Wanted { claim: Ok(name), active, .. } => {
+            wanted(derive, row, name.as_str(), (*active, served))
         }
     }
 }
 
-fn wanted(row: &PersonRow, name: &str, (active, served): (bool, bool)) -> String {
+/// What becomes of somebody who left.
+fn end(derive: &Derive<'_>) -> &'static str {
+    match derive.rules.vanished {
+        Vanished::Removed => "until the grace period ends",
+        Vanished::Anonymised => "until names and address are taken away when the grace period ends",
+        Vanished::KeptInactive | Vanished::Kept => "for good",
+    }
+}
+
+fn wanted(
+    derive: &Derive<'_>,
+    row: &PersonRow,
+    name: &str,
+    (active, served): (bool, bool),
+) -> String {
     let kind = match row.record.kind {
         PersonKind::Member => "a member",
-        PersonKind::Guest => "a guest, and the rules let guests in",
+        PersonKind::Guest => "a guest, and the rules let this guest in",
         PersonKind::Unknown => "a person of a kind that the provider does not tell",
     };
     let state = match row.state {
-        State::Absent { evidence, .. } => match evidence {
-            Evidence::Deleted => {
-                "deleted at the provider (restorable), so inactive until the grace period ends"
+        State::Absent { evidence, .. } => {
+            let gone = match evidence {
+                Evidence::Deleted => "deleted at the provider (restorable)",
+                Evidence::Purged => "deleted at the provider for good",
+                Evidence::Confirmed => "no longer listed by the provider, which confirmed it",
+            };
+            if active {
+                format!("{gone}, and kept as before by the rules")
+            } else {
+                format!("{gone}, so inactive {}", end(derive))
             }
-            Evidence::Purged => {
-                "deleted at the provider for good, so inactive until the grace period ends"
-            }
-            Evidence::Confirmed => {
-                "no longer listed by the provider, which confirmed it, so inactive until the grace period ends"
-            }
-        },
-        State::Unconfirmed { .. } => {
-            "missing from the provider's last list, which the provider has not confirmed, so kept as it was"
         }
-        State::Present | State::Mentioned if !active => "disabled at the provider, so inactive",
-        State::Present | State::Mentioned => "enabled at the provider",
+        State::Unconfirmed { .. } => {
+            "missing from the provider's last list, which the provider has not confirmed, so kept as it was".to_owned()
+        }
+        State::Present | State::Mentioned if !active => "disabled at the provider, so inactive".to_owned(),
+        State::Present | State::Mentioned => "enabled at the provider".to_owned(),
     };
     let as_name = if served { "served" } else { "not served yet" };
     format!("{kind}, {state}; the rules make the user name {name}; {as_name}")
 }
 
-fn word(attribute: Attribute) -> String {
-    // The serialised form is the documented name of an attribute.
-    format!("{attribute:?}")
-        .chars()
-        .flat_map(|c| {
-            let underscore = c.is_uppercase().then_some('_');
-            underscore.into_iter().chain(c.to_lowercase())
-        })
-        .collect::<String>()
-        .trim_start_matches('_')
-        .to_owned()
+/// Whether a verdict came from this reason.
+fn is_out(verdict: &PersonVerdict, which: impl Fn(&Out) -> bool) -> bool {
+    match verdict {
+        PersonVerdict::Out(out)
+        | PersonVerdict::Wanted { appearance: Appearance::Served(out), .. } => which(out),
+        PersonVerdict::Wanted { .. } => false,
+    }
 }

@@ -6,17 +6,20 @@
 //! that, and a [`snapshot`] is what everybody reads.
 #![warn(missing_docs)]
 
+pub mod anonymous;
 pub mod change;
 pub mod decisions;
 pub mod derive;
 pub mod explain;
 pub mod group;
 pub mod id;
+pub mod migration;
 pub mod mirror;
 pub mod name;
 pub mod nesting;
 pub mod observation;
 pub mod plan;
+pub mod preview;
 pub mod query;
 pub mod recent;
 pub mod report;

@@ -9,7 +9,10 @@ mod merge;
 mod record;
 mod settle;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -271,6 +274,14 @@ impl Mirror {
     pub fn absent_until(&self, until: Millis) -> impl Iterator<Item = Node> {
         let end = (until, Node::Group(GroupNo(u32::MAX)));
         self.absent.range(..=end).map(|(_, node)| *node)
+    }
+
+    /// Those absent since a time after `after`, `until` included, the longest absent first.
+    pub fn absent_between(&self, after: Millis, until: Millis) -> impl Iterator<Item = Node> {
+        let last = |at| (at, Node::Group(GroupNo(u32::MAX)));
+        let range = (Bound::Excluded(last(after)), Bound::Included(last(until.max(after))));
+        let between = (after < until).then(|| self.absent.range(range));
+        between.into_iter().flatten().map(|(_, node)| *node)
     }
 
     /// People and groups that a listing lacks without the provider's word.

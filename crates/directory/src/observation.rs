@@ -26,6 +26,13 @@ pub struct PersonRecord {
     pub attributes: Attributes,
 }
 
+impl PersonRecord {
+    /// The record that stands for an id of which nothing else is known.
+    pub(crate) fn mentioned(id: ProviderId) -> Self {
+        Self { id, kind: PersonKind::Unknown, enabled: None, attributes: Attributes::default() }
+    }
+}
+
 /// What kind of account a person has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +58,14 @@ pub struct GroupRecord {
     pub attributes: Attributes,
 }
 
+impl GroupRecord {
+    /// The record that stands for an id of which nothing else is known.
+    pub(crate) fn mentioned(id: ProviderId) -> Self {
+        let (kind, attributes) = (GroupKind::Other, Attributes::default());
+        Self { id, kind, hidden_members: false, attributes }
+    }
+}
+
 /// What kind of group it is at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +80,19 @@ pub enum GroupKind {
     Distribution,
     /// Any other.
     Other,
+}
+
+impl GroupKind {
+    /// The name of the kind in expressions and answers: its serialised form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Microsoft365 => "microsoft365",
+            Self::Security => "security",
+            Self::MailSecurity => "mail_security",
+            Self::Distribution => "distribution",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// One answer of a connector.

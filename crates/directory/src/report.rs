@@ -98,12 +98,16 @@ pub struct Applied {
     pub users_reactivated: u64,
     /// People whose mail address or display name became blank.
     pub users_blanked: u64,
+    /// People whose names and address were taken away.
+    pub users_anonymised: u64,
     /// People removed.
     pub users_removed: u64,
     /// Groups added.
     pub groups_added: u64,
     /// Groups changed, renamed ones included.
     pub groups_changed: u64,
+    /// Groups renamed.
+    pub groups_renamed: u64,
     /// Groups removed.
     pub groups_removed: u64,
     /// Memberships added, nested groups included.
@@ -133,9 +137,11 @@ impl Applied {
             users_deactivated: f(self.users_deactivated, other.users_deactivated),
             users_reactivated: f(self.users_reactivated, other.users_reactivated),
             users_blanked: f(self.users_blanked, other.users_blanked),
+            users_anonymised: f(self.users_anonymised, other.users_anonymised),
             users_removed: f(self.users_removed, other.users_removed),
             groups_added: f(self.groups_added, other.groups_added),
             groups_changed: f(self.groups_changed, other.groups_changed),
+            groups_renamed: f(self.groups_renamed, other.groups_renamed),
             groups_removed: f(self.groups_removed, other.groups_removed),
             memberships_added: f(self.memberships_added, other.memberships_added),
             memberships_removed: f(self.memberships_removed, other.memberships_removed),
@@ -184,9 +190,22 @@ pub enum GuardKind {
     Reactivations,
     /// Mail addresses or display names would become blank.
     Blanked,
+    /// Groups would be renamed.
+    GroupRenames,
+    /// More people would be active in a group than it has seats.
+    Seats,
+    /// Something would happen to protected people or groups.
+    Protected,
+    /// A protected group would be left without anybody active.
+    LastMember,
 }
 
 impl GuardKind {
+    /// Whether an approval can let it pass: the rest is cleared up by the provider, or by a change of the rules.
+    pub fn is_approvable(self) -> bool {
+        !matches!(self, Self::EmptyRead | Self::Unconfirmed | Self::LastMember)
+    }
+
     /// The name that the command line and the admin API use.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -200,6 +219,10 @@ impl GuardKind {
             Self::Renames => "renames",
             Self::Reactivations => "reactivations",
             Self::Blanked => "blanked",
+            Self::GroupRenames => "group_renames",
+            Self::Seats => "seats",
+            Self::Protected => "protected",
+            Self::LastMember => "last_member",
         }
     }
 }

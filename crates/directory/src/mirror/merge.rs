@@ -32,6 +32,8 @@ pub struct Dirty {
     pub nodes: BTreeSet<Node>,
     /// People and groups that came into a group or left one.
     pub members: BTreeSet<Node>,
+    /// People and groups that waited for something at the last plan ([`crate::plan::Plan::pending`]).
+    pub waiting: BTreeSet<Node>,
 }
 
 impl Dirty {
@@ -42,7 +44,7 @@ impl Dirty {
 
     /// Whether there is nothing to look at.
     pub fn is_empty(&self) -> bool {
-        !self.all && self.nodes.is_empty() && self.members.is_empty()
+        !self.all && self.nodes.is_empty() && self.members.is_empty() && self.waiting.is_empty()
     }
 
     /// Adds what another one holds.
@@ -50,6 +52,7 @@ impl Dirty {
         self.all |= other.all;
         self.nodes.extend(other.nodes);
         self.members.extend(other.members);
+        self.waiting.extend(other.waiting);
     }
 }
 
@@ -77,6 +80,20 @@ impl Mirror {
         merged.read.groups = self.merge_listing(&observation.groups, at, &mut merged);
         self.merge_members(&observation.members, at, &mut merged);
         merged
+    }
+
+    /// Gives numbers to groups that the rules make, if they have none yet.
+    pub fn reserve<'a>(
+        &mut self,
+        ids: impl IntoIterator<Item = &'a ProviderId>,
+        merged: &mut Merged,
+    ) {
+        for id in ids {
+            if self.group_no(id).is_none() {
+                let record = GroupRecord::mentioned(id.clone());
+                GroupRecord::insert(self, record, State::Mentioned, merged);
+            }
+        }
     }
 
     /// Merges the members of groups that were read again; see [`Merged::reread`].

@@ -6,7 +6,7 @@ use super::{GroupEntry, GroupRow, Merged, Mirror, PersonEntry, PersonRow, State}
 use crate::{
     decisions::Node,
     id::{GroupNo, ProviderId, UserNo},
-    observation::{Attributes, GroupKind, GroupRecord, PersonKind, PersonRecord},
+    observation::{GroupRecord, PersonRecord},
 };
 
 pub(super) fn mark<R: Record>(no: u32, merged: &mut Merged) {
@@ -20,8 +20,6 @@ pub(super) fn mark<R: Record>(no: u32, merged: &mut Merged) {
 /// What people and groups have in common here.
 pub(super) trait Record: Clone + PartialEq {
     fn id(&self) -> &ProviderId;
-    /// The record that stands for an id of which nothing else is known.
-    fn mentioned(id: ProviderId) -> Self;
     /// This record, with what the provider would not show now taken from the one before.
     fn completed_by(&self, before: &Self) -> Self;
     fn node(no: u32) -> Node;
@@ -34,10 +32,6 @@ pub(super) trait Record: Clone + PartialEq {
 impl Record for PersonRecord {
     fn id(&self) -> &ProviderId {
         &self.id
-    }
-
-    fn mentioned(id: ProviderId) -> Self {
-        Self { id, kind: PersonKind::Unknown, enabled: None, attributes: Attributes::default() }
     }
 
     fn completed_by(&self, before: &Self) -> Self {
@@ -72,15 +66,6 @@ impl Record for PersonRecord {
 impl Record for GroupRecord {
     fn id(&self) -> &ProviderId {
         &self.id
-    }
-
-    fn mentioned(id: ProviderId) -> Self {
-        Self {
-            id,
-            kind: GroupKind::Other,
-            hidden_members: false,
-            attributes: Attributes::default(),
-        }
     }
 
     fn completed_by(&self, _before: &Self) -> Self {

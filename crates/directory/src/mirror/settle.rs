@@ -7,6 +7,7 @@ use crate::{
     decisions::Node,
     id::{GroupNo, Millis, UserNo},
     observation::{Member, Question, Verdict},
+    snapshot::Directory,
 };
 
 /// What the answers to questions came to.
@@ -114,9 +115,14 @@ impl Mirror {
         nodes.len() + edges.len()
     }
 
-    /// Forgets records that are absent since `until` or earlier, with their memberships.
-    pub fn purge(&mut self, until: Millis, merged: &mut Merged) {
-        let old: Vec<Node> = self.absent_until(until).collect();
+    /// Forgets records that are absent since `until` or earlier, with their memberships; those that are served still
+    /// are kept.
+    pub fn purge(&mut self, until: Millis, served: &Directory, merged: &mut Merged) {
+        let is_served = |node: &Node| match node {
+            Node::User(no) => served.user(*no).is_some(),
+            Node::Group(no) => served.group(*no).is_some(),
+        };
+        let old: Vec<Node> = self.absent_until(until).filter(|node| !is_served(node)).collect();
         for node in old {
             for group in self.parents_of(node).to_vec() {
                 self.drop_edge(GroupNo(group), node, merged);

@@ -91,6 +91,39 @@ impl Attribute {
         Self::Created,
     ];
 
+    /// The name of the attribute in rules, expressions and answers: its serialised form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Mail => "mail",
+            Self::DisplayName => "display_name",
+            Self::GivenName => "given_name",
+            Self::Surname => "surname",
+            Self::Description => "description",
+            Self::EmployeeId => "employee_id",
+            Self::Department => "department",
+            Self::JobTitle => "job_title",
+            Self::Company => "company",
+            Self::OtherMails => "other_mails",
+            Self::Aliases => "aliases",
+            Self::OnPremisesSamAccountName => "on_premises_sam_account_name",
+            Self::OnPremisesUserPrincipalName => "on_premises_user_principal_name",
+            Self::OnPremisesImmutableId => "on_premises_immutable_id",
+            Self::OrganisationalUnit => "organisational_unit",
+            Self::MailNickname => "mail_nickname",
+            Self::OfficeLocation => "office_location",
+            Self::MobilePhone => "mobile_phone",
+            Self::PreferredLanguage => "preferred_language",
+            Self::State => "state",
+            Self::Created => "created",
+        }
+    }
+
+    /// The version of the set that the attribute joined; see [`ATTRIBUTES_VERSION`].
+    pub fn since_version(self) -> u8 {
+        1
+    }
+
     fn bit(self) -> u32 {
         1 << (self as u8)
     }
@@ -229,6 +262,14 @@ mod tests {
                 prop_assert_eq!(attributes.as_bytes(), &bytes[..]);
                 let _ = attributes.iter().count();
             }
+        }
+    }
+
+    #[test]
+    fn names_are_the_serialised_form() {
+        for attribute in Attribute::ALL {
+            let name = serde_json::to_value(attribute).unwrap();
+            assert_eq!(name.as_str(), Some(attribute.as_str()));
         }
     }
 

@@ -2,19 +2,25 @@
 //!
 //! Invariant: looked at by member, so that the cost follows what changed and not the size of a group of
 //! everyone. An edge is wanted when the mirror has it (or, with nested groups dissolved, a path of
-//! groups) and both ends are served.
+//! groups), or when a rule gives it, and both ends are served.
 
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 
-use super::{Basis, Draft, Node, Scope};
+use super::{
+    Draft,
+    groups::Clusters,
+    scope::{Scope, is_flat},
+};
 use crate::{
+    anonymous::is_anonymous,
     change::MembersChange,
+    decisions::Node,
+    derive::Derive,
     group::Group,
     id::{GroupNo, UserNo},
-    mirror::{Dirty, State},
-    rules::NestedGroups,
+    mirror::Dirty,
     snapshot::Directory,
     user::User,
 };
@@ -29,10 +35,21 @@ pub(super) struct Edge {
     pub(super) forced: bool,
 }
 
+/// How somebody or a group is served once the drafts are applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Being {
+    Absent,
+    Here,
+    /// Here, without a name: in no group.
+    Nameless,
+}
+
 /// Who is served once the drafts are applied.
 pub(super) struct Presence<'a> {
     served: &'a Directory,
-    drafted: HashMap<Node, bool>,
+    users: HashMap<u32, Being>,
+    /// By number, up to the last that is drafted: groups are asked for once for each membership.
+    groups: Vec<Option<Being>>,
 }
 
 impl<'a> Presence<'a> {
@@ -41,89 +58,200 @@ impl<'a> Presence<'a> {
         users: &[Draft<User>],
         groups: &[Draft<Group>],
     ) -> Self {
-        let users = users.iter().map(|draft| (draft.node, draft.after.is_some()));
-        let groups = groups.iter().map(|draft| (draft.node, draft.after.is_some()));
-        Self { served, drafted: users.chain(groups).collect() }
+        let mut this = Self { served, users: HashMap::new(), groups: Vec::new() };
+        for draft in users {
+            if let Node::User(no) = draft.node {
+                this.users.insert(no.0, being(draft.after.as_deref()));
+            }
+        }
+        for draft in groups {
+            if let Node::Group(no) = draft.node {
+                let at = no.0 as usize;
+                this.groups.resize(this.groups.len().max(at + 1), None);
+                let here = draft.after.is_some();
+                this.groups[at] = Some(if here { Being::Here } else { Being::Absent });
+            }
+        }
+        this
+    }
+
+    fn of(&self, node: Node) -> Being {
+        match node {
+            Node::User(no) => self
+                .users
+                .get(&no.0)
+                .copied()
+                .unwrap_or_else(|| being(self.served.user(no).map(|user| &**user))),
+            Node::Group(no) => match self.groups.get(no.0 as usize) {
+                Some(Some(being)) => *being,
+                _ if self.served.group(no).is_some() => Being::Here,
+                _ => Being::Absent,
+            },
+        }
     }
 
     fn has(&self, node: Node) -> bool {
-        self.drafted.get(&node).copied().unwrap_or_else(|| match node {
-            Node::User(no) => self.served.user(no).is_some(),
-            Node::Group(no) => self.served.group(no).is_some(),
+        self.of(node) != Being::Absent
+    }
+}
+
+fn being(user: Option<&User>) -> Being {
+    match user {
+        None => Being::Absent,
+        Some(user) if is_anonymous(user) => Being::Nameless,
+        Some(_) => Being::Here,
+    }
+}
+
+/// The memberships as wanted.
+pub(super) struct Graph<'a> {
+    derive: &'a Derive<'a>,
+    clusters: &'a Clusters,
+    presence: &'a Presence<'a>,
+    /// The groups that everybody is in, as served, and those of each addition.
+    everyone: Vec<u32>,
+    additions: Vec<Vec<u32>>,
+}
+
+impl<'a> Graph<'a> {
+    pub(super) fn new(
+        derive: &'a Derive<'a>,
+        clusters: &'a Clusters,
+        presence: &'a Presence<'a>,
+    ) -> Self {
+        let rules = derive.rules;
+        let number = |at: &usize| derive.made_no(&rules.made[*at]).map(|no| clusters.of(no.0));
+        let numbers = |places: &[usize]| places.iter().filter_map(number).collect();
+        let everyone = numbers(&rules.everyone);
+        let additions = rules.additions.iter().map(|(_, places)| numbers(places)).collect();
+        Self { derive, clusters, presence, everyone, additions }
+    }
+
+    /// People and groups whose memberships may differ from what is served.
+    pub(super) fn nodes_to_look_at(
+        &self,
+        dirty: &Dirty,
+        scope: &Scope,
+        (users, groups): (&[Draft<User>], &[Draft<Group>]),
+    ) -> BTreeSet<Node> {
+        let mut nodes = scope.nodes.clone();
+        if dirty.all {
+            return nodes;
+        }
+        nodes.extend(dirty.members.iter().copied());
+        let turned = |before: bool, after: bool| before != after;
+        let users = users.iter().filter(|d| turned(d.before.is_some(), d.after.is_some()));
+        nodes.extend(users.map(|draft| draft.node));
+        let drafted = groups.iter().filter(|d| turned(d.before.is_some(), d.after.is_some()));
+        let mut changed: BTreeSet<GroupNo> = drafted.filter_map(|d| group_no(d.node)).collect();
+        // Whoever is in a group that is served as part of another now, or was until now.
+        let moved = dirty.nodes.iter().filter_map(|node| group_no(*node));
+        let merging = !self.derive.rules.made.is_empty() || self.derive.rules.merges();
+        changed.extend(moved.filter(|no| merging || self.clusters.has(no.0)));
+        if is_flat(self.derive) {
+            let touched = dirty.nodes.iter().chain(&dirty.members);
+            changed.extend(touched.filter_map(|node| group_no(*node)));
+        }
+        let parts = changed.iter().flat_map(|no| self.clusters.parts(self.clusters.of(no.0)));
+        let parts: BTreeSet<u32> = parts.chain(changed.iter().map(|no| no.0)).collect();
+        for no in &parts {
+            let served = self.derive.served;
+            nodes
+                .extend(served.users_of(GroupNo(*no)).iter().map(|user| Node::User(UserNo(*user))));
+            nodes.extend(served.children_of(GroupNo(*no)).iter().map(|c| Node::Group(GroupNo(*c))));
+        }
+        let below = if is_flat(self.derive) { self.below(parts) } else { parts };
+        let mirror = self.derive.mirror;
+        for group in below.into_iter().map(GroupNo) {
+            nodes.extend(mirror.users_of(group).iter().map(|user| Node::User(UserNo(*user))));
+            let children = mirror.children_of(group).iter().map(|no| self.clusters.of(*no));
+            nodes.extend(children.map(|no| Node::Group(GroupNo(no))));
+        }
+        // What is inside a group is inside of whatever stands for it.
+        let standing = nodes.iter().filter_map(|node| group_no(*node));
+        let standing: Vec<Node> =
+            standing.map(|no| Node::Group(GroupNo(self.clusters.of(no.0)))).collect();
+        nodes.extend(standing);
+        nodes
+    }
+
+    /// The memberships of these people and groups that come and go.
+    pub(super) fn differences(&self, nodes: &BTreeSet<Node>, frozen: &BTreeSet<Node>) -> Vec<Edge> {
+        let mut edges = Vec::new();
+        for node in nodes.iter().filter(|node| !frozen.contains(node)) {
+            let served = match node {
+                Node::User(no) => self.derive.served.groups_of(*no),
+                Node::Group(no) => self.derive.served.parents_of(*no),
+            };
+            let there = self.presence.has(*node);
+            let wanted = self.wanted_groups(*node);
+            let mut push = |group: u32, added: bool| {
+                let group = GroupNo(group);
+                if !frozen.contains(&Node::Group(group)) {
+                    let both_stay = there && self.presence.has(Node::Group(group));
+                    let forced = !added && !both_stay;
+                    edges.push(Edge { group, member: *node, added, forced });
+                }
+            };
+            wanted.iter().filter(|g| served.binary_search(g).is_err()).for_each(|g| push(*g, true));
+            served
+                .iter()
+                .filter(|g| wanted.binary_search(g).is_err())
+                .for_each(|g| push(*g, false));
+        }
+        edges
+    }
+
+    /// Numbers of the served groups that an object should be in, ascending.
+    fn wanted_groups(&self, node: Node) -> Vec<u32> {
+        if self.presence.of(node) != Being::Here {
+            return Vec::new();
+        }
+        let flat = is_flat(self.derive);
+        let mut wanted: Vec<u32> = match node {
+            Node::Group(_) if flat => Vec::new(),
+            Node::Group(no) => {
+                self.direct(self.clusters.parts(no.0).map(|part| Node::Group(GroupNo(part))))
+            }
+            Node::User(_) => self.direct(std::iter::once(node)),
+        };
+        if let Node::User(no) = node {
+            if flat {
+                wanted = self.above(wanted).into_iter().collect();
+            }
+            wanted.extend(&self.everyone);
+            wanted.extend(self.derive.additions_of(no).flat_map(|at| &self.additions[at]));
+        }
+        wanted.retain(|no| {
+            let group = Node::Group(GroupNo(*no));
+            group != node && self.presence.has(group)
+        });
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted
+    }
+
+    /// The groups, as served, that these are directly in.
+    fn direct(&self, nodes: impl Iterator<Item = Node>) -> Vec<u32> {
+        let parents = nodes.flat_map(|node| self.derive.mirror.parents_of(node));
+        parents.map(|no| self.clusters.of(*no)).collect()
+    }
+
+    /// These groups and all above them, through groups that the provider has.
+    fn above(&self, groups: Vec<u32>) -> BTreeSet<u32> {
+        reach(groups, |no| {
+            let parts = self.clusters.parts(no).filter(|part| self.derive.is_alive(GroupNo(*part)));
+            self.direct(parts.map(|part| Node::Group(GroupNo(part))))
         })
     }
-}
 
-/// People and groups whose memberships may differ from what is served.
-pub(super) fn nodes_to_look_at(
-    basis: &Basis<'_>,
-    dirty: &Dirty,
-    scope: &Scope,
-    (users, groups): (&[Draft<User>], &[Draft<Group>]),
-) -> BTreeSet<Node> {
-    if dirty.all {
-        return scope.nodes.clone();
+    /// These groups and all below them.
+    fn below(&self, groups: BTreeSet<u32>) -> BTreeSet<u32> {
+        reach(groups.into_iter().collect(), |no| {
+            let children = self.derive.mirror.children_of(GroupNo(no)).iter();
+            children.flat_map(|child| self.clusters.parts(self.clusters.of(*child))).collect()
+        })
     }
-    let mut nodes = dirty.members.clone();
-    let flattened = basis.rules.nested_groups == NestedGroups::Flattened;
-    nodes.extend(users.iter().filter(|d| d.before.is_some() != d.after.is_some()).map(|d| d.node));
-    // Dirty people are looked at too: their memberships may have waited while they did.
-    nodes.extend(dirty.nodes.iter().copied());
-    let mut turned: Vec<GroupNo> = Vec::new();
-    for draft in groups {
-        if let Node::Group(no) = draft.node
-            && draft.before.is_some() != draft.after.is_some()
-        {
-            nodes.insert(draft.node);
-            turned.push(no);
-        }
-    }
-    if flattened {
-        let nested = nodes.iter().filter_map(|node| match node {
-            Node::Group(no) => Some(*no),
-            Node::User(_) => None,
-        });
-        turned.extend(nested.collect::<Vec<_>>());
-    }
-    for no in turned {
-        nodes.extend(basis.served.users_of(no).iter().map(|user| Node::User(UserNo(*user))));
-        nodes.extend(basis.served.children_of(no).iter().map(|child| Node::Group(GroupNo(*child))));
-        let below = if flattened { below(basis, no) } else { BTreeSet::from([no.0]) };
-        for group in below.into_iter().map(GroupNo) {
-            nodes.extend(basis.mirror.users_of(group).iter().map(|user| Node::User(UserNo(*user))));
-            nodes.extend(basis.mirror.children_of(group).iter().map(|c| Node::Group(GroupNo(*c))));
-        }
-    }
-    nodes
-}
-
-/// The memberships of these people and groups that come and go.
-pub(super) fn differences(
-    basis: &Basis<'_>,
-    presence: &Presence<'_>,
-    nodes: &BTreeSet<Node>,
-    frozen: &BTreeSet<Node>,
-) -> Vec<Edge> {
-    let mut edges = Vec::new();
-    for node in nodes.iter().filter(|node| !frozen.contains(node)) {
-        let served = match node {
-            Node::User(no) => basis.served.groups_of(*no),
-            Node::Group(no) => basis.served.parents_of(*no),
-        };
-        let there = presence.has(*node);
-        let wanted = if there { wanted_groups(basis, presence, *node) } else { Vec::new() };
-        let mut push = |group: u32, added: bool| {
-            let group = GroupNo(group);
-            if !frozen.contains(&Node::Group(group)) {
-                let both_stay = there && presence.has(Node::Group(group));
-                let forced = !added && !both_stay;
-                edges.push(Edge { group, member: *node, added, forced });
-            }
-        };
-        wanted.iter().filter(|g| served.binary_search(g).is_err()).for_each(|g| push(*g, true));
-        served.iter().filter(|g| wanted.binary_search(g).is_err()).for_each(|g| push(*g, false));
-    }
-    edges
 }
 
 /// Packs edges into one change per group, in the order of groups.
@@ -147,44 +275,19 @@ pub(super) fn pack(mut edges: Vec<Edge>) -> Vec<MembersChange> {
     packed
 }
 
-/// Numbers of the served groups that an object should be in, ascending.
-fn wanted_groups(basis: &Basis<'_>, presence: &Presence<'_>, node: Node) -> Vec<u32> {
-    let direct = basis.mirror.parents_of(node);
-    let present =
-        |no: &u32| presence.has(Node::Group(GroupNo(*no))) && Node::Group(GroupNo(*no)) != node;
-    match (basis.rules.nested_groups, node) {
-        (NestedGroups::Kept, _) => direct.iter().copied().filter(present).collect(),
-        (NestedGroups::Flattened, Node::Group(_)) => Vec::new(),
-        (NestedGroups::Flattened, Node::User(_)) => {
-            above(basis, direct).into_iter().filter(present).collect()
-        }
+fn group_no(node: Node) -> Option<GroupNo> {
+    match node {
+        Node::Group(no) => Some(no),
+        Node::User(_) => None,
     }
 }
 
-/// These groups and all above them, through groups that the provider has.
-fn above(basis: &Basis<'_>, groups: &[u32]) -> BTreeSet<u32> {
-    reach(groups, |no| {
-        let there = is_there(basis, GroupNo(no));
-        if there { basis.mirror.parents_of(Node::Group(GroupNo(no))) } else { &[] }
-    })
-}
-
-/// A group and all below it.
-fn below(basis: &Basis<'_>, group: GroupNo) -> BTreeSet<u32> {
-    reach(&[group.0], |no| basis.mirror.children_of(GroupNo(no)))
-}
-
-fn is_there(basis: &Basis<'_>, no: GroupNo) -> bool {
-    let state = basis.mirror.group(no).map(|row| row.state);
-    matches!(state, Some(State::Present | State::Unconfirmed { .. }))
-}
-
 /// All that can be reached; cycles end at what was visited.
-fn reach<'a>(from: &[u32], next: impl Fn(u32) -> &'a [u32]) -> BTreeSet<u32> {
+fn reach(from: Vec<u32>, next: impl Fn(u32) -> Vec<u32>) -> BTreeSet<u32> {
     let mut reached: BTreeSet<u32> = from.iter().copied().collect();
-    let mut work = from.to_vec();
+    let mut work = from;
     while let Some(no) = work.pop() {
-        work.extend(next(no).iter().copied().filter(|no| reached.insert(*no)));
+        work.extend(next(no).into_iter().filter(|no| reached.insert(*no)));
     }
     reached
 }

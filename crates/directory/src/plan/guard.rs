@@ -5,22 +5,28 @@
 //! of runs it came in; a kind that a person approved for this very plan is lifted.
 
 mod aspects;
+mod future;
+mod losses;
+mod protected;
+mod seats;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Basis, Context, Draft, Issue, NameTrouble, Reason, edges::Edge, short_digest};
+use super::{Context, Draft, Issue, NameTrouble, Reason, edges::Edge, short_digest};
 use crate::{
     decisions::{Digest, Node},
+    derive::Derive,
     group::Group,
-    id::ProviderId,
+    id::{GroupNo, ProviderId},
     report::{Applied, GuardKind},
-    snapshot::Size,
+    rules::compiled::Compiled,
+    snapshot::{Directory, Size},
     user::User,
 };
 
@@ -65,11 +71,22 @@ pub struct HeldItem {
 }
 
 pub(super) struct Guard<'a> {
-    basis: &'a Basis<'a>,
+    derive: &'a Derive<'a>,
     context: &'a Context<'a>,
     held: BTreeMap<GuardKind, (String, u64, Vec<HeldItem>)>,
     /// People who would have left: their memberships stay too.
     staying: BTreeSet<Node>,
+    /// Whether a group comes, so that the directory is not emptied of groups whatever goes.
+    groups_come: bool,
+    /// Groups that go, whoever is in them.
+    groups_gone: BTreeSet<Node>,
+}
+
+/// A plan on its way.
+struct Drafted<'a> {
+    users: &'a mut [Draft<User>],
+    groups: &'a mut [Draft<Group>],
+    edges: &'a mut Vec<Edge>,
 }
 
 /// A limit by share of a size.
@@ -98,16 +115,36 @@ impl Limit {
 }
 
 impl<'a> Guard<'a> {
-    pub(super) fn new(basis: &'a Basis<'a>, context: &'a Context<'a>) -> Self {
-        Self { basis, context, held: BTreeMap::new(), staying: BTreeSet::new() }
+    pub(super) fn new(derive: &'a Derive<'a>, context: &'a Context<'a>) -> Self {
+        Self {
+            derive,
+            context,
+            held: BTreeMap::new(),
+            staying: BTreeSet::new(),
+            groups_come: false,
+            groups_gone: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn rules(&self) -> &'a Compiled {
+        self.derive.rules
+    }
+
+    pub(super) fn served(&self) -> &'a Directory {
+        self.derive.served
+    }
+
+    fn lifts(&self, kind: GuardKind) -> bool {
+        self.context.lifted.contains(&kind)
     }
 
     /// Holds what too many people would go through.
     pub(super) fn hold_people(&mut self, drafts: &mut [Draft<User>]) {
-        let (limits, applied) = (&self.basis.rules.limits, &self.context.window.applied);
+        self.hold_protected_people(drafts);
+        let (limits, applied) = (&self.derive.rules.limits, &self.context.window.applied);
         let size = self.size().users;
         let limit = |share, min, applied| Limit { share, min, size, applied };
-        let left = applied.users_removed + applied.users_deactivated;
+        let left = applied.users_removed + applied.users_deactivated + applied.users_anonymised;
         let kinds = [
             (GuardKind::PeopleLeaving, limit(limits.leaving_share, limits.leaving_min, left)),
             (
@@ -123,9 +160,9 @@ impl<'a> Guard<'a> {
                 limit(limits.blanked_share, limits.other_min, applied.users_blanked),
             ),
         ];
-        let taken = aspects::names_taken(drafts);
+        let taken = aspects::names_taken(drafts, User::folded_name);
         for (kind, limit) in kinds {
-            if !self.context.lifted.contains(&kind) {
+            if !self.lifts(kind) {
                 let goes_through = |draft: &Draft<User>| {
                     aspects::aspect(kind, draft).is_some() && !aspects::gives_up_name(draft, &taken)
                 };
@@ -165,37 +202,111 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// Holds the removal of too many groups.
+    /// Holds the removal and renaming of too many groups.
     pub(super) fn hold_groups(&mut self, drafts: &mut [Draft<Group>]) {
-        let kind = GuardKind::GroupsRemoved;
-        if self.context.lifted.contains(&kind) {
-            return;
-        }
-        let limits = &self.basis.rules.limits;
-        let limit = Limit {
-            share: limits.leaving_share,
-            min: limits.leaving_min,
-            size: self.size().groups,
-            applied: self.context.window.applied.groups_removed,
-        };
+        self.hold_protected_groups(drafts);
+        self.hold_renamed_groups(drafts);
+        self.groups_come =
+            drafts.iter().any(|draft| draft.before.is_none() && draft.after.is_some());
         let gone: Vec<usize> = (0..drafts.len())
             .filter(|i| drafts[*i].before.is_some() && drafts[*i].after.is_none())
             .collect();
-        let empties = gone.len() == self.basis.served.size().groups;
-        let Some(why) = limit.passed_by(gone.len() as u64, aspects::words(kind), !empties) else {
-            return;
-        };
-        let items = gone.iter().filter_map(|i| {
-            let group = drafts[*i].before.as_ref()?;
-            let name = group.name().to_string();
-            let what = "would be removed".to_owned();
-            Some(HeldItem { node: drafts[*i].node, id: group.id().clone(), name, what })
-        });
-        self.hold(kind, why, items.collect());
+        let count = gone.len();
+        let Some(why) = self.too_many_groups(count, count) else { return };
+        let items =
+            gone.iter().filter_map(|i| removed_item(drafts[*i].node, drafts[*i].before.as_deref()));
+        let items = items.collect();
+        self.hold(GuardKind::GroupsRemoved, why, items);
         for i in gone {
             self.staying.insert(drafts[i].node);
             let Draft { before, after, .. } = &mut drafts[i];
             after.clone_from(before);
+        }
+    }
+
+    /// Why so many groups may not go, if they may not; `lost` of all that go are new to the guard.
+    fn too_many_groups(&self, lost: usize, all: usize) -> Option<String> {
+        let kind = GuardKind::GroupsRemoved;
+        let limits = &self.rules().limits;
+        let limit = Limit {
+            share: limits.leaving_share,
+            min: limits.leaving_min,
+            size: self.size().groups,
+            applied: self.context.window.applied.groups_removed + (all - lost) as u64,
+        };
+        let empties = !self.groups_come && all == self.served().size().groups;
+        let why = limit.passed_by(lost as u64, aspects::words(kind), !empties);
+        why.filter(|_| !self.lifts(kind))
+    }
+
+    /// Holds the removal of groups that nobody would be in any more; gives those that stay.
+    pub(super) fn hold_emptied(&mut self, empty: &[GroupNo]) -> BTreeSet<GroupNo> {
+        let served = |no: &GroupNo| self.served().group(*no).is_some();
+        let mut kept: BTreeSet<GroupNo> =
+            empty.iter().filter(|no| self.staying.contains(&Node::Group(**no))).copied().collect();
+        let (mut going, mut protected) = (Vec::new(), Vec::new());
+        for no in empty.iter().filter(|no| served(no) && !kept.contains(no)) {
+            let guarded = self.is_protected_group(*no) && !self.lifts(GuardKind::Protected);
+            if guarded { &mut protected } else { &mut going }.push(*no);
+        }
+        let removed = self.held.get(&GuardKind::GroupsRemoved).map_or(0, |(_, count, _)| *count);
+        let all = going.len() + usize::try_from(removed).unwrap_or_default();
+        let items = |numbers: &[GroupNo]| -> Vec<HeldItem> {
+            let group = |no: &GroupNo| self.derive.served.group(*no).map(|group| (*no, group));
+            let groups = numbers.iter().filter_map(group);
+            groups.filter_map(|(no, group)| removed_item(Node::Group(no), Some(&**group))).collect()
+        };
+        let (going_items, protected_items) = (items(&going), items(&protected));
+        if !protected.is_empty() {
+            let why = format!("{} protected groups would be removed", protected.len());
+            self.hold(GuardKind::Protected, why, protected_items);
+            kept.extend(protected);
+        }
+        if let Some(why) = self.too_many_groups(going.len(), all) {
+            self.hold(GuardKind::GroupsRemoved, why, going_items);
+            kept.extend(going);
+        }
+        kept
+    }
+
+    /// Holds too many new names of groups; names that an administrator accepted do not count.
+    fn hold_renamed_groups(&mut self, drafts: &mut [Draft<Group>]) {
+        let kind = GuardKind::GroupRenames;
+        let taken = aspects::names_taken(drafts, Group::folded_name);
+        let accepted = &self.derive.decisions.accepted;
+        let renamed = |draft: &Draft<Group>| {
+            let (Some(before), Some(after)) = (&draft.before, &draft.after) else { return false };
+            let Node::Group(no) = draft.node else { return false };
+            before.name() != after.name()
+                && accepted.get(&no) != Some(after.name())
+                && !taken.contains(before.folded_name())
+        };
+        let affected: Vec<usize> = (0..drafts.len()).filter(|i| renamed(&drafts[*i])).collect();
+        let limits = &self.rules().limits;
+        let limit = Limit {
+            share: limits.renames_share,
+            min: limits.renames_min,
+            size: self.size().groups,
+            applied: self.context.window.applied.groups_renamed,
+        };
+        let why = limit.passed_by(affected.len() as u64, aspects::words(kind), true);
+        let Some(why) = why.filter(|_| !self.lifts(kind)) else { return };
+        let items = affected.iter().filter_map(|i| {
+            let Draft { node, id, before, after } = &drafts[*i];
+            let what = format!("would be renamed to {}", after.as_ref()?.name());
+            Some(HeldItem {
+                node: *node,
+                id: id.clone(),
+                name: before.as_ref()?.name().to_string(),
+                what,
+            })
+        });
+        self.hold(kind, why, items.collect());
+        for i in affected {
+            let Draft { before: Some(before), after: Some(after), .. } = &drafts[i] else {
+                continue;
+            };
+            drafts[i].after = Some(aspects::with_name_of(before, after));
         }
     }
 
@@ -219,75 +330,9 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// Holds the loss of too many memberships, and the emptying of large groups.
-    pub(super) fn hold_edges(&mut self, edges: &mut Vec<Edge>) {
-        let staying = &self.staying;
-        let group_stays = |edge: &Edge| staying.contains(&Node::Group(edge.group));
-        // What goes with one of its ends goes, even if the other end is a person who waits.
-        edges.retain(|edge| {
-            edge.added || edge.forced || !(staying.contains(&edge.member) || group_stays(edge))
-        });
-        self.hold_emptied_groups(edges);
-        let kind = GuardKind::MembershipsLost;
-        if self.context.lifted.contains(&kind) {
-            return;
-        }
-        let lost = edges.iter().filter(|edge| !edge.added).count() as u64;
-        let choice: Vec<Edge> =
-            edges.iter().filter(|edge| !edge.added && !edge.forced).copied().collect();
-        let limits = &self.basis.rules.limits;
-        let size = self.size();
-        let limit = Limit {
-            share: limits.memberships_share,
-            min: limits.memberships_min,
-            size: size.memberships + size.nestings,
-            applied: self.context.window.applied.memberships_removed,
-        };
-        let Some(why) = limit.passed_by(lost, aspects::words(kind), true) else {
-            return;
-        };
-        if choice.is_empty() {
-            return;
-        }
-        self.hold_losses(kind, why, &choice);
-        edges.retain(|edge| edge.added || edge.forced);
-    }
-
-    fn hold_emptied_groups(&mut self, edges: &mut Vec<Edge>) {
-        let kind = GuardKind::GroupsEmptied;
-        if self.context.lifted.contains(&kind) {
-            return;
-        }
-        let mut balance: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
-        for edge in edges.iter().filter(|edge| matches!(edge.member, Node::User(_))) {
-            let (came, went) = balance.entry(edge.group.0).or_default();
-            *came += usize::from(edge.added);
-            *went += usize::from(!edge.added);
-        }
-        let emptied = |edge: &Edge| {
-            let before = self.basis.served.users_of(edge.group).len();
-            let (came, went) = balance.get(&edge.group.0).copied().unwrap_or_default();
-            before >= self.basis.rules.limits.emptied_group_min as usize
-                && came == 0
-                && went == before
-        };
-        let lost: Vec<Edge> = edges
-            .iter()
-            .filter(|edge| !edge.added && !edge.forced && emptied(edge))
-            .copied()
-            .collect();
-        if lost.is_empty() {
-            return;
-        }
-        edges.retain(|edge| edge.added || edge.forced || !emptied(edge));
-        let min = self.basis.rules.limits.emptied_group_min;
-        let why = format!("groups with {min} or more members would be emptied");
-        self.hold_losses(kind, why, &lost);
-    }
-
     /// What only a listing shows to be gone waits for the provider's own word.
     pub(super) fn hold_unconfirmed(&mut self) {
-        let mirror = self.basis.mirror;
+        let mirror = self.derive.mirror;
         if self.context.empty_read {
             let why = "the provider answered a full read with no people at all; nothing of it was believed, \
                        and everything is read again at the next pull";
@@ -325,45 +370,50 @@ impl<'a> Guard<'a> {
             for item in &items {
                 hash.update(format!("\n{:?}\t{}\t{}", item.node, item.id, item.what));
             }
-            let approvable = !matches!(kind, GuardKind::EmptyRead | GuardKind::Unconfirmed);
-            Held { kind, count, why, digest: short_digest(hash), approvable, items }
+            Held {
+                kind,
+                count,
+                why,
+                digest: short_digest(hash),
+                approvable: kind.is_approvable(),
+                items,
+            }
         });
         held.collect()
     }
 
     fn hold(&mut self, kind: GuardKind, why: String, items: Vec<HeldItem>) {
         let count = items.len() as u64;
-        self.held.insert(kind, (why, count, items));
+        self.hold_counted(kind, why, (items, count));
     }
 
-    /// Holds lost memberships: one item per member, which is what must be looked at again.
-    fn hold_losses(&mut self, kind: GuardKind, why: String, lost: &[Edge]) {
-        let mut of_member: BTreeMap<Node, Vec<u32>> = BTreeMap::new();
-        for edge in lost {
-            of_member.entry(edge.member).or_default().push(edge.group.0);
+    /// Holds items of a kind, beside those that wait already.
+    fn hold_counted(&mut self, kind: GuardKind, why: String, (items, count): (Vec<HeldItem>, u64)) {
+        match self.held.entry(kind) {
+            Entry::Vacant(slot) => {
+                slot.insert((why, count, items));
+            }
+            Entry::Occupied(mut slot) => {
+                let (told, known, waiting) = slot.get_mut();
+                if !why.is_empty() && *told != why {
+                    *told = format!("{told}; {why}");
+                }
+                *known += count;
+                waiting.extend(items);
+            }
         }
-        let items = of_member.into_iter().filter_map(|(member, groups)| {
-            let name = |no: &u32| {
-                let group = self.basis.served.group(crate::id::GroupNo(*no));
-                group.map(|group| group.name().to_string()).unwrap_or_default()
-            };
-            let groups: Vec<String> = groups.iter().map(name).collect();
-            self.item(member, format!("would leave {}", groups.join(", ")))
-        });
-        let items = items.collect();
-        self.held.insert(kind, (why, lost.len() as u64, items));
     }
 
     fn item(&self, node: Node, what: String) -> Option<HeldItem> {
         let (id, name) = match node {
             Node::User(no) => {
-                let id = self.basis.mirror.person(no).map(|row| row.record.id.clone())?;
-                let name = self.basis.served.user(no).map(|user| user.name().to_owned());
+                let id = self.derive.mirror.person(no).map(|row| row.record.id.clone())?;
+                let name = self.derive.served.user(no).map(|user| user.name().to_owned());
                 (id, name)
             }
             Node::Group(no) => {
-                let id = self.basis.mirror.group(no).map(|row| row.record.id.clone())?;
-                let name = self.basis.served.group(no).map(|group| group.name().to_string());
+                let id = self.derive.group_row(no).map(|row| row.record.id.clone())?;
+                let name = self.derive.served.group(no).map(|group| group.name().to_string());
                 (id, name)
             }
         };
@@ -373,7 +423,7 @@ impl<'a> Guard<'a> {
 
     /// The size that shares are taken of.
     fn size(&self) -> Size {
-        let (then, now) = (self.context.window.size, self.basis.served.size());
+        let (then, now) = (self.context.window.size, self.derive.served.size());
         if then.users == 0 && then.groups == 0 { now } else { then }
     }
 
@@ -382,8 +432,14 @@ impl<'a> Guard<'a> {
         let active = |user: &Option<Arc<User>>| user.as_ref().is_some_and(|user| user.active());
         let leaving = affected.iter().filter(|i| active(&drafts[**i].before)).count();
         let comes = drafts.iter().any(|draft| active(&draft.after) && !active(&draft.before));
-        leaving > 0 && !comes && leaving == self.basis.served.size().active_users
+        leaving > 0 && !comes && leaving == self.derive.served.size().active_users
     }
+}
+
+fn removed_item(node: Node, group: Option<&Group>) -> Option<HeldItem> {
+    let group = group?;
+    let (name, what) = (group.name().to_string(), "would be removed".to_owned());
+    Some(HeldItem { node, id: group.id().clone(), name, what })
 }
 
 /// The part of what was applied that a person approved.
@@ -394,6 +450,7 @@ pub(super) fn approved_part(lifted: &BTreeSet<GuardKind>, applied: &Applied) -> 
             GuardKind::PeopleLeaving => {
                 part.users_removed = applied.users_removed;
                 part.users_deactivated = applied.users_deactivated;
+                part.users_anonymised = applied.users_anonymised;
                 part.memberships_removed = applied.memberships_removed;
             }
             GuardKind::GroupsRemoved => {
@@ -406,7 +463,12 @@ pub(super) fn approved_part(lifted: &BTreeSet<GuardKind>, applied: &Applied) -> 
             GuardKind::Renames | GuardKind::TakeOver => part.users_renamed = applied.users_renamed,
             GuardKind::Reactivations => part.users_reactivated = applied.users_reactivated,
             GuardKind::Blanked => part.users_blanked = applied.users_blanked,
-            GuardKind::EmptyRead | GuardKind::Unconfirmed => {}
+            GuardKind::GroupRenames => part.groups_renamed = applied.groups_renamed,
+            GuardKind::EmptyRead
+            | GuardKind::Unconfirmed
+            | GuardKind::Seats
+            | GuardKind::Protected
+            | GuardKind::LastMember => {}
         }
     }
     part

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use crate::{
     decisions::Node,
-    derive::{Basis, Unusable},
+    derive::{Derive, Unusable},
     id::ProviderId,
     mirror::State,
     name::Name,
+    rules::compiled::is_made,
 };
 
 /// Somebody who wants a name.
@@ -58,14 +59,14 @@ pub enum NameTrouble {
 
 /// Gives out names. With `passing_approved`, names pass from those who do not want them any more.
 pub(super) fn assign(
-    basis: &Basis<'_>,
+    derive: &Derive<'_>,
     claimants: &[Claimant<'_>],
     passing_approved: bool,
 ) -> BTreeMap<Node, Assigned> {
     let mut first_at_free: BTreeMap<&str, &Claimant<'_>> = BTreeMap::new();
     for claimant in claimants {
         let Ok(claim) = &claimant.claim else { continue };
-        if holder_of(basis, claimant.node, claim.folded()).is_none() {
+        if holder_of(derive, claimant.node, claim.folded()).is_none() {
             let first = first_at_free.entry(claim.folded()).or_insert(claimant);
             if claimant.id < first.id {
                 *first = claimant;
@@ -77,16 +78,19 @@ pub(super) fn assign(
     for claimant in claimants {
         let outcome = match &claimant.claim {
             Err(unusable) => refuse(claimant, NameTrouble::Unusable(unusable.clone())),
-            Ok(claim) => match holder_of(basis, claimant.node, claim.folded()) {
+            Ok(claim) => match holder_of(derive, claimant.node, claim.folded()) {
                 Some(holder) if holder.id == claimant.id => grant(claim),
                 Some(holder) => {
                     let name = claim.as_str().to_owned();
                     let wanted_still = holder.node.is_some_and(|node| {
-                        !is_absent(basis, node)
-                            && basis.claim_of(node).is_some_and(|name| name == *claim)
+                        !is_absent(derive, node)
+                            && derive.claim_of(node).is_some_and(|name| name == *claim)
                     });
                     let holder = holder.id.clone();
-                    if wanted_still {
+                    if !wanted_still && is_made(claimant.id) {
+                        // An administrator named the group in the rules, and nobody else wants the name.
+                        grant(claim)
+                    } else if wanted_still {
                         refuse(claimant, NameTrouble::Taken { name, holder })
                     } else {
                         let first = first_at_passing.entry(claim.folded()).or_insert(claimant.id);
@@ -106,7 +110,7 @@ pub(super) fn assign(
         assigned.insert(claimant.node, outcome);
     }
     if passing_approved {
-        pass_names(basis, claimants, &first_at_passing, &mut assigned);
+        pass_names(derive, claimants, &first_at_passing, &mut assigned);
     }
     assigned
 }
@@ -114,7 +118,7 @@ pub(super) fn assign(
 /// Lets names pass to their first claimant. Somebody in their grace period who still has the name goes;
 /// whether anybody else does leave it is settled when the guard has spoken.
 fn pass_names(
-    basis: &Basis<'_>,
+    derive: &Derive<'_>,
     claimants: &[Claimant<'_>],
     first: &BTreeMap<&str, &ProviderId>,
     assigned: &mut BTreeMap<Node, Assigned>,
@@ -126,8 +130,8 @@ fn pass_names(
             continue;
         }
         assigned.insert(claimant.node, grant(claim));
-        let holder = served_holder(basis, claimant.node, claim.folded());
-        if let Some(holder) = holder.filter(|holder| is_absent(basis, *holder)) {
+        let holder = served_holder(derive, claimant.node, claim.folded());
+        if let Some(holder) = holder.filter(|holder| is_absent(derive, *holder)) {
             let name = claim.as_str().to_owned();
             let trouble = Some(NameTrouble::Taken { name, holder: claimant.id.clone() });
             assigned.insert(holder, Assigned { name: None, trouble });
@@ -135,8 +139,8 @@ fn pass_names(
     }
 }
 
-fn is_absent(basis: &Basis<'_>, node: Node) -> bool {
-    matches!(basis.mirror.state(node), Some(State::Absent { .. }))
+fn is_absent(derive: &Derive<'_>, node: Node) -> bool {
+    matches!(derive.mirror.state(node), Some(State::Absent { .. }))
 }
 
 struct Holder<'a> {
@@ -146,31 +150,33 @@ struct Holder<'a> {
 }
 
 /// The id that a name belongs to: whoever is served under it, else whoever was last.
-fn holder_of<'a>(basis: &Basis<'a>, kind: Node, folded: &str) -> Option<Holder<'a>> {
+fn holder_of<'a>(derive: &'a Derive<'_>, kind: Node, folded: &str) -> Option<Holder<'a>> {
     match kind {
-        Node::User(_) => match basis.served.user_by_name(folded) {
+        Node::User(_) => match derive.served.user_by_name(folded) {
             Some((no, user)) => Some(Holder { id: user.id(), node: Some(Node::User(no)) }),
-            None => basis
+            None => derive
                 .decisions
                 .past_user_names
                 .get(folded)
-                .map(|id| Holder { id, node: basis.mirror.person_no(id).map(Node::User) }),
+                .map(|id| (id, derive.mirror.person_no(id).map(Node::User)))
+                .map(|(id, node)| Holder { id, node }),
         },
-        Node::Group(_) => match basis.served.group_by_name(folded) {
+        Node::Group(_) => match derive.served.group_by_name(folded) {
             Some((no, group)) => Some(Holder { id: group.id(), node: Some(Node::Group(no)) }),
-            None => basis
+            None => derive
                 .decisions
                 .past_group_names
                 .get(folded)
-                .map(|id| Holder { id, node: basis.mirror.group_no(id).map(Node::Group) }),
+                .map(|id| (id, derive.mirror.group_no(id).map(Node::Group)))
+                .map(|(id, node)| Holder { id, node }),
         },
     }
 }
 
-pub(super) fn served_holder(basis: &Basis<'_>, kind: Node, folded: &str) -> Option<Node> {
+pub(super) fn served_holder(derive: &Derive<'_>, kind: Node, folded: &str) -> Option<Node> {
     match kind {
-        Node::User(_) => basis.served.user_by_name(folded).map(|(no, _)| Node::User(no)),
-        Node::Group(_) => basis.served.group_by_name(folded).map(|(no, _)| Node::Group(no)),
+        Node::User(_) => derive.served.user_by_name(folded).map(|(no, _)| Node::User(no)),
+        Node::Group(_) => derive.served.group_by_name(folded).map(|(no, _)| Node::Group(no)),
     }
 }
 

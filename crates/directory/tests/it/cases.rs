@@ -8,7 +8,7 @@ use directory::{
     plan::{NameTrouble, Plan, Reason, guard::Window},
     report::{Applied, GuardKind},
     rules::{Guests, Rules},
-    snapshot::Size,
+    snapshot::{Directory, Size},
 };
 
 use crate::tenant::{Bench, Edit, Person, Tenant, shape, user_id};
@@ -117,6 +117,18 @@ fn too_many_leavers_are_held_and_joiners_flow_on() {
     step(&mut bench, &mut tenant, &back);
     assert_eq!(held(&bench.last), []);
     assert_eq!(active(&bench, "p9"), Some(false));
+}
+
+#[test]
+fn whoever_is_held_leaves_a_group_that_goes_all_the_same() {
+    let (mut bench, mut tenant) = settled(50, Rules::default());
+    step(&mut bench, &mut tenant, &[Edit::Team(1, "Other".to_owned()), Edit::Join(1, 3)]);
+    let mut edits: Vec<Edit> = (0..20).map(Edit::Delete).collect();
+    edits.push(Edit::DeleteTeam(1));
+    step(&mut bench, &mut tenant, &edits);
+    assert_eq!(held(&bench.last), [GuardKind::PeopleLeaving]);
+    assert_eq!(active(&bench, "p3"), Some(true));
+    assert!(bench.served.group_by_name("other").is_none());
 }
 
 #[test]
@@ -263,14 +275,8 @@ fn a_discarded_person_stays_until_the_provider_says_more() {
     let (mut bench, mut tenant) = settled(1, Rules::default());
     step(&mut bench, &mut tenant, &[Edit::Delete(0)]);
     let node = Node::User(UserNo(0));
-    let basis = directory::derive::Basis {
-        mirror: &bench.mirror,
-        rules: &bench.rules,
-        decisions: &bench.decisions,
-        served: &bench.served,
-        observed: bench.now,
-    };
-    let digest = directory::plan::record_digest(&basis, node);
+    let compiled = bench.compiled();
+    let digest = directory::plan::record_digest(&bench.basis(&compiled), node);
     bench.decisions.discards.insert(node, digest);
     step(&mut bench, &mut tenant, &[]);
     assert_eq!(held(&bench.last), []);
@@ -320,7 +326,9 @@ fn records_are_forgotten_thirty_days_after_removal() {
     let (mut bench, mut tenant) = settled(20, Rules::default());
     step(&mut bench, &mut tenant, &[Edit::Delete(3)]);
     let mut merged = directory::mirror::Merged::default();
-    bench.mirror.purge(Millis(bench.now.0), &mut merged);
+    bench.mirror.purge(Millis(bench.now.0), &bench.served, &mut merged);
+    assert!(bench.mirror.person_no(&user_id(3)).is_some(), "not while it is served");
+    bench.mirror.purge(Millis(bench.now.0), &Directory::default(), &mut merged);
     assert!(bench.mirror.person_no(&user_id(3)).is_none());
     assert_eq!(merged.change.people.len(), 1);
     assert_eq!(merged.change.edges.len(), 1);

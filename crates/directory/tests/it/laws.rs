@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::tenant::{Bench, Edit, Person, Tenant, plain_rules, shape};
 
 /// Edits in which every login is bound to its id, so that no name ever passes to another id.
-fn edit() -> impl Strategy<Value = Edit> {
+pub(crate) fn edit() -> impl Strategy<Value = Edit> {
     let person = (0..12_u8, 0..3_u8, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
         |(no, variant, mail, enabled, guest)| {
             let mail = if mail { format!("{no}@example.org") } else { String::new() };
@@ -34,7 +34,7 @@ fn edit() -> impl Strategy<Value = Edit> {
 }
 
 /// Edits in which names are few, so that they collide, swap and pass on.
-fn colliding_edit() -> impl Strategy<Value = Edit> {
+pub(crate) fn colliding_edit() -> impl Strategy<Value = Edit> {
     let person = (0..6_u8, 0..5_u8, any::<bool>()).prop_map(|(no, name, enabled)| {
         let login = if name == 4 { String::new() } else { format!("Name{name}") };
         Edit::Put(no, Person { login, mail: String::new(), enabled, guest: false })
@@ -51,11 +51,13 @@ fn colliding_edit() -> impl Strategy<Value = Edit> {
 }
 
 /// Rounds of edits; each is told by a listing or by a delta.
-fn rounds<E: Strategy<Value = Edit>>(edit: E) -> impl Strategy<Value = Vec<(Vec<Edit>, bool)>> {
+pub(crate) fn rounds<E: Strategy<Value = Edit>>(
+    edit: E,
+) -> impl Strategy<Value = Vec<(Vec<Edit>, bool)>> {
     prop::collection::vec((prop::collection::vec(edit, 0..12), any::<bool>()), 1..6)
 }
 
-fn check_nothing_is_left(bench: &Bench) {
+pub(crate) fn check_nothing_is_left(bench: &Bench) {
     let again = bench.plan(&Dirty::everything(), &[]);
     assert_eq!(again.changes, vec![], "planning twice gives nothing new");
     assert!(again.decisions.is_empty(), "{:?}", again.decisions);

@@ -1,6 +1,13 @@
-//! The laws of the virtual user directory, over random tenants and random edits.
+//! The laws of the virtual user directory, over random tenants, rules and edits; its hard cases; each rule by itself.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod answers;
 mod cases;
+mod guarded;
+mod house;
 mod laws;
+mod leaving;
+mod naming;
+mod random;
+mod scope;
 mod tenant;

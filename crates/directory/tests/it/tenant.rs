@@ -15,7 +15,7 @@ use directory::{
     },
     plan::{Context, Plan, guard::Window, plan},
     report::GuardKind,
-    rules::{GroupRenames, Guests, Limits, NestedGroups, Rules},
+    rules::{GroupRenames, Guests, Limits, NestedGroups, Rules, compiled::Compiled},
     snapshot::Directory,
 };
 
@@ -231,6 +231,32 @@ pub(crate) fn shape(directory: &Directory) -> Shape {
     shape
 }
 
+/// Whom a directory is kept in step with.
+pub(crate) trait Provider {
+    /// What is answered about an object by its id.
+    fn answer(&self, question: &Question) -> Verdict;
+    /// The members of all groups.
+    fn members(&self) -> Vec<GroupMembers>;
+    /// The groups that somebody is directly in.
+    fn groups_of(&self, id: &ProviderId) -> Vec<ProviderId>;
+}
+
+impl Provider for Tenant {
+    fn answer(&self, question: &Question) -> Verdict {
+        Self::answer(self, question)
+    }
+
+    fn members(&self) -> Vec<GroupMembers> {
+        self.listing(false).members
+    }
+
+    fn groups_of(&self, id: &ProviderId) -> Vec<ProviderId> {
+        let teams =
+            self.teams.iter().filter(|(_, team)| team.users.iter().any(|no| user_id(*no) == *id));
+        teams.map(|(no, _)| group_id(*no)).collect()
+    }
+}
+
 /// A directory that is kept in step by hand: what `task::pull` does, without network and store.
 #[derive(Clone, Debug)]
 pub(crate) struct Bench {
@@ -242,6 +268,8 @@ pub(crate) struct Bench {
     pub(crate) log: Vec<LogEntry>,
     pub(crate) pending: BTreeSet<Node>,
     pub(crate) now: Millis,
+    /// The observation that was planned last.
+    pub(crate) planned: Millis,
     pub(crate) last: Plan,
 }
 
@@ -256,12 +284,18 @@ impl Bench {
             log: Vec::new(),
             pending: BTreeSet::new(),
             now: Millis(1_000),
+            planned: Millis(1_000),
             last: Plan::default(),
         }
     }
 
     /// Merges an observation, asks about what is unconfirmed, plans and applies.
-    pub(crate) fn run(&mut self, observation: &Observation, tenant: &Tenant, lifted: &[GuardKind]) {
+    pub(crate) fn run(
+        &mut self,
+        observation: &Observation,
+        tenant: &impl Provider,
+        lifted: &[GuardKind],
+    ) {
         self.now = self.now.plus(1_000);
         let mut merged = self.mirror.merge(observation, self.now);
         self.ask_about_returned(tenant, &mut merged);
@@ -274,24 +308,24 @@ impl Bench {
                 .collect();
             self.mirror.settle(&answers, self.now, &mut merged);
         }
+        let compiled = self.compiled();
+        self.mirror.reserve(compiled.made_groups(), &mut merged);
         let mut dirty = merged.dirty;
-        dirty.nodes.extend(self.pending.iter().copied());
-        dirty.members.extend(self.pending.iter().copied());
-        let grace_over = Millis(self.now.0 - self.rules.grace_ms);
-        dirty.nodes.extend(self.mirror.absent_until(grace_over));
+        dirty.waiting.clone_from(&self.pending);
+        dirty.nodes.extend(self.basis(&compiled).due(self.planned));
         let incremental = self.plan(&dirty, lifted);
         let whole = self.plan(&Dirty::everything(), lifted);
         assert_eq!(incremental.changes, whole.changes, "incremental and whole planning agree");
         assert_eq!(incremental.held, whole.held, "and hold the same");
         assert_eq!(incremental.decisions, whole.decisions, "and decide the same");
+        assert_eq!(incremental.pending, whole.pending, "and wait for the same");
         self.commit(whole);
     }
 
     /// Groups that came back are read again, and memberships of people who came back are asked for.
-    fn ask_about_returned(&mut self, tenant: &Tenant, merged: &mut Merged) {
+    fn ask_about_returned(&mut self, tenant: &impl Provider, merged: &mut Merged) {
         let again: Vec<GroupMembers> = tenant
-            .listing(false)
-            .members
+            .members()
             .into_iter()
             .filter(|members| {
                 self.mirror.group_no(&members.group).is_some_and(|no| merged.reread.contains(&no))
@@ -300,23 +334,39 @@ impl Bench {
         self.mirror.merge_members(&again, self.now, merged);
         for no in merged.returned.clone() {
             let id = self.mirror.person(no).unwrap().record.id.clone();
-            let teams = tenant
-                .teams
-                .iter()
-                .filter(|(_, team)| team.users.iter().any(|no| user_id(*no) == id));
-            let groups: Vec<ProviderId> = teams.map(|(no, _)| group_id(*no)).collect();
-            self.mirror.set_memberships(no, &groups, merged);
+            self.mirror.set_memberships(no, &tenant.groups_of(&id), merged);
         }
     }
 
-    pub(crate) fn plan(&self, dirty: &Dirty, lifted: &[GuardKind]) -> Plan {
-        let basis = Basis {
+    pub(crate) fn compiled(&self) -> Compiled {
+        Compiled::new(self.rules.clone()).expect("usable rules")
+    }
+
+    pub(crate) fn basis<'a>(&'a self, rules: &'a Compiled) -> Basis<'a> {
+        Basis {
             mirror: &self.mirror,
-            rules: &self.rules,
+            rules,
             decisions: &self.decisions,
             served: &self.served,
             observed: self.now,
-        };
+        }
+    }
+
+    /// Changes the rules, plans everything and applies it.
+    pub(crate) fn set_rules(&mut self, rules: Rules, lifted: &[GuardKind]) {
+        self.rules = rules;
+        self.now = self.now.plus(1_000);
+        let compiled = self.compiled();
+        let preview = self.plan(&Dirty::everything(), lifted);
+        self.mirror.reserve(compiled.made_groups(), &mut Merged::default());
+        let plan = self.plan(&Dirty::everything(), lifted);
+        assert_eq!(preview.changes, plan.changes, "a plan without numbers foretells them");
+        self.commit(plan);
+    }
+
+    pub(crate) fn plan(&self, dirty: &Dirty, lifted: &[GuardKind]) -> Plan {
+        let compiled = self.compiled();
+        let basis = self.basis(&compiled);
         let lifted = lifted.iter().copied().collect();
         let context =
             Context { now: self.now, window: &self.window, lifted: &lifted, empty_read: false };
@@ -333,6 +383,7 @@ impl Bench {
             self.log.push(LogEntry { seq, run, at: self.now, directory, change: change.clone() });
         }
         self.pending.clone_from(&plan.pending);
+        self.planned = self.now;
         self.last = plan;
     }
 

@@ -15,7 +15,11 @@ use directory::{
     observation::Attribute,
     plan::{Issue, guard::Held},
     report::{GuardKind, Outcome, RunReport},
-    rules::{GroupNameRule, Rules},
+    rules::{
+        Rules,
+        compiled::{Compiled, RuleProblems},
+        names::TextRule,
+    },
     snapshot::Size,
 };
 use secrecy::SecretString;
@@ -249,7 +253,7 @@ pub fn usual_rules(provider: &str) -> Rules {
     let mut rules = Rules::default();
     if provider == "google" {
         // Google's group names are not unique; their addresses are.
-        rules.group_name = GroupNameRule { attribute: Attribute::MailNickname };
+        rules.group_name = TextRule::Attribute(Attribute::MailNickname);
     }
     rules
 }
@@ -286,6 +290,7 @@ pub async fn connect_directory(app: &App, add: Add) -> Result<ConnectionRow, Pro
         settings: add.settings,
         secret: SecretString::from(add.secret),
     };
+    Compiled::new(new.rules.clone()).map_err(|problems| refused(&problems))?;
     app.check_settings(&new).map_err(|error| Problem::bad_request(error.to_string()))?;
     let now = app.clock.now();
     let row = app.blocking(move |store| store.add_connection(&new, now)).await?;
@@ -376,7 +381,7 @@ pub(super) async fn approve(
             "an approval names the digest of what was seen; `muster directory preview` shows it";
         return Err(Problem::bad_request(detail));
     }
-    let decision = |choice| Decision { approve: Some(choice), discard: None };
+    let decision = |choice| Decision { approve: Some(choice), ..Decision::default() };
     decide(&app, &name, body, decision).await
 }
 
@@ -385,7 +390,7 @@ pub(super) async fn discard(
     Path(name): Path<String>,
     body: Result<Json<Decide>, JsonRejection>,
 ) -> Result<Json<RunReport>, Problem> {
-    let decision = |choice| Decision { approve: None, discard: Some(choice) };
+    let decision = |choice| Decision { discard: Some(choice), ..Decision::default() };
     decide(&app, &name, body, decision).await
 }
 
@@ -427,15 +432,12 @@ pub(super) async fn set_rules(
     body: Result<Json<Rules>, JsonRejection>,
 ) -> Result<Json<RunReport>, Problem> {
     let Json(rules) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
-    if rules.grace_ms < 0 {
-        return Err(Problem::bad_request(
-            "grace_ms is a length of time in milliseconds, 0 or more",
-        ));
-    }
+    Compiled::new(rules.clone()).map_err(|problems| refused(&problems))?;
     let row = named(&app, &name).await?;
     let id = row.id;
     app.blocking(move |store| store.set_rules(id, &rules)).await?;
-    let step = Step::Decision(Decision::default());
+    let rules_before = Some(Box::new(row.rules));
+    let step = Step::Decision(Decision { rules_before, ..Decision::default() });
     Ok(Json(commit::commit(&app, &*keeper(&app, id)?, step).await?))
 }
 
@@ -460,6 +462,10 @@ async fn decide(
     let choice = Choice { digest, kind: decide.kind };
     let report = commit::commit(app, &keeper, Step::Decision(decision(choice))).await?;
     Ok(Json(report))
+}
+
+fn refused(problems: &RuleProblems) -> Problem {
+    Problem::bad_request(problems.to_string())
 }
 
 async fn set_paused(app: &App, name: &str, paused: bool) -> Result<StatusCode, Problem> {

@@ -4,7 +4,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use directory::{
     id::{DAY_MS, HOUR_MS, MINUTE_MS, Millis},
     report::{Outcome, RunKind, RunReport},
-    rules::{GroupRenames, Guests, NestedGroups, Rules},
+    rules::{GroupRenames, Guests, LetterCase, NestedGroups, Rules, names::TextRule},
 };
 
 /// A plain table without lines, as wide as the terminal.
@@ -124,19 +124,31 @@ pub fn rules(rules: &Rules) -> String {
         GroupRenames::KeepAccepted => "groups keep their served names until a new one is accepted",
         GroupRenames::Follow => "group names follow the provider",
     };
+    let case = match rules.user_name_case {
+        LetterCase::Lower => " in lower case",
+        LetterCase::Kept => "",
+    };
     let limits = &rules.limits;
     format!(
-        "rules: user name from {:?} in lower case; group name from {:?}; {guests}; {nested}; {renames}; people who left stay inactive for {}\n\
+        "rules: user name from {}{case}; group name from {}; {guests}; {nested}; {renames}; people who left stay inactive for {}\n\
          held for approval within 24 h: over {} % of people or groups leaving, over {} % of memberships lost, a group \
          of {} or more emptied, over {} % renamed",
-        rules.user_name.attribute,
-        rules.group_name.attribute,
+        text_rule(&rules.user_name),
+        text_rule(&rules.group_name),
         duration(rules.grace_ms),
         limits.leaving_share / 100,
         limits.memberships_share / 100,
         limits.emptied_group_min,
         limits.renames_share / 100,
     )
+}
+
+fn text_rule(rule: &TextRule) -> String {
+    match rule {
+        TextRule::Attribute(attribute) => attribute.as_str().to_owned(),
+        TextRule::LocalPart(attribute) => format!("the local part of {}", attribute.as_str()),
+        TextRule::Expression(expression) => format!("`{}`", expression.0),
+    }
 }
 
 #[cfg(test)]

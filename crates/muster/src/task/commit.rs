@@ -21,7 +21,9 @@ use directory::{
     mirror::{Dirty, Merged},
     observation::{Listing, Observation},
     plan::{self, Plan},
+    preview::Preview,
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
+    rules::{Rules, compiled::Compiled},
 };
 use store::RunCommit;
 
@@ -70,6 +72,8 @@ pub struct Decision {
     pub approve: Option<Choice>,
     /// Keeps what is held as it is served until the provider says something new.
     pub discard: Option<Choice>,
+    /// The rules until now, when they were changed.
+    pub rules_before: Option<Box<Rules>>,
 }
 
 /// What of a held plan is meant.
@@ -138,13 +142,13 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
 /// When the store cannot be read.
 pub async fn preview(app: &App, keeper: &Keeper) -> anyhow::Result<Plan> {
     let mut slot = keeper.memory.lock().await;
-    let memory = match slot.take() {
+    let mut memory = match slot.take() {
         Some(memory) => memory,
         None => load(app, keeper).await?,
     };
     let (app_, id) = (app.clone(), keeper.id);
     let planned = tokio::task::spawn_blocking(move || {
-        let plan = Planning::of(&app_, id, app_.clock.now())?.plan(
+        let plan = Planning::of(&app_, id, (&mut memory, app_.clock.now()))?.plan(
             &memory,
             &Dirty::everything(),
             &BTreeSet::new(),
@@ -154,6 +158,31 @@ pub async fn preview(app: &App, keeper: &Keeper) -> anyhow::Result<Plan> {
     let (memory, plan) = planned.await.context("planning panicked")??;
     *slot = Some(memory);
     Ok(plan)
+}
+
+/// What the next run would do person by person, or what `rules` would do if they were saved now.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn foretell(
+    app: &App,
+    keeper: &Keeper,
+    rules: Option<Compiled>,
+) -> anyhow::Result<Preview> {
+    let mut slot = keeper.memory.lock().await;
+    let mut memory = match slot.take() {
+        Some(memory) => memory,
+        None => load(app, keeper).await?,
+    };
+    let (app_, id) = (app.clone(), keeper.id);
+    let foretold = tokio::task::spawn_blocking(move || {
+        let planning = Planning::of(&app_, id, (&mut memory, app_.clock.now()))?;
+        let preview = planning.foretell(&memory, rules.as_ref());
+        anyhow::Ok((memory, preview))
+    });
+    let (memory, preview) = foretold.await.context("planning panicked")??;
+    *slot = Some(memory);
+    Ok(preview)
 }
 
 /// Looks at the memory of a directory, loading it if need be.
@@ -166,11 +195,11 @@ pub(crate) async fn with_basis<T>(
     look: impl FnOnce(&Basis<'_>) -> T,
 ) -> anyhow::Result<T> {
     let mut slot = keeper.memory.lock().await;
-    let memory = match slot.take() {
+    let mut memory = match slot.take() {
         Some(memory) => memory,
         None => load(app, keeper).await?,
     };
-    let planning = Planning::of(app, keeper.id, app.clock.now())?;
+    let planning = Planning::of(app, keeper.id, (&mut memory, app.clock.now()))?;
     let seen = look(&planning.basis(&memory));
     *slot = Some(memory);
     Ok(seen)
@@ -237,7 +266,9 @@ impl Run {
             matches!(&observed.observation.people, Listing::Complete(people) if people.is_empty());
         let no_group =
             matches!(&observed.observation.groups, Listing::Complete(groups) if groups.is_empty());
-        let had_groups = self.memory.mirror.groups().next().is_some();
+        // Groups that the rules make are only mentioned.
+        let had_groups =
+            self.memory.mirror.groups().any(|row| row.state != directory::mirror::State::Mentioned);
         self.empty_read = nobody || (no_group && had_groups);
         self.merged = self.memory.mirror.merge(&observed.observation, self.at);
         self.memory.observed = self.at;
@@ -254,13 +285,14 @@ impl Run {
         app: &App,
         id: directory::id::DirectoryId,
     ) -> anyhow::Result<(Memory, RunReport, Result<(), DecisionError>)> {
-        let planning = Planning::of(app, id, self.at)?;
-        self.memory.mirror.purge(
-            Millis(self.memory.observed.0 - planning.rules.grace_ms - REMEMBERED_MS),
-            &mut self.merged,
-        );
+        let planning = Planning::of(app, id, (&mut self.memory, self.at))?;
+        let (mirror, merged) = (&mut self.memory.mirror, &mut self.merged);
+        let until = self.memory.observed.plus(-planning.rules.grace_ms).plus(-REMEMBERED_MS);
+        mirror.purge(until, &planning.served, merged);
+        mirror.reserve(planning.rules.made_groups(), merged);
         let dirty = self.dirty(&planning);
         let mut decided = DecisionsChange::default();
+        self.accept_renames(&planning, &mut decided)?;
         let lifted = match self.decide(&planning, &mut decided) {
             Ok(lifted) => lifted,
             Err(error) => return Ok((self.memory, RunReport::default(), Err(error))),
@@ -268,6 +300,10 @@ impl Run {
         let mut plan = planning.with(self.empty_read).plan(&self.memory, &dirty, &lifted);
         for (node, digest) in std::mem::take(&mut decided.discards) {
             plan.decisions.discards.insert(node, digest);
+        }
+        for (no, name) in std::mem::take(&mut decided.accepted) {
+            // Whatever is served under it now is accepted no more; the rest is, until it is.
+            plan.decisions.accepted.entry(no).or_insert(name);
         }
         self.remember(&plan, &dirty);
         let mut report = self.report(&planning, &plan);
@@ -300,15 +336,24 @@ impl Run {
             return Dirty::everything();
         }
         let mut dirty = std::mem::take(&mut self.merged.dirty);
-        let grace_over = Millis(self.memory.observed.0 - planning.rules.grace_ms);
-        let due = self.memory.mirror.absent_until(grace_over);
-        dirty.nodes.extend(due.filter(|node| match node {
-            Node::User(no) => planning.served.user(*no).is_some(),
-            Node::Group(_) => false,
-        }));
-        dirty.nodes.extend(self.memory.pending.iter().copied());
-        dirty.members.extend(self.memory.pending.iter().copied());
+        dirty.nodes.extend(planning.basis(&self.memory).due(self.memory.planned));
+        dirty.waiting.clone_from(&self.memory.pending);
         dirty
+    }
+
+    /// Names of groups that changed rules make are accepted with the rules.
+    fn accept_renames(
+        &mut self,
+        planning: &Planning,
+        decided: &mut DecisionsChange,
+    ) -> anyhow::Result<()> {
+        let Some(before) = self.decision.rules_before.take() else { return Ok(()) };
+        let before = Compiled::new(*before)?;
+        let after = planning.basis(&self.memory);
+        let names = plan::accepted_by_rules(&Basis { rules: &before, ..after }, &after);
+        decided.accepted = names.into_iter().map(|(no, name)| (no, Some(name))).collect();
+        self.memory.decisions.apply(decided);
+        Ok(())
     }
 
     /// What an approval lifts; a discard goes into the decisions.
@@ -317,7 +362,7 @@ impl Run {
         planning: &Planning,
         decided: &mut DecisionsChange,
     ) -> Result<BTreeSet<GuardKind>, DecisionError> {
-        let Decision { approve, discard } = std::mem::take(&mut self.decision);
+        let Decision { approve, discard, rules_before: _ } = std::mem::take(&mut self.decision);
         if approve.is_none() && discard.is_none() {
             return Ok(BTreeSet::new());
         }
@@ -350,13 +395,17 @@ impl Run {
     fn remember(&mut self, plan: &Plan, dirty: &Dirty) {
         let memory = &mut self.memory;
         memory.settled = true;
+        memory.planned = memory.observed;
         memory.pending.clone_from(&plan.pending);
         if dirty.all {
             memory.issues.clear();
         } else {
-            memory
-                .issues
-                .retain(|node, _| !plan.looked.contains(node) && !dirty.nodes.contains(node));
+            let looked_at = |node: &Node| {
+                plan.looked.contains(node)
+                    || dirty.nodes.contains(node)
+                    || dirty.waiting.contains(node)
+            };
+            memory.issues.retain(|node, _| !looked_at(node));
         }
         for issue in &plan.issues {
             memory.issues.entry(issue.node).or_default().push(issue.clone());

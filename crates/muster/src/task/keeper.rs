@@ -15,6 +15,7 @@ use directory::{
     id::{DirectoryId, Millis},
     mirror::Mirror,
     plan::Issue,
+    rules::compiled::Compiled,
 };
 use tokio::sync::{Mutex, watch};
 
@@ -66,6 +67,10 @@ pub(super) struct Memory {
     pub(super) settled: bool,
     /// When the provider was last read with success.
     pub(super) observed: Millis,
+    /// The observation that was planned last: grace periods that ended since are due.
+    pub(super) planned: Millis,
+    /// The rules, ready to be applied, of the last plan.
+    pub(super) rules: Option<Arc<Compiled>>,
     /// A listing proved wrong: everything is read again, at most hourly.
     pub(super) full_read_wanted: bool,
 }

@@ -8,7 +8,7 @@ use directory::{
     observation::{Cursor, Verdict},
     plan::{Context, guard::Window, plan},
     report::{Applied, Outcome, RunReport},
-    rules::NestedGroups,
+    rules::{NestedGroups, compiled::Compiled},
     snapshot::{Directory, Size},
 };
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ fn run(
         })
         .collect();
     mirror.settle(&answers, now, &mut merged);
-    let rules = plain_rules(NestedGroups::Kept);
+    let rules = Compiled::new(plain_rules(NestedGroups::Kept)).unwrap();
     let basis =
         Basis { mirror: &mirror, rules: &rules, decisions: &decisions, served, observed: now };
     let lifted = std::collections::BTreeSet::new();

@@ -5,6 +5,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
+    group::Group,
     name::Name,
     plan::{Draft, people},
     report::GuardKind,
@@ -18,6 +19,9 @@ pub(super) fn aspect(kind: GuardKind, draft: &Draft<User>) -> Option<String> {
         return (kind == GuardKind::PeopleLeaving).then(|| "would be removed".to_owned());
     };
     match kind {
+        GuardKind::PeopleLeaving if people::anonymised(before, after) => {
+            Some("would lose names and address for good".to_owned())
+        }
         GuardKind::PeopleLeaving => {
             (before.active() && !after.active()).then(|| "would be deactivated".to_owned())
         }
@@ -38,7 +42,8 @@ pub(super) fn revert(kind: GuardKind, draft: &mut Draft<User>) {
     let Some(before) = draft.before.clone() else {
         return;
     };
-    let Some(after) = draft.after.clone() else {
+    let Some(after) = draft.after.clone().filter(|after| !people::anonymised(&before, after))
+    else {
         draft.after = Some(before);
         return;
     };
@@ -49,7 +54,7 @@ pub(super) fn revert(kind: GuardKind, draft: &mut Draft<User>) {
         if kind == GuardKind::Blanked && after.is_empty() { before } else { after }.to_owned()
     };
     let active = match kind {
-        GuardKind::PeopleLeaving | GuardKind::Reactivations => before.active(),
+        GuardKind::PeopleLeaving | GuardKind::Reactivations | GuardKind::Seats => before.active(),
         _ => after.active(),
     };
     let reverted = User::new(&UserFields {
@@ -67,10 +72,10 @@ pub(super) fn revert(kind: GuardKind, draft: &mut Draft<User>) {
 }
 
 /// Folded names that somebody would newly get.
-pub(super) fn names_taken(drafts: &[Draft<User>]) -> BTreeSet<String> {
+pub(super) fn names_taken<T>(drafts: &[Draft<T>], folded: impl Fn(&T) -> &str) -> BTreeSet<String> {
     let new = drafts.iter().filter_map(|draft| {
-        let after = draft.after.as_deref()?.folded_name();
-        let before = draft.before.as_deref().map(User::folded_name);
+        let after = folded(draft.after.as_deref()?);
+        let before = draft.before.as_deref().map(&folded);
         (before != Some(after)).then(|| after.to_owned())
     });
     new.collect()
@@ -79,6 +84,14 @@ pub(super) fn names_taken(drafts: &[Draft<User>]) -> BTreeSet<String> {
 /// Whether a person has to leave their name because an approved plan gives it to somebody else.
 pub(super) fn gives_up_name(draft: &Draft<User>, taken: &BTreeSet<String>) -> bool {
     draft.before.as_deref().is_some_and(|before| taken.contains(before.folded_name()))
+}
+
+/// The same group under the name that it has.
+pub(super) fn with_name_of(before: &Arc<Group>, after: &Group) -> Arc<Group> {
+    let name = before.name().clone();
+    let kept =
+        Group::new(after.id().clone(), name, after.description(), after.created(), after.updated());
+    if kept.same_as(before) { Arc::clone(before) } else { Arc::new(kept) }
 }
 
 pub(super) fn words(kind: GuardKind) -> &'static str {
@@ -93,5 +106,9 @@ pub(super) fn words(kind: GuardKind) -> &'static str {
         GuardKind::Blanked => "people would lose their mail address or display name",
         GuardKind::EmptyRead => "empty reads",
         GuardKind::Unconfirmed => "objects are not confirmed to be gone",
+        GuardKind::GroupRenames => "groups would be renamed",
+        GuardKind::Seats => "people would have no seat",
+        GuardKind::Protected => "protected people and groups would be touched",
+        GuardKind::LastMember => "protected groups would lose their last active member",
     }
 }

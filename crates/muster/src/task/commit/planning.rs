@@ -7,9 +7,11 @@ use directory::{
     derive::Basis,
     id::{DAY_MS, DirectoryId, Millis},
     mirror::Dirty,
+    observation::ATTRIBUTES_VERSION,
     plan::{self, Plan, guard::Window},
+    preview::{self, Preview},
     report::GuardKind,
-    rules::Rules,
+    rules::compiled::Compiled,
     snapshot::Directory,
 };
 
@@ -17,7 +19,7 @@ use crate::{app::App, task::keeper::Memory};
 
 /// What planning needs from store and snapshot.
 pub(super) struct Planning {
-    pub(super) rules: Rules,
+    pub(super) rules: Arc<Compiled>,
     window: Window,
     pub(super) served: Arc<Directory>,
     pub(super) served_once: bool,
@@ -26,25 +28,28 @@ pub(super) struct Planning {
 }
 
 impl Planning {
-    pub(super) fn of(app: &App, id: DirectoryId, now: Millis) -> anyhow::Result<Self> {
+    pub(super) fn of(
+        app: &App,
+        id: DirectoryId,
+        (memory, now): (&mut Memory, Millis),
+    ) -> anyhow::Result<Self> {
         let row = app.store.connection(id)?.context("the directory was removed")?;
+        // Compiled once for each version of the rules.
+        let rules = match memory.rules.take() {
+            Some(rules) if *rules.rules() == row.rules => rules,
+            _ => Arc::new(Compiled::new(row.rules)?),
+        };
+        memory.rules = Some(Arc::clone(&rules));
         let served = app.served(id).unwrap_or_default();
         let runs = app.store.run_window(id, now.plus(-DAY_MS))?;
         let size = runs.first_size.unwrap_or(runs.size_then);
         let window = Window { applied: runs.applied, size };
-        Ok(Self {
-            rules: row.rules,
-            window,
-            served,
-            served_once: row.served_once,
-            empty_read: false,
-            now,
-        })
+        Ok(Self { rules, window, served, served_once: row.served_once, empty_read: false, now })
     }
 
     pub(super) fn with(&self, empty_read: bool) -> Self {
         Self {
-            rules: self.rules.clone(),
+            rules: Arc::clone(&self.rules),
             window: self.window,
             served: Arc::clone(&self.served),
             served_once: self.served_once,
@@ -61,6 +66,23 @@ impl Planning {
             served: &self.served,
             observed: memory.observed,
         }
+    }
+
+    /// What the next run would do, or what other rules would.
+    pub(super) fn foretell(&self, memory: &Memory, rules: Option<&Compiled>) -> Preview {
+        let lifted = BTreeSet::new();
+        let context = plan::Context {
+            now: self.now,
+            window: &self.window,
+            lifted: &lifted,
+            empty_read: self.empty_read,
+        };
+        let basis = self.basis(memory);
+        let preview = match rules {
+            Some(rules) => preview::of_rules(&basis, rules, &context),
+            None => Preview::of(&basis, &plan::plan(&basis, &Dirty::everything(), &context)),
+        };
+        preview.with_pending(rules.unwrap_or(&self.rules), ATTRIBUTES_VERSION)
     }
 
     pub(super) fn plan(

@@ -1,0 +1,90 @@
+//! What an administrator should know about one object.
+//!
+//! Invariant: every issue has a sentence that says what is the matter.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::NameTrouble;
+use crate::{decisions::Node, derive::Derive, id::ProviderId, observation::Attribute};
+
+/// Something about one object that an administrator should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Issue {
+    /// The object.
+    pub node: Node,
+    /// The provider's id.
+    pub id: ProviderId,
+    /// What the provider calls it.
+    pub label: String,
+    /// Whether it is served all the same.
+    pub served: bool,
+    /// What it is.
+    pub reason: Reason,
+}
+
+/// What is the matter with one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It does not get the name that the rules make.
+    Name(NameTrouble),
+    /// The group has another name at the provider; the served one stays until the new one is accepted.
+    GroupRenameWaits {
+        /// The provider's name.
+        name: String,
+    },
+    /// An administrator discarded its changes; it stays as served until the provider says more.
+    Discarded,
+}
+
+/// For an administrator: lower case, no full stop.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(NameTrouble::Unusable(problem)) => write!(f, "no name can be made: {problem}"),
+            Self::Name(NameTrouble::Taken { name, holder }) => {
+                write!(f, "the name `{name}` belongs to {holder}, which uses it still")
+            }
+            Self::Name(NameTrouble::Passes { name, holder }) => {
+                write!(f, "the name `{name}` belonged to {holder}; that it passes on waits for an approval")
+            }
+            Self::GroupRenameWaits { name } => {
+                write!(f, "the provider calls it `{name}` now; products hang permissions on the served name, which stays")
+            }
+            Self::Discarded => {
+                f.write_str("its changes were discarded; it stays as served until the provider says something new")
+            }
+        }
+    }
+}
+
+/// What the provider calls an object: its sign-in name, address or name, else its id.
+pub(crate) fn label(derive: &Derive<'_>, node: Node) -> Option<(ProviderId, String)> {
+    let (id, attributes) = match node {
+        Node::User(no) => {
+            let record = &derive.mirror.person(no)?.record;
+            (&record.id, &record.attributes)
+        }
+        Node::Group(no) => {
+            let record = &derive.group_row(no)?.record;
+            (&record.id, &record.attributes)
+        }
+    };
+    let first = match node {
+        Node::User(_) => [Attribute::Login, Attribute::Mail, Attribute::DisplayName],
+        Node::Group(_) => [Attribute::DisplayName, Attribute::Mail, Attribute::MailNickname],
+    };
+    let known = first.into_iter().find_map(|a| attributes.get(a));
+    Some((id.clone(), known.map_or_else(|| id.to_string(), str::to_owned)))
+}
+
+pub(super) fn issue(derive: &Derive<'_>, node: Node, reason: Reason) -> Option<Issue> {
+    let (id, label) = label(derive, node)?;
+    let served = match node {
+        Node::User(no) => derive.served.user(no).is_some(),
+        Node::Group(no) => derive.served.group(no).is_some(),
+    };
+    Some(Issue { node, id, label, served, reason })
+}

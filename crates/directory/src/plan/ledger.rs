@@ -1,0 +1,68 @@
+//! The ledger of names: which cease to be served with a plan, and which are served again.
+//!
+//! Invariant: a name once served belongs to one id until a person releases it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    change::Change,
+    decisions::{Decisions, DecisionsChange, PastNames},
+    id::ProviderId,
+};
+
+impl DecisionsChange {
+    /// Enters the names that cease to be served into the ledger, and takes out those that are served again.
+    pub(super) fn extend_with_names(&mut self, decisions: &Decisions, changes: &[Change]) {
+        let mut users = Ledger::default();
+        let mut groups = Ledger::default();
+        for change in changes {
+            match change {
+                Change::User { before, after, .. } => users.moved(
+                    before.as_ref().map(|user| (user.folded_name(), user.id())),
+                    after.as_ref().map(|user| user.folded_name()),
+                ),
+                Change::Group { no, before, after } => {
+                    groups.moved(
+                        before.as_ref().map(|group| (group.folded_name(), group.id())),
+                        after.as_ref().map(|group| group.folded_name()),
+                    );
+                    if decisions.accepted.contains_key(no) {
+                        self.accepted.insert(*no, None);
+                    }
+                }
+                Change::Members(_) => {}
+            }
+        }
+        (self.user_names_past, self.user_names_freed) = users.finish(&decisions.past_user_names);
+        (self.group_names_past, self.group_names_freed) =
+            groups.finish(&decisions.past_group_names);
+    }
+}
+
+/// A folded name and the id that it belongs to.
+type HeldName = (Box<str>, ProviderId);
+
+#[derive(Default)]
+struct Ledger {
+    left: BTreeMap<Box<str>, ProviderId>,
+    taken: BTreeSet<Box<str>>,
+}
+
+impl Ledger {
+    fn moved(&mut self, before: Option<(&str, &ProviderId)>, after: Option<&str>) {
+        if before.map(|(name, _)| name) == after {
+            return;
+        }
+        if let Some((name, id)) = before {
+            self.left.insert(name.into(), id.clone());
+        }
+        self.taken.extend(after.map(Into::into));
+    }
+
+    /// The names that became past, and those that are past no more.
+    fn finish(mut self, past: &PastNames) -> (Vec<HeldName>, Vec<Box<str>>) {
+        self.left.retain(|name, _| !self.taken.contains(name));
+        self.taken.retain(|name| past.contains_key(name));
+        (self.left.into_iter().collect(), self.taken.into_iter().collect())
+    }
+}

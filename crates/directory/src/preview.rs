@@ -1,0 +1,337 @@
+//! What a plan would do, person by person and group by group, for whoever has to say yes to it.
+//!
+//! Invariants: a pure function of basis, rules and context; exactly what the plan says and in its words. Nothing is
+//! numbered or written, so a preview may be asked for at any time.
+
+mod page;
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+pub use self::page::{Page, PageLine, Query};
+use crate::{
+    change::Change,
+    decisions::{Decisions, Digest, Node},
+    derive::{Basis, Derive},
+    group::Group,
+    id::{GroupNo, ProviderId, UserNo},
+    mirror::Dirty,
+    observation::Attribute,
+    plan::{Context, Plan, accepted_by_rules, guard::Held, label, plan},
+    report::{Applied, GuardKind},
+    rules::compiled::Compiled,
+    user::User,
+};
+
+/// What a plan would do.
+#[derive(Clone, Debug, Default)]
+pub struct Preview {
+    /// What would flow.
+    pub applied: Applied,
+    /// How many people and groups cannot be served, or not under the name that the rules make.
+    pub set_aside: u64,
+    /// What would wait for a person.
+    pub held: Vec<Held>,
+    /// What an approval of all that waits names.
+    pub digest: Option<Digest>,
+    /// Attributes that the rules read and that are known only from the next complete read on.
+    pub pending: Vec<Attribute>,
+    /// One line for each person and group that something happens to; groups after people, each by number.
+    lines: Vec<Line>,
+    /// Memberships that come and go, by member.
+    edges: Vec<(Node, GroupNo, bool)>,
+    group_names: HashMap<u32, String>,
+}
+
+/// What would happen to one person or group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    node: Node,
+    id: ProviderId,
+    /// The name that products see, or would see.
+    name: String,
+    label: String,
+    effects: Vec<Effect>,
+    why: Option<String>,
+    members_added: u32,
+    members_removed: u32,
+}
+
+/// One thing that would happen to a person or group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Comes.
+    Added,
+    /// Goes.
+    Removed,
+    /// May no longer log in.
+    Deactivated,
+    /// May log in again.
+    Reactivated,
+    /// Names and address are taken away.
+    Anonymised,
+    /// Gets another name.
+    Renamed {
+        /// The name until now.
+        from: String,
+        /// The name from then on.
+        to: String,
+    },
+    /// Something else changes.
+    Changed {
+        /// What, such as `mail`.
+        fields: Vec<String>,
+    },
+    /// Memberships come or go; the page says which.
+    Members,
+    /// Cannot be served.
+    SetAside,
+    /// Does not get the name that the rules make.
+    KeepsName,
+    /// Something waits for a person.
+    Waits {
+        /// The kind.
+        kind: GuardKind,
+        /// What would happen.
+        what: String,
+    },
+}
+
+/// Previews other rules, as if they were saved now.
+pub fn of_rules(basis: &Basis<'_>, rules: &Compiled, context: &Context<'_>) -> Preview {
+    let changed = Basis { rules, ..*basis };
+    let accepted = accepted_by_rules(basis, &changed);
+    if accepted.is_empty() {
+        let plan = plan(&changed, &Dirty::everything(), context);
+        return Preview::of(&changed, &plan);
+    }
+    let mut decisions: Decisions = basis.decisions.clone();
+    decisions.accepted.extend(accepted);
+    let changed = Basis { decisions: &decisions, ..changed };
+    let plan = plan(&changed, &Dirty::everything(), context);
+    Preview::of(&changed, &plan)
+}
+
+impl Preview {
+    /// Describes a plan that was made from this basis.
+    pub fn of(basis: &Basis<'_>, plan: &Plan) -> Self {
+        let derive = &Derive::new(*basis);
+        let mut lines = Lines { derive, lines: BTreeMap::new() };
+        let mut edges = Vec::new();
+        for change in &plan.changes {
+            match change {
+                Change::User { no, before, after } => {
+                    let effects = user_effects(before.as_deref(), after.as_deref());
+                    let named = before.as_ref().or(after.as_ref());
+                    let name = named.map(|user| user.name().to_owned());
+                    lines.add(Node::User(*no), name, effects);
+                }
+                Change::Group { no, before, after } => {
+                    let effects = group_effects(before.as_deref(), after.as_deref());
+                    let named = before.as_ref().or(after.as_ref());
+                    let name = named.map(|group| group.name().to_string());
+                    lines.add(Node::Group(*no), name, effects);
+                }
+                Change::Members(members) => {
+                    let users = [(&members.users_added, true), (&members.users_removed, false)];
+                    let groups = [(&members.groups_added, true), (&members.groups_removed, false)];
+                    let users = users.into_iter().flat_map(|(list, added)| {
+                        list.iter().map(move |no: &UserNo| (Node::User(*no), added))
+                    });
+                    let groups = groups.into_iter().flat_map(|(list, added)| {
+                        list.iter().map(move |no: &GroupNo| (Node::Group(*no), added))
+                    });
+                    let all = users.chain(groups);
+                    edges.extend(all.map(|(member, added)| (member, members.group, added)));
+                }
+            }
+        }
+        edges.sort_unstable();
+        lines.add_edges(&edges);
+        lines.add_plan(plan);
+        let group_names = names_of(derive, plan, &edges);
+        Self {
+            applied: plan.applied,
+            set_aside: plan.issues.iter().filter(|issue| !issue.served).count() as u64,
+            held: plan.held.clone(),
+            digest: plan.digest(),
+            pending: Vec::new(),
+            lines: lines.lines.into_values().collect(),
+            edges,
+            group_names,
+        }
+    }
+
+    /// The same, of rules some of whose attributes the mirror may not hold yet.
+    #[must_use]
+    pub fn with_pending(mut self, rules: &Compiled, mirror_version: u8) -> Self {
+        self.pending = rules.pending(mirror_version).into_iter().collect();
+        self
+    }
+
+    /// Whether nothing would happen.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.held.is_empty()
+    }
+}
+
+struct Lines<'a> {
+    derive: &'a Derive<'a>,
+    lines: BTreeMap<Node, Line>,
+}
+
+impl Lines<'_> {
+    fn line(&mut self, node: Node, name: Option<String>) -> Option<&mut Line> {
+        let derive = self.derive;
+        match self.lines.entry(node) {
+            std::collections::btree_map::Entry::Occupied(slot) => Some(slot.into_mut()),
+            std::collections::btree_map::Entry::Vacant(slot) => {
+                let served = |node| match node {
+                    Node::User(no) => derive
+                        .served
+                        .user(no)
+                        .map(|user| (user.id().clone(), user.name().to_owned())),
+                    Node::Group(no) => derive
+                        .served
+                        .group(no)
+                        .map(|group| (group.id().clone(), group.name().to_string())),
+                };
+                let (id, label) = label(derive, node).or_else(|| served(node))?;
+                let name = name.or_else(|| served(node).map(|(_, name)| name));
+                let name = name.unwrap_or_else(|| label.clone());
+                Some(slot.insert(Line {
+                    node,
+                    id,
+                    name,
+                    label,
+                    effects: Vec::new(),
+                    why: None,
+                    members_added: 0,
+                    members_removed: 0,
+                }))
+            }
+        }
+    }
+
+    fn add(&mut self, node: Node, name: Option<String>, effects: Vec<Effect>) {
+        if let Some(line) = self.line(node, name) {
+            line.effects.extend(effects);
+        }
+    }
+
+    /// Edges sorted by member.
+    fn add_edges(&mut self, edges: &[(Node, GroupNo, bool)]) {
+        for of_member in edges.chunk_by(|a, b| a.0 == b.0) {
+            self.add(of_member[0].0, None, vec![Effect::Members]);
+        }
+        let mut counts: HashMap<GroupNo, (u32, u32)> = HashMap::new();
+        for (_, group, added) in edges {
+            let (came, went) = counts.entry(*group).or_default();
+            *if *added { came } else { went } += 1;
+        }
+        for (group, (came, went)) in counts {
+            if let Some(line) = self.line(Node::Group(group), None) {
+                (line.members_added, line.members_removed) = (came, went);
+                if !line.effects.contains(&Effect::Members) {
+                    line.effects.push(Effect::Members);
+                }
+            }
+        }
+    }
+
+    fn add_plan(&mut self, plan: &Plan) {
+        for held in &plan.held {
+            for item in &held.items {
+                let waits = Effect::Waits { kind: held.kind, what: item.what.clone() };
+                self.add(item.node, None, vec![waits]);
+            }
+        }
+        for issue in &plan.issues {
+            let effect = if issue.served { Effect::KeepsName } else { Effect::SetAside };
+            if let Some(line) = self.line(issue.node, None) {
+                line.effects.push(effect);
+                line.why = Some(issue.reason.to_string());
+            }
+        }
+        for (node, out) in &plan.left {
+            if let Some(line) = self.lines.get_mut(node)
+                && line.why.is_none()
+            {
+                line.why = Some(out.to_string());
+            }
+        }
+    }
+}
+
+fn user_effects(before: Option<&User>, after: Option<&User>) -> Vec<Effect> {
+    let (before, after) = match (before, after) {
+        (None, _) => return vec![Effect::Added],
+        (Some(_), None) => return vec![Effect::Removed],
+        (Some(before), Some(after)) => (before, after),
+    };
+    let mut effects = Vec::new();
+    if before.active() != after.active() {
+        effects.push(if after.active() { Effect::Reactivated } else { Effect::Deactivated });
+    }
+    if !crate::anonymous::is_anonymous(before) && crate::anonymous::is_anonymous(after) {
+        effects.push(Effect::Anonymised);
+        return effects;
+    }
+    if before.name() != after.name() {
+        let (from, to) = (before.name().to_owned(), after.name().to_owned());
+        effects.push(Effect::Renamed { from, to });
+    }
+    let fields = [
+        ("display_name", before.display_name() != after.display_name()),
+        ("mail", before.email() != after.email()),
+        ("first_name", before.first_name() != after.first_name()),
+        ("last_name", before.last_name() != after.last_name()),
+    ];
+    let fields: Vec<String> =
+        fields.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect();
+    if !fields.is_empty() {
+        effects.push(Effect::Changed { fields });
+    }
+    effects
+}
+
+fn group_effects(before: Option<&Group>, after: Option<&Group>) -> Vec<Effect> {
+    let (before, after) = match (before, after) {
+        (None, _) => return vec![Effect::Added],
+        (Some(_), None) => return vec![Effect::Removed],
+        (Some(before), Some(after)) => (before, after),
+    };
+    let mut effects = Vec::new();
+    if before.name().as_str() != after.name().as_str() {
+        let (from, to) = (before.name().to_string(), after.name().to_string());
+        effects.push(Effect::Renamed { from, to });
+    }
+    if before.description() != after.description() {
+        effects.push(Effect::Changed { fields: vec!["description".to_owned()] });
+    }
+    effects
+}
+
+/// The names of the groups that memberships come into or go out of.
+fn names_of(
+    derive: &Derive<'_>,
+    plan: &Plan,
+    edges: &[(Node, GroupNo, bool)],
+) -> HashMap<u32, String> {
+    let mut names: HashMap<u32, String> = HashMap::new();
+    for change in &plan.changes {
+        if let Change::Group { no, after: Some(group), .. } = change {
+            names.insert(no.0, group.name().to_string());
+        }
+    }
+    for (_, group, _) in edges {
+        if !names.contains_key(&group.0) {
+            let served = derive.served.group(*group).map(|group| group.name().to_string());
+            names.insert(group.0, served.unwrap_or_default());
+        }
+    }
+    names
+}
