@@ -16,6 +16,7 @@ pub mod mirror;
 pub mod name;
 pub mod nesting;
 pub mod observation;
+pub mod past;
 pub mod plan;
 pub mod query;
 pub mod recent;

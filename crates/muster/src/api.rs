@@ -7,6 +7,8 @@ pub mod application;
 pub mod change;
 pub mod connection;
 pub mod directory;
+mod entry;
+pub mod history;
 mod problem;
 
 use std::sync::Arc;
@@ -56,6 +58,7 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/directories/{name}/approve", post(directory::approve))
         .route("/directories/{name}/discard", post(directory::discard))
         .route("/directories/{name}/explain", get(directory::explain))
+        .route("/directories/{name}/history", get(history::show))
         .route("/directories/{name}/pause", post(directory::pause))
         .route("/directories/{name}/resume", post(directory::resume))
         .route("/directories/{name}/rules", put(directory::set_rules))

@@ -9,10 +9,12 @@ pub mod client;
 pub mod connection;
 pub mod demo;
 pub mod directory;
+pub mod history;
 pub mod key;
 pub mod serve;
 pub mod simulate;
 pub mod table;
+pub mod when;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 

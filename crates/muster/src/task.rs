@@ -10,6 +10,7 @@ pub mod keeper;
 pub mod notify;
 pub mod pull;
 pub mod sessions;
+pub mod sweep;
 pub mod watch;
 pub mod webhooks;
 

@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 mod applications;
+mod base;
 mod change_log;
 mod connections;
 mod db;
@@ -12,6 +13,8 @@ mod decisions;
 mod encoding;
 mod error;
 mod floors;
+mod history;
+mod log_index;
 mod members;
 mod migrate;
 mod mirror;
@@ -47,10 +50,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
     applications::{ApplicationRow, NewApplication, Sight},
-    change_log::{LogFilter, LogOrder},
-    connections::{ConnectionRow, NewConnection, Schedule},
+    base::Floor,
+    connections::{ConnectionRow, NewConnection, Pin, Schedule},
     error::StoreError,
-    runs::{RunCommit, RunWindow},
+    history::{LogFilter, LogOrder, Past},
+    runs::{PinChange, RunCommit, RunWindow},
     sessions::SessionRow,
     watches::WatchRow,
     webhooks::WebhookRow,
@@ -285,11 +289,6 @@ impl Store {
     /// Whole runs after a position: `limit` entries, or so many more as the last run needs.
     pub fn read_after(&self, seq: ChangeSeq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
         self.0.main.read(|transaction| change_log::read_after(transaction, seq, limit))
-    }
-
-    /// Entries of the log that a filter lets through.
-    pub fn log_of(&self, filter: &LogFilter) -> Result<Vec<LogEntry>, StoreError> {
-        self.0.main.read(|transaction| change_log::log_of(transaction, filter))
     }
 
     /// All applications.

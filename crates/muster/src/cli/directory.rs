@@ -22,6 +22,7 @@ use crate::{
         Done, Remote,
         client::{Client, path_part},
         connection::{Set, read_secret},
+        history::Told,
         key::Key,
         table,
     },
@@ -56,6 +57,8 @@ pub enum DirectoryCommand {
     Discard(Discard),
     /// Tell why somebody is or is not there.
     Explain(Explain),
+    /// Tell what became of somebody, and how they were at a time.
+    History(Told),
     /// Stop the schedule.
     Pause(Named),
     /// Start the schedule again.
@@ -172,6 +175,7 @@ impl DirectoryCommand {
             Self::Approve(approve) => approve.run().await,
             Self::Discard(discard) => discard.run().await,
             Self::Explain(explain) => explain.run().await,
+            Self::History(told) => told.run().await,
             Self::Pause(named) => named.order(Method::POST, "/pause", "is paused").await,
             Self::Resume(named) => {
                 named.order(Method::POST, "/resume", "is on its schedule again").await

@@ -23,7 +23,7 @@ use directory::{
     plan::{self, Plan},
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
 };
-use store::RunCommit;
+use store::{PinChange, RunCommit};
 
 use self::planning::Planning;
 use crate::{
@@ -288,6 +288,7 @@ impl Run {
             full_read: report.kind == RunKind::Full,
             read: self.observed.is_some(),
             served_once: served_now,
+            pin: PinChange::Stays,
             report: &report,
         })?;
         self.memory.decisions.apply(&plan.decisions);

@@ -72,13 +72,13 @@ impl Plan {
 pub(crate) struct House {
     provider: Provider,
     running: Running,
-    clock: Arc<AtomicI64>,
+    pub(crate) clock: Arc<AtomicI64>,
     data: TempDir,
     server: Option<Server>,
     http: reqwest::Client,
     directory: DirectoryId,
     oracle: Oracle,
-    product: Product,
+    pub(crate) product: Product,
     pub(crate) dice: Dice,
     deleted: Vec<String>,
 }
