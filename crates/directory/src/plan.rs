@@ -8,6 +8,7 @@ mod edges;
 pub mod guard;
 mod names;
 mod people;
+pub mod pin;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

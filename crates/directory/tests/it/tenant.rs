@@ -13,7 +13,7 @@ use directory::{
         Attribute, Attributes, GroupKind, GroupMembers, GroupRecord, Listing, MemberSet,
         MembersListing, Observation, PersonKind, PersonRecord, Question, Removed, Verdict,
     },
-    plan::{Context, Plan, guard::Window, plan},
+    plan::{Context, Plan, guard::Window, pin, plan},
     report::GuardKind,
     rules::{GroupRenames, Guests, Limits, NestedGroups, Rules},
     snapshot::Directory,
@@ -321,6 +321,19 @@ impl Bench {
         let context =
             Context { now: self.now, window: &self.window, lifted: &lifted, empty_read: false };
         plan(&basis, dirty, &context)
+    }
+
+    /// Plans the way back to an earlier directory.
+    pub(crate) fn undo(&mut self, target: &Directory) -> Plan {
+        self.now = self.now.plus(1_000);
+        let basis = Basis {
+            mirror: &self.mirror,
+            rules: &self.rules,
+            decisions: &self.decisions,
+            served: &self.served,
+            observed: self.now,
+        };
+        pin::towards(&basis, target, self.now)
     }
 
     pub(crate) fn commit(&mut self, plan: Plan) {
