@@ -9,7 +9,9 @@ pub mod connection;
 pub mod directory;
 mod entry;
 pub mod history;
+pub mod person;
 mod problem;
+pub mod undo;
 
 use std::sync::Arc;
 
@@ -54,6 +56,9 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/directories/{name}/status", get(directory::status))
         .route("/directories/{name}/check", post(directory::check))
         .route("/directories/{name}/sync", post(directory::sync))
+        .route("/directories/{name}/sync/person", post(person::sync))
+        .route("/directories/{name}/undo", post(undo::undo))
+        .route("/directories/{name}/unpin", post(undo::unpin))
         .route("/directories/{name}/preview", get(directory::preview))
         .route("/directories/{name}/approve", post(directory::approve))
         .route("/directories/{name}/discard", post(directory::discard))

@@ -115,7 +115,7 @@ impl Reader<'_> {
     }
 }
 
-fn user_change(before: Option<&User>, after: Option<&User>) -> String {
+pub(super) fn user_change(before: Option<&User>, after: Option<&User>) -> String {
     let (before, after) = match (before, after) {
         (Some(before), Some(after)) => (before, after),
         (None, Some(after)) if after.active() => return "added".to_owned(),
@@ -137,7 +137,7 @@ fn user_change(before: Option<&User>, after: Option<&User>) -> String {
     parts.join("; ")
 }
 
-fn group_change(before: Option<&Group>, after: Option<&Group>) -> String {
+pub(super) fn group_change(before: Option<&Group>, after: Option<&Group>) -> String {
     match (before, after) {
         (None, _) => "added".to_owned(),
         (_, None) => "removed".to_owned(),

@@ -1,17 +1,18 @@
 //! History, undo and one person now, over the admin API, with a simulated tenant and a product that follows.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alone;
 #[path = "../e2e/expected.rs"]
 mod expected;
 #[path = "../scenarios/house.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which use more of it")]
 mod house;
 #[path = "../e2e/product.rs"]
-#[expect(dead_code, reason = "shared with the tests of the binary, which use more of it")]
 mod product;
 #[path = "../e2e/random.rs"]
 mod random;
 mod told;
+mod undo;
 
 use std::sync::atomic::Ordering;
 

@@ -70,7 +70,7 @@ impl Plan {
 }
 
 pub(crate) struct House {
-    provider: Provider,
+    pub(crate) provider: Provider,
     running: Running,
     pub(crate) clock: Arc<AtomicI64>,
     data: TempDir,

@@ -13,6 +13,8 @@ use directory::{
     snapshot::Directory,
 };
 
+use store::Pin;
+
 use crate::{app::App, task::keeper::Memory};
 
 /// What planning needs from store and snapshot.
@@ -21,6 +23,8 @@ pub(super) struct Planning {
     window: Window,
     pub(super) served: Arc<Directory>,
     pub(super) served_once: bool,
+    /// Where the directory was put back to, if it stays there.
+    pub(super) pin: Option<Pin>,
     empty_read: bool,
     now: Millis,
 }
@@ -37,6 +41,7 @@ impl Planning {
             window,
             served,
             served_once: row.served_once,
+            pin: row.pin,
             empty_read: false,
             now,
         })
@@ -48,6 +53,7 @@ impl Planning {
             window: self.window,
             served: Arc::clone(&self.served),
             served_once: self.served_once,
+            pin: self.pin.clone(),
             empty_read,
             now: self.now,
         }
