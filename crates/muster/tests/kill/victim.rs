@@ -28,7 +28,7 @@ use crate::{
 
 const BINARY: &str = env!("CARGO_BIN_EXE_muster");
 /// How long anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(1);
 
 pub(crate) struct Victim {
