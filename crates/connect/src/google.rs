@@ -9,6 +9,7 @@ pub(crate) mod catalogue;
 mod cursor;
 mod key;
 mod listing;
+mod person;
 mod probe;
 mod pull;
 mod reports;

@@ -14,6 +14,7 @@ pub mod http;
 mod notes;
 mod okta;
 mod pace;
+mod person;
 mod probe;
 mod progress;
 mod scope;
@@ -32,6 +33,8 @@ use secrecy::SecretString;
 pub use self::{
     credential::Credential,
     error::ConnectError,
+    pace::urgently,
+    person::OnePerson,
     probe::{ProbeReport, ProbeStep, StepOutcome},
     progress::{Counts, Progress},
     watch::{Callback, Subscription},
@@ -158,6 +161,24 @@ impl Connector {
             Provider::Entra(entra) => entra.memberships(people).await,
             Provider::Google(google) => google.memberships(people).await,
             Provider::Okta(okta) => okta.memberships(people).await,
+        }
+    }
+
+    /// Asks for one person, by the provider's id, login or mail address, with the groups that they are directly in. A
+    /// handful of requests, whatever the size of the tenant.
+    ///
+    /// # Errors
+    /// When the provider does not answer, or not well enough to be used.
+    pub async fn person(
+        &self,
+        key: &str,
+        cursor: Option<&Cursor>,
+        progress: &Progress,
+    ) -> Result<OnePerson, ConnectError> {
+        match &self.0 {
+            Provider::Entra(entra) => entra.person(key, progress).await,
+            Provider::Google(google) => google.person(key, cursor, progress).await,
+            Provider::Okta(okta) => okta.person(key, progress).await,
         }
     }
 

@@ -22,6 +22,25 @@ const QUOTA_PERIOD: Duration = Duration::from_secs(10);
 /// Requests that may go out at once after a pause, beyond an even flow.
 const BURST: u32 = 60;
 
+/// Requests that somebody waits for may be so many more in flight than others.
+const URGENT_MAX: u32 = 8;
+
+tokio::task_local! {
+    /// Set while somebody waits for an answer about a single person.
+    static URGENT: ();
+}
+
+/// Does something whose requests do not queue behind those of a large read. A pause that the provider asked for is
+/// kept by all.
+pub async fn urgently<T>(work: impl Future<Output = T>) -> T {
+    URGENT.scope((), work).await
+}
+
+/// Whether what is done now is urgent.
+pub(crate) fn is_urgent() -> bool {
+    URGENT.try_with(|()| ()).is_ok()
+}
+
 /// How fast a provider may be asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Speed {
@@ -85,8 +104,9 @@ impl Pace {
                 let mut state = self.lock();
                 let now = tokio_now();
                 let paused = state.paused_until.filter(|until| *until > now);
-                let full = state.in_flight >= state.limit;
-                let early = if full { None } else { self.too_early(&state, now) };
+                let more = if is_urgent() { URGENT_MAX } else { 0 };
+                let full = state.in_flight >= state.limit + more;
+                let early = if full || more > 0 { None } else { self.too_early(&state, now) };
                 if paused.is_none() && !full && early.is_none() {
                     state.in_flight += 1;
                     if let Some(interval) = self.interval() {

@@ -72,7 +72,8 @@ impl Progress {
         self.bytes.fetch_add(usage.bytes, Relaxed);
     }
 
-    pub(crate) fn usage(&self) -> Usage {
+    /// What reading has cost so far.
+    pub fn usage(&self) -> Usage {
         Usage {
             requests: self.requests.load(Relaxed),
             retries: self.retries.load(Relaxed),

@@ -37,6 +37,28 @@ pub enum Change {
     Members(MembersChange),
 }
 
+impl Change {
+    /// The change that takes this one back.
+    #[must_use]
+    pub fn turned_round(&self) -> Self {
+        match self {
+            Self::User { no, before, after } => {
+                Self::User { no: *no, before: after.clone(), after: before.clone() }
+            }
+            Self::Group { no, before, after } => {
+                Self::Group { no: *no, before: after.clone(), after: before.clone() }
+            }
+            Self::Members(members) => Self::Members(MembersChange {
+                group: members.group,
+                users_added: members.users_removed.clone(),
+                users_removed: members.users_added.clone(),
+                groups_added: members.groups_removed.clone(),
+                groups_removed: members.groups_added.clone(),
+            }),
+        }
+    }
+}
+
 /// Changes of one group's direct members; all lists sorted, without repetition, disjoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MembersChange {

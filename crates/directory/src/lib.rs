@@ -18,6 +18,7 @@ pub mod mirror;
 pub mod name;
 pub mod nesting;
 pub mod observation;
+pub mod past;
 pub mod plan;
 pub mod preview;
 pub mod query;

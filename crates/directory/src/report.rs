@@ -48,6 +48,8 @@ pub enum RunKind {
     /// What changed since the last run was read.
     #[default]
     Delta,
+    /// One person was read.
+    Person,
     /// Nothing was read: a decision or a rule changed, or a grace period ended.
     Decision,
 }

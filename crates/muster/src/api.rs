@@ -8,8 +8,12 @@ pub mod application;
 pub mod change;
 pub mod connection;
 pub mod directory;
+mod entry;
+pub mod history;
+pub mod person;
 mod problem;
 pub mod secret;
+pub mod undo;
 
 use std::sync::Arc;
 
@@ -54,10 +58,14 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/directories/{name}/status", get(directory::status))
         .route("/directories/{name}/check", post(directory::check))
         .route("/directories/{name}/sync", post(directory::sync))
+        .route("/directories/{name}/sync/person", post(person::sync))
+        .route("/directories/{name}/undo", post(undo::undo))
+        .route("/directories/{name}/unpin", post(undo::unpin))
         .route("/directories/{name}/preview", get(directory::preview))
         .route("/directories/{name}/approve", post(directory::approve))
         .route("/directories/{name}/discard", post(directory::discard))
         .route("/directories/{name}/explain", get(directory::explain))
+        .route("/directories/{name}/history", get(history::show))
         .route("/directories/{name}/pause", post(directory::pause))
         .route("/directories/{name}/resume", post(directory::resume))
         .route("/directories/{name}/rules", put(directory::set_rules))

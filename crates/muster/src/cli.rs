@@ -11,10 +11,14 @@ pub mod client;
 pub mod connection;
 pub mod demo;
 pub mod directory;
+pub mod explain;
+pub mod history;
 pub mod key;
 pub mod serve;
 pub mod simulate;
 pub mod table;
+pub mod undo;
+pub mod when;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 

@@ -6,7 +6,7 @@
 use std::{fs, net::SocketAddr, num::NonZeroU32, path::Path};
 
 use anyhow::{Context, bail};
-use directory::id::MINUTE_MS;
+use directory::id::{DAY_MS, MINUTE_MS};
 use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
@@ -33,7 +33,14 @@ pub struct File {
     pub unchecked_passwords: Unchecked,
     /// Whether products are kept from synchronising by events.
     pub full_synchronisation_only: bool,
+    /// For how many days the history is kept.
+    pub history_days: Option<u32>,
 }
+
+/// How long the history is kept unless told otherwise, in days.
+const HISTORY_DAYS: u32 = 400;
+/// The shortest history: products may ask for the events of a day, and the guard counts a day.
+const HISTORY_DAYS_MIN: u32 = 2;
 
 /// An address or a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -77,6 +84,18 @@ impl File {
             bail!("public_url is `{text}`; providers call https:// only");
         }
         Ok(Some(url))
+    }
+
+    /// How long the history is kept, in milliseconds.
+    ///
+    /// # Errors
+    /// When it is too short for products and guard.
+    pub fn history_ms(&self) -> anyhow::Result<i64> {
+        let days = self.history_days.unwrap_or(HISTORY_DAYS);
+        if days < HISTORY_DAYS_MIN {
+            bail!("history_days is {days}; it is {HISTORY_DAYS_MIN} at least");
+        }
+        Ok(i64::from(days) * DAY_MS)
     }
 
     /// What it says about the Crowd server.
@@ -126,6 +145,13 @@ mod tests {
     fn a_misspelt_key_is_named() {
         let error = toml::from_str::<File>("listn = \"127.0.0.1:1\"").unwrap_err().to_string();
         assert!(error.contains("listn"), "{error}");
+    }
+
+    #[test]
+    fn the_history_is_kept_for_400_days_and_never_for_less_than_two() {
+        assert_eq!(File::default().history_ms().unwrap(), 400 * DAY_MS);
+        let file: File = toml::from_str("history_days = 1").unwrap();
+        assert!(file.history_ms().unwrap_err().to_string().contains("history_days is 1"));
     }
 
     #[test]

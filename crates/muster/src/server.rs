@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::File,
     crowd, entropy, health, hooks, http, sign_in,
-    task::{floors::StoredFloors, sessions::StoredSessions, webhooks::StoredWebhooks},
+    task::{floors::StoredFloors, sessions::StoredSessions, sweep, webhooks::StoredWebhooks},
 };
 
 /// The file that tells commands how to reach the server.
@@ -80,12 +80,14 @@ impl Server {
         file: &File,
         clock: Clock,
     ) -> anyhow::Result<Self> {
+        let kept_ms = file.history_ms()?;
         // The port first: two servers on one machine are the likeliest mistake.
         let listener = http::bind(listen).await?;
         let app = App::open(data.to_owned(), clock, file.public_url()?).await?;
         let url = local_url(listener.local_addr().context("the listener has no address")?);
         let token = admin_token(data, &url)?;
         app.start().await?;
+        app.driver.start("sweep", sweep::run(app.clone(), kept_ms)).await;
         let router = router(&app, &token, file);
         let serving = serve(listener, router, app.clone());
         Ok(Self { app, url, token, serving })

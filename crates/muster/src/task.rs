@@ -11,6 +11,7 @@ pub mod keeper;
 pub mod notify;
 pub mod pull;
 pub mod sessions;
+pub mod sweep;
 pub mod watch;
 pub mod webhooks;
 

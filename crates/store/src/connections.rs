@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use directory::{
-    id::{DirectoryId, Millis},
+    id::{ChangeSeq, DirectoryId, Millis},
     name::fold,
     observation::Cursor,
     rules::Rules,
@@ -34,6 +34,19 @@ impl Default for Schedule {
     fn default() -> Self {
         Self { pull_every_s: 300, full_every_s: 7 * 24 * 3_600, notifications: false }
     }
+}
+
+/// Says that a directory was put back and stays as it is (DESIGN.md 10.12).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// The position of the log whose state is served.
+    pub to: ChangeSeq,
+    /// When that state came about.
+    pub state_of: Millis,
+    /// When the directory was put back.
+    pub since: Millis,
+    /// Why, in the administrator's words.
+    pub reason: Option<String>,
 }
 
 /// A directory to be connected.
@@ -84,13 +97,15 @@ pub struct ConnectionRow {
     pub last_read: Option<Millis>,
     /// When the provider's credential stops working, if an administrator said so.
     pub expires: Option<Millis>,
+    /// Where it was put back to, if it stays there.
+    pub pin: Option<Pin>,
 }
 
 const COLUMNS: &str = "id, name, provider, settings, secret, rules, schedule, paused, removing, served_once, \
-                       cursor, last_full_read, last_read, expires";
+                       cursor, last_full_read, last_read, expires, pin";
 
 /// Everything that belongs to a directory beside its row.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 19] = [
     "mirror_person",
     "mirror_group",
     "mirror_members",
@@ -103,6 +118,12 @@ const TABLES: [&str; 13] = [
     "discard",
     "frozen_name",
     "change_log",
+    "log_run",
+    "log_member",
+    "log_key",
+    "base_user",
+    "base_group",
+    "base_members",
     "run",
 ];
 
@@ -177,6 +198,7 @@ pub(crate) fn add(
         last_full_read: None,
         last_read: None,
         expires: None,
+        pin: None,
     })
 }
 
@@ -248,6 +270,10 @@ fn connection(row: &Row<'_>, key: &Key) -> Result<ConnectionRow, StoreError> {
         last_full_read: row.get::<_, Option<i64>>(11)?.map(Millis),
         last_read: row.get::<_, Option<i64>>(12)?.map(Millis),
         expires: row.get::<_, Option<i64>>(13)?.map(Millis),
+        pin: row
+            .get::<_, Option<String>>(14)?
+            .map(|json| serde_json::from_str(&json).map_err(StoreError::damaged("a pin")))
+            .transpose()?,
     })
 }
 

@@ -56,6 +56,24 @@ pub enum StoreError {
     /// The directory or application is not there any more.
     #[error("it was removed meanwhile")]
     Removed,
+    /// The log does not go back so far.
+    #[error(
+        "the history is kept from change {floor} on, and change {asked} is older; choose a later one, and see          `history_days` in the configuration"
+    )]
+    NotKept {
+        /// The position that was asked for.
+        asked: u64,
+        /// The position from which on the log is whole.
+        floor: u64,
+    },
+    /// The log does not reach so far.
+    #[error("there is no change {asked} yet: the log ends at {head}")]
+    NotYet {
+        /// The position that was asked for.
+        asked: u64,
+        /// The end of the log.
+        head: u64,
+    },
     /// The database engine says so.
     #[error("the database failed: {0}")]
     Engine(#[from] rusqlite::Error),

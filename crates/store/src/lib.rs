@@ -6,6 +6,7 @@
 
 mod alerts;
 mod applications;
+mod base;
 mod change_log;
 mod channels;
 mod connections;
@@ -14,6 +15,8 @@ mod decisions;
 mod encoding;
 mod error;
 mod floors;
+mod history;
+mod log_index;
 mod members;
 mod migrate;
 mod mirror;
@@ -50,12 +53,13 @@ use secrecy::{ExposeSecret, SecretString};
 pub use self::{
     alerts::{AlertRow, AlertText, Matter, Telling, Told},
     applications::{ApplicationRow, NewApplication, Sight},
-    change_log::{LogFilter, LogOrder},
+    base::Floor,
     channels::{ChannelRow, NewChannel},
-    connections::{ConnectionRow, NewConnection, Schedule},
+    connections::{ConnectionRow, NewConnection, Pin, Schedule},
     error::StoreError,
     floors::FloorRow,
-    runs::{RunCommit, RunWindow},
+    history::{LogFilter, LogOrder, Past},
+    runs::{PinChange, RunCommit, RunWindow},
     sessions::SessionRow,
     watches::WatchRow,
     webhooks::WebhookRow,
@@ -296,11 +300,6 @@ impl Store {
     /// Whole runs after a position: `limit` entries, or so many more as the last run needs.
     pub fn read_after(&self, seq: ChangeSeq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
         self.0.main.read(|transaction| change_log::read_after(transaction, seq, limit))
-    }
-
-    /// Entries of the log that a filter lets through.
-    pub fn log_of(&self, filter: &LogFilter) -> Result<Vec<LogEntry>, StoreError> {
-        self.0.main.read(|transaction| change_log::log_of(transaction, filter))
     }
 
     /// All applications.

@@ -22,6 +22,7 @@ use crate::{
 pub(crate) enum Table {
     Mirror,
     Served,
+    Base,
 }
 
 /// Where a chunk is: group, kind of member (0 people, 1 groups), upper 16 bits of the member.
@@ -40,6 +41,7 @@ impl Table {
         match self {
             Self::Mirror => "mirror_members",
             Self::Served => "served_members",
+            Self::Base => "base_members",
         }
     }
 

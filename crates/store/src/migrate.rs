@@ -6,12 +6,12 @@
 use refinery::{Migration, Runner};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::StoreError;
+use crate::{StoreError, log_index};
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 4;
-/// The oldest schema whose programs may still read what this one writes.
-const MIN_READER: u32 = 2;
+pub(crate) const SCHEMA: u32 = 5;
+/// The oldest schema whose programs may still read what this one writes: older ones know no log with a beginning.
+const MIN_READER: u32 = 5;
 
 /// Brings the main database to [`SCHEMA`]; says whether it may be written.
 pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
@@ -30,8 +30,12 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V2__shapes", include_str!("../migrations/main/V2__shapes.sql")),
             ("V3__webhooks", include_str!("../migrations/main/V3__webhooks.sql")),
             ("V4__alerts", include_str!("../migrations/main/V4__alerts.sql")),
+            ("V5__history", include_str!("../migrations/main/V5__history.sql")),
         ],
     )?;
+    let transaction = connection.transaction()?;
+    log_index::complete(&transaction)?;
+    transaction.commit()?;
     for (name, value) in [("schema", SCHEMA), ("min_reader", MIN_READER)] {
         connection.execute(
             "INSERT INTO meta (name, value) VALUES (?1, ?2)

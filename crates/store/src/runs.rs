@@ -15,9 +15,10 @@ use directory::{
 use rusqlite::{OptionalExtension, Transaction};
 
 use crate::{
-    StoreError, applications, change_log, connections,
+    Pin, StoreError, applications, change_log, connections,
     db::{signed, unsigned},
-    decisions, mirror, served,
+    decisions, mirror,
+    served::{self, Rows},
 };
 
 /// How long the report of a run that did nothing is kept.
@@ -46,8 +47,22 @@ pub struct RunCommit<'a> {
     pub read: bool,
     /// Whether products may read the directory from now on.
     pub served_once: bool,
+    /// What becomes of the pin.
+    pub pin: PinChange<'a>,
     /// The report.
     pub report: &'a RunReport,
+}
+
+/// What a run does to the pin of its directory.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum PinChange<'a> {
+    /// It stays, or there is none.
+    #[default]
+    Stays,
+    /// The directory was put back and stays there.
+    Set(&'a Pin),
+    /// The directory follows its provider again.
+    Lifted,
 }
 
 /// What was applied within a window of time.
@@ -68,7 +83,7 @@ pub(crate) fn commit(
     let id = run.directory;
     let run_id = record(transaction, id, run.at, run.report)?;
     mirror::write(transaction, id, run.mirror, run.mirror_change)?;
-    served::write(transaction, id, run.changes)?;
+    served::write(transaction, Rows::Served, id, run.changes)?;
     decisions::write(transaction, id, run.decisions)?;
     applications::freeze(transaction, id, run.changes)?;
     let seq = change_log::append(transaction, id, run_id, run.at, run.changes)?;
@@ -83,6 +98,14 @@ pub(crate) fn commit(
     }
     if run.served_once {
         connections::set(transaction, id, "served_once", true)?;
+    }
+    match run.pin {
+        PinChange::Stays => {}
+        PinChange::Set(pin) => {
+            let json = serde_json::to_string(pin).map_err(StoreError::damaged("a pin"))?;
+            connections::set(transaction, id, "pin", json)?;
+        }
+        PinChange::Lifted => connections::set(transaction, id, "pin", None::<String>)?,
     }
     Ok(seq)
 }
@@ -113,6 +136,18 @@ pub(crate) fn record(
         .prepare_cached("DELETE FROM run WHERE directory = ?1 AND at < ?2 AND quiet")?
         .execute((directory.0, at.plus(-QUIET_KEPT_MS).0))?;
     Ok(RunId(run))
+}
+
+/// Forgets reports from before a time, but the last of each directory.
+pub(crate) fn forget(transaction: &Transaction<'_>, before: Millis) -> Result<(), StoreError> {
+    transaction.execute(
+        "DELETE FROM run WHERE id IN (
+             SELECT old.id FROM connection JOIN run AS old ON old.directory = connection.id
+             WHERE old.at < ?1
+               AND old.id < (SELECT MAX(id) FROM run AS any WHERE any.directory = connection.id))",
+        [before.0],
+    )?;
+    Ok(())
 }
 
 /// The latest reports, newest first.

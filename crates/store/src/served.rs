@@ -1,4 +1,5 @@
-//! The directory as served: what folding the change log gives, kept so that a start need not fold.
+//! The directory as served: what folding the change log gives, kept so that a start need not fold; and the base
+//! into which the log's old entries are folded, in the same form.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use directory::{
     id::{DirectoryId, GroupNo, UserNo},
     snapshot::Directory,
 };
-use rusqlite::Transaction;
+use rusqlite::{OptionalExtension, Transaction};
 
 use crate::{
     StoreError,
@@ -17,13 +18,51 @@ use crate::{
     members::{ChunkKey, Edits, Table},
 };
 
+/// Rows of this form: what is served, and what old entries of the log were folded into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rows {
+    /// The directory at the end of the log.
+    Served,
+    /// The directory where the log begins; between two steps of folding, parts of a run may be missing.
+    Base,
+}
+
+impl Rows {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::Base => "base",
+        }
+    }
+
+    fn members(self) -> Table {
+        match self {
+            Self::Served => Table::Served,
+            Self::Base => Table::Base,
+        }
+    }
+}
+
+/// The directory as served at the end of the log.
 pub(crate) fn load(
     transaction: &Transaction<'_>,
     id: DirectoryId,
 ) -> Result<Directory, StoreError> {
+    let directory = Directory::default().apply(&rows(transaction, Rows::Served, id)?);
+    directory.map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+/// All rows of a directory, as the changes that would make them.
+pub(crate) fn rows(
+    transaction: &Transaction<'_>,
+    table: Rows,
+    id: DirectoryId,
+) -> Result<Vec<Change>, StoreError> {
     let mut changes = Vec::new();
-    let mut select = transaction
-        .prepare_cached("SELECT no, record FROM served_user WHERE directory = ?1 ORDER BY no")?;
+    let prefix = table.prefix();
+    let mut select = transaction.prepare_cached(&format!(
+        "SELECT no, record FROM {prefix}_user WHERE directory = ?1 ORDER BY no"
+    ))?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
         let user =
@@ -31,8 +70,9 @@ pub(crate) fn load(
         let no = UserNo(small(row.get(0)?)?);
         changes.push(Change::User { no, before: None, after: Some(Arc::new(user)) });
     }
-    let mut select = transaction
-        .prepare_cached("SELECT no, record FROM served_group WHERE directory = ?1 ORDER BY no")?;
+    let mut select = transaction.prepare_cached(&format!(
+        "SELECT no, record FROM {prefix}_group WHERE directory = ?1 ORDER BY no"
+    ))?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
         let group =
@@ -41,7 +81,7 @@ pub(crate) fn load(
         changes.push(Change::Group { no, before: None, after: Some(Arc::new(group)) });
     }
     let mut members: Option<MembersChange> = None;
-    Table::Served.load(transaction, id, |group, member| {
+    table.members().load(transaction, id, |group, member| {
         if members.as_ref().is_none_or(|members| members.group != group) {
             changes.extend(members.replace(MembersChange::of(group)).map(Change::Members));
         }
@@ -52,28 +92,55 @@ pub(crate) fn load(
         }
     })?;
     changes.extend(members.map(Change::Members));
-    let directory = Directory::default().apply(&changes);
-    directory.map_err(|error| StoreError::Damaged(error.to_string()))
+    Ok(changes)
 }
 
-/// Carries the changes of one run out on the stored rows.
-pub(crate) fn write(
+/// The name under which a person or group is served.
+pub(crate) fn name(
     transaction: &Transaction<'_>,
     id: DirectoryId,
-    changes: &[Change],
+    node: Node,
+) -> Result<Option<String>, StoreError> {
+    let (kind, no) = match node {
+        Node::User(no) => ("user", no.0),
+        Node::Group(no) => ("group", no.0),
+    };
+    let record: Option<Vec<u8>> = transaction
+        .prepare_cached(&format!(
+            "SELECT record FROM served_{kind} WHERE directory = ?1 AND no = ?2"
+        ))?
+        .query_row((id.0, no), |row| row.get(0))
+        .optional()?;
+    record
+        .map(|record| match node {
+            Node::User(_) => Ok(encoding::unpack_user(&record)?.name().to_owned()),
+            Node::Group(_) => Ok(encoding::unpack_group(&record)?.name().to_string()),
+        })
+        .transpose()
+}
+
+/// Carries changes out on the stored rows.
+pub(crate) fn write<'a>(
+    transaction: &Transaction<'_>,
+    table: Rows,
+    id: DirectoryId,
+    changes: impl IntoIterator<Item = &'a Change>,
 ) -> Result<(), StoreError> {
-    let mut put_user = transaction.prepare_cached(
-        "INSERT INTO served_user (directory, no, record) VALUES (?1, ?2, ?3)
-         ON CONFLICT (directory, no) DO UPDATE SET record = excluded.record",
-    )?;
-    let mut put_group = transaction.prepare_cached(
-        "INSERT INTO served_group (directory, no, record) VALUES (?1, ?2, ?3)
-         ON CONFLICT (directory, no) DO UPDATE SET record = excluded.record",
-    )?;
-    let mut delete_user =
-        transaction.prepare_cached("DELETE FROM served_user WHERE directory = ?1 AND no = ?2")?;
-    let mut delete_group =
-        transaction.prepare_cached("DELETE FROM served_group WHERE directory = ?1 AND no = ?2")?;
+    let put = |kind: &str| {
+        transaction.prepare_cached(&format!(
+            "INSERT INTO {}_{kind} (directory, no, record) VALUES (?1, ?2, ?3)
+             ON CONFLICT (directory, no) DO UPDATE SET record = excluded.record",
+            table.prefix()
+        ))
+    };
+    let delete = |kind: &str| {
+        transaction.prepare_cached(&format!(
+            "DELETE FROM {}_{kind} WHERE directory = ?1 AND no = ?2",
+            table.prefix()
+        ))
+    };
+    let (mut put_user, mut put_group) = (put("user")?, put("group")?);
+    let (mut delete_user, mut delete_group) = (delete("user")?, delete("group")?);
     let mut edits = Edits::new();
     for change in changes {
         match change {
@@ -92,7 +159,7 @@ pub(crate) fn write(
             Change::Members(members) => edit(&mut edits, members),
         }
     }
-    Table::Served.edit(transaction, id, edits)
+    table.members().edit(transaction, id, edits)
 }
 
 fn edit(edits: &mut Edits, change: &MembersChange) {

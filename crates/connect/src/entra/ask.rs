@@ -155,7 +155,7 @@ impl Entra {
     /// Of groups that a member is in, whether directly.
     async fn directly(&self, member: &Member, groups: Vec<Asked>) -> Vec<(usize, Verdict)> {
         let direct: Option<HashSet<ProviderId>> = self
-            .direct_groups(member)
+            .direct_groups(member, &Progress::default())
             .await
             .ok()
             .flatten()
@@ -173,12 +173,12 @@ impl Entra {
     pub(super) async fn direct_groups(
         &self,
         member: &Member,
+        progress: &Progress,
     ) -> Result<Option<Vec<ProviderId>>, ConnectError> {
         let (kind, id) = path_of(member);
         let url = self.settings.graph_url(&format!("{kind}/{id}/memberOf?$select=id&$top=100"));
         let mut groups = Vec::new();
-        let progress = Progress::default();
-        let read = self.pages(url, "groups of one object", &progress, |bytes| {
+        let read = self.pages(url, "groups of one object", progress, |bytes| {
             let page: Page<'_, MemberItem<'_>> = serde_json::from_slice(bytes)?;
             groups.extend(page.value.iter().filter_map(|item| match item.member() {
                 Some(Member::Group(id)) => Some(id),
@@ -199,7 +199,8 @@ impl Entra {
     ) -> Result<Vec<DirectGroups>, ConnectError> {
         stream::iter(people.iter().cloned())
             .map(|id| async move {
-                match self.direct_groups(&Member::User(id.clone())).await {
+                let member = Member::User(id.clone());
+                match self.direct_groups(&member, &Progress::default()).await {
                     Ok(groups) => Ok((id, groups)),
                     Err(error) if error.kind == Kind::NotFound => Ok((id, None)),
                     Err(error) => Err(error),

@@ -175,7 +175,7 @@ impl Entra {
         if direct || listed {
             return Verdict::Exists;
         }
-        match self.direct_groups(object).await {
+        match self.direct_groups(object, &progress).await {
             Ok(Some(groups)) if self.last_scope.has_any(&groups) => Verdict::Exists,
             Ok(Some(_)) => Verdict::Gone,
             Ok(None) | Err(_) => Verdict::Unknown,

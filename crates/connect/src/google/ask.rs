@@ -89,7 +89,7 @@ impl Google {
     ) -> Result<Vec<DirectGroups>, ConnectError> {
         stream::iter(people.iter().cloned())
             .map(|id| async move {
-                match self.direct_groups(&id).await {
+                match self.direct_groups(&id, &Progress::default()).await {
                     Ok(mut groups) => {
                         groups.extend(self.everybody().keys().cloned());
                         groups.sort_unstable();
@@ -109,6 +109,7 @@ impl Google {
     pub(super) async fn direct_groups(
         &self,
         id: &ProviderId,
+        progress: &Progress,
     ) -> Result<Vec<ProviderId>, ConnectError> {
         let id = id.to_string();
         let parameters = [
@@ -118,7 +119,7 @@ impl Google {
         ];
         let url = self.settings.directory_url(&["groups"], &parameters);
         let mut groups = Vec::new();
-        self.pages(&url, "groups of one person", &Progress::default(), |bytes, first| {
+        self.pages(&url, "groups of one person", progress, |bytes, first| {
             let page: Groups<'_> = serde_json::from_slice(bytes)?;
             if first {
                 groups.clear();

@@ -121,7 +121,7 @@ impl Google {
             }
             _ => {}
         }
-        match self.direct_groups(id).await {
+        match self.direct_groups(id, &Progress::default()).await {
             Ok(groups) if self.last_scope.has_any(&groups) => Verdict::Exists,
             Ok(_) => Verdict::Gone,
             Err(_) => Verdict::Unknown,
@@ -138,7 +138,7 @@ fn names(group: &GroupRecord) -> Vec<String> {
 }
 
 /// A record, or nothing where the object is not there or is another organisation's.
-fn optional<R>(read: Result<R, ConnectError>) -> Result<Option<R>, ConnectError> {
+pub(super) fn optional<R>(read: Result<R, ConnectError>) -> Result<Option<R>, ConnectError> {
     match read {
         Ok(record) => Ok(Some(record)),
         Err(error) if error.kind == Kind::NotFound => Ok(None),

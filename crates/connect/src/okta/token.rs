@@ -202,6 +202,8 @@ impl App {
             (Purpose::Log, _) => LOG_SCOPE,
             (Purpose::Hooks, _) => HOOK_SCOPE,
         };
+        // Tokens are asked for side by side: what another request has learned says nothing of this one.
+        let proved = AtomicBool::new(false);
         let request = || {
             let assertion = self.assertion(http)?;
             let form = [
@@ -211,7 +213,9 @@ impl App {
                 ("client_assertion", assertion.expose_secret()),
             ];
             let mut request = http.request(Method::POST, &self.url).form(&form);
-            if self.proof_wanted.load(Relaxed) {
+            let prove = self.proof_wanted.load(Relaxed);
+            proved.store(prove, Relaxed);
+            if prove {
                 request = request.header(PROOF, self.proof("POST", &self.url, http, None)?);
             }
             Ok(request)
@@ -224,14 +228,14 @@ impl App {
             }
             Some(document) => Ok(document.granted("Bearer", Bound(None))),
             None => Err(self
-                .proof_demanded(answer)
+                .proof_demanded(answer, proved.load(Relaxed))
                 .unwrap_or_else(|| catalogue::token(answer, settings, scope, http.now()))),
         })
         .await
     }
 
     /// Whether the endpoint only wants a proof of possession, or a fresh one: then the request is made anew at once.
-    fn proof_demanded(&self, answer: &Answer) -> Option<Setback> {
+    fn proof_demanded(&self, answer: &Answer, proved: bool) -> Option<Setback> {
         let error = catalogue::token_error(answer);
         let again = |code| {
             let text = "Okta goes on demanding another proof of possession (DPoP); check this server's clock";
@@ -244,7 +248,10 @@ impl App {
                 self.proof_wanted.store(true, Relaxed);
                 Some(again("O-NONCE"))
             }
-            "invalid_dpop_proof" if !self.proof_wanted.swap(true, Relaxed) => Some(again("O-DPOP")),
+            "invalid_dpop_proof" if !proved => {
+                self.proof_wanted.store(true, Relaxed);
+                Some(again("O-DPOP"))
+            }
             _ => None,
         }
     }

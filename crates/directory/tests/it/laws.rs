@@ -104,6 +104,32 @@ proptest! {
     }
 
     #[test]
+    fn an_undo_puts_everything_back_and_lifting_it_leads_on(rounds in rounds(colliding_edit())) {
+        use directory::report::GuardKind;
+        let mut bench = Bench::new(plain_rules(NestedGroups::Kept));
+        let mut tenant = Tenant::default();
+        let mut then = Vec::new();
+        for (edits, _) in &rounds {
+            let before = tenant.clone();
+            tenant.apply_all(edits);
+            bench.run(&tenant.delta(&before), &tenant, &[GuardKind::TakeOver]);
+            then.push(bench.served.clone());
+        }
+        for target in then {
+            let plan = bench.undo(&target);
+            prop_assert_eq!(plan.applied, plan.approved);
+            bench.commit(plan);
+            prop_assert_eq!(shape(&bench.served), shape(&target));
+            prop_assert!(bench.undo(&target).changes.is_empty());
+            prop_assert_eq!(bench.folded(), bench.served.clone());
+            // What is wanted fits what is served again, names that moved meanwhile included.
+            bench.now = bench.now.plus(1_000);
+            bench.commit(bench.plan(&Dirty::everything(), &[]));
+            prop_assert_eq!(bench.folded(), bench.served.clone());
+        }
+    }
+
+    #[test]
     fn approving_names_leaves_a_directory_that_fits(rounds in rounds(colliding_edit())) {
         use directory::report::GuardKind;
         let mut bench = Bench::new(plain_rules(NestedGroups::Kept));

@@ -13,7 +13,7 @@ use directory::{
         Attribute, Attributes, GroupKind, GroupMembers, GroupRecord, Listing, MemberSet,
         MembersListing, Observation, PersonKind, PersonRecord, Question, Removed, Verdict,
     },
-    plan::{Context, Plan, guard::Window, plan},
+    plan::{Context, Plan, guard::Window, pin, plan},
     report::GuardKind,
     rules::{GroupRenames, Guests, Limits, NestedGroups, Rules, compiled::Compiled},
     snapshot::Directory,
@@ -371,6 +371,12 @@ impl Bench {
         let context =
             Context { now: self.now, window: &self.window, lifted: &lifted, empty_read: false };
         plan(&basis, dirty, &context)
+    }
+
+    /// Plans the way back to an earlier directory.
+    pub(crate) fn undo(&mut self, target: &Directory) -> Plan {
+        self.now = self.now.plus(1_000);
+        pin::pin(&self.served, target, &self.decisions, self.now)
     }
 
     pub(crate) fn commit(&mut self, plan: Plan) {

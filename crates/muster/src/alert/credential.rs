@@ -79,6 +79,7 @@ mod tests {
             last_full_read: None,
             last_read: Some(Millis(5)),
             expires: None,
+            pin: None,
         }
     }
 

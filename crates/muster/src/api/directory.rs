@@ -24,7 +24,7 @@ use directory::{
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use store::{ConnectionRow, NewConnection, Schedule};
+use store::{ConnectionRow, NewConnection, Pin, Schedule};
 
 use crate::{
     api::{Problem, connection::shown_day},
@@ -61,6 +61,9 @@ pub struct Summary {
     pub last: Option<RunReport>,
     /// When its next run is due.
     pub next: Option<Millis>,
+    /// Where it was put back to, if it stays there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
 }
 
 /// A directory with everything but its secret.
@@ -367,7 +370,7 @@ pub(super) async fn preview(
     let plan = commit::preview(&app, &*keeper(&app, row.id)?).await?;
     let digest = plan.digest();
     let flowing = plan.changes.len();
-    let held = plan.held.into_iter().map(|held| preview_kind(&held)).collect();
+    let held = plan.held.iter().map(preview_kind).collect();
     Ok(Json(Preview { digest, held, flowing }))
 }
 
@@ -503,10 +506,11 @@ fn summary(app: &App, row: &ConnectionRow) -> Summary {
         size: app.served(row.id).map(|directory| directory.size()).unwrap_or_default(),
         last,
         next: status.next,
+        pin: row.pin.clone(),
     }
 }
 
-fn preview_kind(held: &Held) -> PreviewKind {
+pub(super) fn preview_kind(held: &Held) -> PreviewKind {
     let items = held.items.iter().take(ITEMS_MAX).map(|item| PreviewItem {
         id: item.id.to_string(),
         name: item.name.clone(),

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::task::commit::DecisionError;
+use crate::task::commit::{DecisionError, person::PersonError};
 
 /// What went wrong, for the caller; the cause is logged where it happened.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,7 +55,17 @@ impl Problem {
 impl From<anyhow::Error> for Problem {
     fn from(error: anyhow::Error) -> Self {
         if let Some(decision) = error.downcast_ref::<DecisionError>() {
-            return Self::conflict(decision.to_string());
+            let missing = decision.is_missing();
+            let problem = if missing { Self::not_found } else { Self::conflict };
+            return problem(decision.to_string());
+        }
+        if let Some(person) = error.downcast_ref::<PersonError>() {
+            let text = person.to_string();
+            return match person {
+                PersonError::NotServed => Self::conflict(text),
+                PersonError::Nobody(_) => Self::not_found(text),
+                PersonError::Provider(_) => Self::new(StatusCode::BAD_GATEWAY, text),
+            };
         }
         tracing::error!(error = format!("{error:#}"), "a request to the admin API failed");
         let detail = "the server could not do it; its log says why";

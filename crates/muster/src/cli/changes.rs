@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
 use clap::Args;
-use directory::id::Millis;
 
 use crate::{
     api::change::{Entry, Wanted},
@@ -12,6 +10,7 @@ use crate::{
         Done, Remote,
         client::{Client, path_part},
         table,
+        when::when,
     },
     clock::Clock,
 };
@@ -25,12 +24,24 @@ pub struct Changes {
     /// Of this directory only.
     #[arg(long, value_name = "NAME")]
     directory: Option<String>,
-    /// Of this person only, by user name.
-    #[arg(long, value_name = "U")]
+    /// Of this person only, by user name, mail address or the provider's id; former names too.
+    #[arg(long, value_name = "U", conflicts_with = "group")]
     user: Option<String>,
+    /// Of this group only, by name or the provider's id; former names too.
+    #[arg(long, value_name = "G")]
+    group: Option<String>,
+    /// Of this run only.
+    #[arg(long, value_name = "N")]
+    run: Option<u64>,
     /// Since a time (2026-11-23T09:00:00Z) or for a length of time (90m, 24h, 7d).
     #[arg(long, value_name = "T")]
     since: Option<String>,
+    /// Until a time, or a length of time ago.
+    #[arg(long, value_name = "T", conflicts_with = "follow")]
+    until: Option<String>,
+    /// Numbered below this: the first number shown leads to what was before.
+    #[arg(long, value_name = "SEQ", conflicts_with = "follow")]
+    before: Option<u64>,
     /// Go on and show changes as they come.
     #[arg(long)]
     follow: bool,
@@ -44,13 +55,19 @@ pub struct Changes {
 impl Changes {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         let client = Client::new(&self.remote)?;
-        let since =
-            self.since.as_deref().map(|text| since(text, Clock::system().now())).transpose()?;
+        let now = Clock::system().now();
+        let time = |text: &Option<String>| {
+            text.as_deref().map(|text| when(text, now).map(|at| at.0)).transpose()
+        };
         let mut wanted = Wanted {
             directory: self.directory,
             user: self.user,
-            since: since.map(|since| since.0),
+            group: self.group,
+            run: self.run,
+            since: time(&self.since)?,
+            until: time(&self.until)?,
             after: None,
+            before: self.before,
             limit: Some(self.limit),
         };
         loop {
@@ -59,8 +76,7 @@ impl Changes {
                 if self.remote.json {
                     println!("{}", serde_json::to_string(entry)?);
                 } else {
-                    let (at, directory) = (table::time(entry.at), &entry.directory);
-                    println!("{at}  {directory}  {} {}: {}", entry.kind, entry.name, entry.what);
+                    println!("{}  {}  {}", line(entry), entry.directory, what(entry));
                 }
             }
             if !self.follow {
@@ -76,11 +92,25 @@ impl Changes {
     }
 }
 
+/// Number, time and run of an entry.
+pub(super) fn line(entry: &Entry) -> String {
+    format!("{}  {}  run {}", entry.seq, table::time(entry.at), entry.run)
+}
+
+/// What an entry says.
+pub(super) fn what(entry: &Entry) -> String {
+    format!("{} {}: {}", entry.kind, entry.name, entry.what)
+}
+
 fn query(wanted: &Wanted) -> String {
     let pairs = [
         ("directory", wanted.directory.clone()),
         ("user", wanted.user.clone()),
+        ("group", wanted.group.clone()),
+        ("run", wanted.run.map(|run| run.to_string())),
         ("since", wanted.since.map(|since| since.to_string())),
+        ("until", wanted.until.map(|until| until.to_string())),
+        ("before", wanted.before.map(|before| before.to_string())),
         ("after", wanted.after.map(|after| after.to_string())),
         ("limit", wanted.limit.map(|limit| limit.to_string())),
     ];
@@ -88,42 +118,4 @@ fn query(wanted: &Wanted) -> String {
         pairs.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", path_part(&value?))));
     let given: Vec<String> = given.collect();
     if given.is_empty() { String::new() } else { format!("?{}", given.join("&")) }
-}
-
-/// A time, or a length of time before now.
-fn since(text: &str, now: Millis) -> anyhow::Result<Millis> {
-    if let Ok(at) = text.parse::<jiff::Timestamp>() {
-        return Ok(Millis(at.as_millisecond()));
-    }
-    let unit_ms = match text.chars().last() {
-        Some('s') => 1_000,
-        Some('m') => 60_000,
-        Some('h') => 3_600_000,
-        Some('d') => 86_400_000,
-        _ => 0,
-    };
-    match text.get(..text.len().saturating_sub(1)).map(str::parse::<i64>) {
-        Some(Ok(count)) if unit_ms > 0 && count >= 0 => {
-            Ok(now.plus(-count.saturating_mul(unit_ms)))
-        }
-        _ => bail!(
-            "`{text}` is neither a time such as 2026-11-23T09:00:00Z nor a length such as 24h"
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_and_lengths_are_understood() {
-        let now = Millis(100_000_000);
-        assert_eq!(since("1970-01-01T00:00:01Z", now).unwrap(), Millis(1_000));
-        assert_eq!(since("90m", now).unwrap(), Millis(100_000_000 - 5_400_000));
-        for bad in ["", "yesterday", "5", "-3h", "h"] {
-            let error = since(bad, now).unwrap_err().to_string();
-            assert!(error.contains("neither a time"), "{error}");
-        }
-    }
 }

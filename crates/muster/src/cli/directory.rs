@@ -7,23 +7,30 @@ use clap::{Args, Subcommand};
 use connect::ProbeReport;
 use directory::{
     decisions::Digest,
-    explain::Explanation,
     report::{GuardKind, Outcome, RunReport},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::json;
+use store::Pin;
 
 use crate::{
-    api::directory::{
-        Add as AddBody, Decide as DecideBody, Detail, Preview, Queued, Summary, Sync as SyncBody,
+    api::{
+        directory::{
+            Add as AddBody, Decide as DecideBody, Detail, Preview, Queued, Summary,
+            Sync as SyncBody,
+        },
+        person::{OneRead, Whom},
     },
     cli::{
         Done, Remote,
         client::{Client, path_part},
         connection::{Set, read_secret},
+        explain::{Explain, one_read},
+        history::Told,
         key::Key,
         table,
+        undo::{Undo, Unpin},
     },
     task::{Phase, Status, watch::Standing},
 };
@@ -56,6 +63,12 @@ pub enum DirectoryCommand {
     Discard(Discard),
     /// Tell why somebody is or is not there.
     Explain(Explain),
+    /// Tell what became of somebody, and how they were at a time.
+    History(Told),
+    /// Put a directory back to how it was, and keep it so.
+    Undo(Undo),
+    /// Let a directory that was put back follow its provider again.
+    Unpin(Unpin),
     /// Stop the schedule.
     Pause(Named),
     /// Start the schedule again.
@@ -110,6 +123,9 @@ pub struct Sync {
     /// Wait for the end and show the report.
     #[arg(long)]
     wait: bool,
+    /// Read one person only, at once: by user name, sign-in name, mail address or the provider's id.
+    #[arg(long, value_name = "LOGIN", conflicts_with = "full")]
+    user: Option<String>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -147,17 +163,6 @@ pub struct Discard {
     remote: Remote,
 }
 
-/// Tell why somebody is or is not there.
-#[derive(Debug, Args)]
-pub struct Explain {
-    /// The directory's name.
-    name: String,
-    /// User name, sign-in name, mail address or the provider's id.
-    user: String,
-    #[command(flatten)]
-    remote: Remote,
-}
-
 impl DirectoryCommand {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         match self {
@@ -172,6 +177,9 @@ impl DirectoryCommand {
             Self::Approve(approve) => approve.run().await,
             Self::Discard(discard) => discard.run().await,
             Self::Explain(explain) => explain.run().await,
+            Self::History(told) => told.run().await,
+            Self::Undo(undo) => undo.run().await,
+            Self::Unpin(unpin) => unpin.run().await,
             Self::Pause(named) => named.order(Method::POST, "/pause", "is paused").await,
             Self::Resume(named) => {
                 named.order(Method::POST, "/resume", "is on its schedule again").await
@@ -230,6 +238,11 @@ impl Sync {
     async fn run(self) -> anyhow::Result<Done> {
         let client = Client::new(&self.remote)?;
         let part = path_part(&self.name);
+        if let Some(user) = self.user {
+            let path = format!("/directories/{part}/sync/person");
+            let read: OneRead = client.post(&path, &Whom { user }).await?;
+            return one_read(&read, self.remote.json);
+        }
         let queued: Queued = client
             .post(&format!("/directories/{part}/sync"), &SyncBody { full: self.full })
             .await?;
@@ -259,40 +272,6 @@ impl Discard {
     async fn run(self) -> anyhow::Result<Done> {
         let body = DecideBody { digest: self.digest.map(Digest), kind: self.kind, reason: None };
         decide(&self.remote, &self.name, "discard", &body).await
-    }
-}
-
-impl Explain {
-    async fn run(self) -> anyhow::Result<Done> {
-        let client = Client::new(&self.remote)?;
-        let path = format!(
-            "/directories/{}/explain?user={}",
-            path_part(&self.name),
-            path_part(&self.user)
-        );
-        let explanation: Explanation = client.get(&path).await?;
-        if self.remote.json {
-            println!("{}", serde_json::to_string(&explanation)?);
-            return Ok(Done::Ok);
-        }
-        match (&explanation.name, explanation.active) {
-            (Some(name), true) => println!("{name} is served and active"),
-            (Some(name), false) => println!("{name} is served and inactive"),
-            (None, _) => println!("{} is not served", self.user),
-        }
-        for sentence in &explanation.because {
-            println!("  because: {sentence}");
-        }
-        println!("  provider id: {}", explanation.id);
-        for (attribute, value) in &explanation.attributes {
-            println!("  {attribute}: {}", value.replace('\n', ", "));
-        }
-        if explanation.groups.is_empty() {
-            println!("  in no group");
-        } else {
-            println!("  in {} groups: {}", explanation.groups.len(), explanation.groups.join(", "));
-        }
-        Ok(Done::Ok)
     }
 }
 
@@ -349,6 +328,9 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     if let Some(told) = &detail.notifications {
         println!("{}", told_of(told));
     }
+    if let Some(pin) = &summary.pin {
+        println!("{}", pinned(pin));
+    }
     if let Some(next) = summary.next {
         println!("next run: {}", table::time(next));
     }
@@ -367,6 +349,17 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
         }
     }
     Ok(Done::Ok)
+}
+
+/// Where a directory was put back to.
+fn pinned(pin: &Pin) -> String {
+    let why = pin.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!(
+        "pinned since {}{why}: served as it was after change {}, of {}; `muster directory unpin` lets it follow again",
+        table::time(pin.since),
+        pin.to,
+        table::time(pin.state_of)
+    )
 }
 
 /// How the provider's word of changes stands.
@@ -448,7 +441,7 @@ fn show_report(report: &RunReport, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn finish(report: &RunReport) -> anyhow::Result<Done> {
+pub(super) fn finish(report: &RunReport) -> anyhow::Result<Done> {
     match &report.outcome {
         Outcome::Done => Ok(Done::Ok),
         Outcome::Held => Ok(Done::Held),
@@ -512,6 +505,7 @@ impl Pace {
 fn state(row: &Summary) -> String {
     match &row.last {
         _ if row.paused => "paused".to_owned(),
+        _ if row.pin.is_some() => "pinned".to_owned(),
         None => "not read yet".to_owned(),
         Some(run) => match &run.outcome {
             Outcome::Done => "in step".to_owned(),

@@ -42,6 +42,7 @@ pub fn report(report: &RunReport) -> String {
     let kind = match report.kind {
         RunKind::Full => "everything was read",
         RunKind::Delta => "changes were read",
+        RunKind::Person => "one person was read",
         RunKind::Decision => "nothing was read",
     };
     let took = duration(report.finished.since(report.started));

@@ -5,6 +5,8 @@
 //! nothing new writes nothing but its report and cursor.
 
 mod ask;
+pub mod person;
+pub mod pin;
 mod planning;
 
 use std::{
@@ -17,7 +19,7 @@ use connect::Connector;
 use directory::{
     decisions::{DecisionsChange, Digest, Node},
     derive::Basis,
-    id::{DAY_MS, Millis},
+    id::{ChangeSeq, DAY_MS, Millis},
     mirror::{Dirty, Merged},
     observation::{Listing, Observation},
     plan::{self, Plan},
@@ -25,7 +27,7 @@ use directory::{
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
     rules::{Rules, compiled::Compiled},
 };
-use store::RunCommit;
+use store::{RunCommit, StoreError};
 
 use self::planning::Planning;
 use crate::{
@@ -48,8 +50,14 @@ const REMEMBERED_MS: i64 = 30 * DAY_MS;
 pub enum Step {
     /// The provider was read.
     Observed(Box<Observed>),
+    /// One person was read.
+    Person(Box<person::Read>),
     /// Nothing was read: rules changed, a grace period ended, or an administrator decided.
     Decision(Decision),
+    /// An administrator puts the directory back.
+    Undo(pin::Undo),
+    /// An administrator lets it follow its provider again.
+    Unpin(pin::Unpin),
 }
 
 /// A completed read.
@@ -96,6 +104,22 @@ pub enum DecisionError {
         "what is held has changed since {0} was shown; look again with `muster directory preview`"
     )]
     Changed(String),
+    /// The directory was put back and stays as it is.
+    #[error(
+        "the directory is pinned to change {0}, and nothing else is decided meanwhile; `muster directory unpin` first"
+    )]
+    Pinned(ChangeSeq),
+    /// The directory was not put back.
+    #[error("the directory is not pinned")]
+    NotPinned,
+    /// There is nothing to go back to.
+    #[error(
+        "nobody was served at change {0}; `muster changes --directory NAME` shows what there was when"
+    )]
+    NothingThere(ChangeSeq),
+    /// The history does not reach there.
+    #[error("{0}")]
+    OutOfHistory(#[source] StoreError),
     /// Only the provider can clear it up.
     #[error(
         "{0} cannot be approved: only the provider's own answer can release it; it is asked again at each run"
@@ -108,15 +132,22 @@ pub enum DecisionError {
 /// # Errors
 /// When the store cannot be read or written, or a decision does not fit; nothing is changed then.
 pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<RunReport> {
+    // Whoever reads the directory meanwhile goes on with that.
+    let reading = !matches!(step, Step::Observed(_));
     let mut slot = keeper.memory.lock().await;
     let memory = match slot.take() {
         Some(memory) => memory,
         None => load(app, keeper).await?,
     };
+    let phase = |phase| {
+        if !reading {
+            keeper.status.send_modify(|status| status.phase = phase);
+        }
+    };
     let mut run = Run::begin(app, keeper, memory, step).await?;
-    keeper.status.send_modify(|status| status.phase = Phase::Confirming);
+    phase(Phase::Confirming);
     run.ask().await;
-    keeper.status.send_modify(|status| status.phase = Phase::Committing);
+    phase(Phase::Committing);
     let (app_, id) = (app.clone(), keeper.id);
     let done = tokio::task::spawn_blocking(move || run.finish(&app_, id))
         .await
@@ -128,7 +159,7 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     keeper.issues.send_replace(Arc::new(memory.issues.values().flatten().cloned().collect()));
     *slot = Some(memory);
     decided?;
-    keeper.status.send_modify(|status| status.phase = Phase::Publishing);
+    phase(Phase::Publishing);
     // Still under the lock: whoever plans next must plan from what is served now.
     app.published_up_to_date().await;
     drop(slot);
@@ -169,20 +200,32 @@ pub async fn foretell(
     keeper: &Keeper,
     rules: Option<Compiled>,
 ) -> anyhow::Result<Preview> {
+    let look = move |_: &App, planning: &Planning, memory: &Memory| {
+        Ok(planning.foretell(memory, rules.as_ref()))
+    };
+    with_planning(app, keeper, look).await
+}
+
+/// Asks something of a directory's planning, off the event loop: it may take a second.
+async fn with_planning<T: Send + 'static>(
+    app: &App,
+    keeper: &Keeper,
+    look: impl FnOnce(&App, &Planning, &Memory) -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
     let mut slot = keeper.memory.lock().await;
     let mut memory = match slot.take() {
         Some(memory) => memory,
         None => load(app, keeper).await?,
     };
     let (app_, id) = (app.clone(), keeper.id);
-    let foretold = tokio::task::spawn_blocking(move || {
-        let planning = Planning::of(&app_, id, (&mut memory, app_.clock.now()))?;
-        let preview = planning.foretell(&memory, rules.as_ref());
-        anyhow::Ok((memory, preview))
+    let looking = tokio::task::spawn_blocking(move || {
+        let planning = Planning::of(&app_, id, (&mut memory, app_.clock.now()));
+        let seen = planning.and_then(|planning| look(&app_, &planning, &memory));
+        (memory, seen)
     });
-    let (memory, preview) = foretold.await.context("planning panicked")??;
+    let (memory, seen) = looking.await.context("planning panicked")?;
     *slot = Some(memory);
-    Ok(preview)
+    seen
 }
 
 /// Looks at the memory of a directory, loading it if need be.
@@ -224,7 +267,9 @@ struct Run {
     memory: Memory,
     merged: Merged,
     observed: Option<Observed>,
+    person: Option<person::Read>,
     decision: Decision,
+    pin: pin::Order,
     started: Millis,
     at: Millis,
     empty_read: bool,
@@ -238,18 +283,26 @@ impl Run {
             memory,
             merged: Merged::default(),
             observed: None,
+            person: None,
             decision: Decision::default(),
+            pin: pin::Order::default(),
             started: at,
             at,
             empty_read: false,
             notes: Vec::new(),
         };
         let observed = match step {
-            Step::Decision(decision) => {
-                run.decision = decision;
+            Step::Observed(observed) => observed,
+            other => {
+                match other {
+                    Step::Person(read) => run.person = Some(*read),
+                    Step::Decision(decision) => run.decision = decision,
+                    Step::Undo(undo) => run.pin = pin::Order::Set(undo),
+                    Step::Unpin(unpin) => run.pin = pin::Order::Lift(unpin),
+                    Step::Observed(_) => {}
+                }
                 return Ok(run);
             }
-            Step::Observed(observed) => observed,
         };
         keeper.status.send_modify(|status| status.phase = Phase::Committing);
         let merging = tokio::task::spawn_blocking(move || {
@@ -290,22 +343,11 @@ impl Run {
         let until = self.memory.observed.plus(-planning.rules.grace_ms).plus(-REMEMBERED_MS);
         mirror.purge(until, &planning.served, merged);
         mirror.reserve(planning.rules.made_groups(), merged);
-        let dirty = self.dirty(&planning);
-        let mut decided = DecisionsChange::default();
-        self.accept_renames(&planning, &mut decided)?;
-        let lifted = match self.decide(&planning, &mut decided) {
-            Ok(lifted) => lifted,
+        let drawn = match self.draw(app, id, &planning) {
+            Ok(drawn) => drawn,
             Err(error) => return Ok((self.memory, RunReport::default(), Err(error))),
         };
-        let mut plan = planning.with(self.empty_read).plan(&self.memory, &dirty, &lifted);
-        for (node, digest) in std::mem::take(&mut decided.discards) {
-            plan.decisions.discards.insert(node, digest);
-        }
-        for (no, name) in std::mem::take(&mut decided.accepted) {
-            // Whatever is served under it now is accepted no more; the rest is, until it is.
-            plan.decisions.accepted.entry(no).or_insert(name);
-        }
-        self.remember(&plan, &dirty);
+        let pin::Drawn { plan, pin } = drawn;
         let mut report = self.report(&planning, &plan);
         let after = planning.served.apply(&plan.changes)?;
         report.size_after = after.size();
@@ -325,13 +367,38 @@ impl Run {
             full_read: report.kind == RunKind::Full,
             read: self.observed.is_some(),
             served_once: served_now,
+            pin: pin.change(),
             report: &report,
         })?;
         self.memory.decisions.apply(&plan.decisions);
         Ok((self.memory, report, Ok(())))
     }
 
+    /// Plans what the rules want, under the guard.
+    fn plan(&mut self, planning: &Planning) -> Result<Plan, DecisionError> {
+        let dirty = self.dirty(planning);
+        let mut decided = DecisionsChange::default();
+        self.accept_renames(planning, &mut decided);
+        let lifted = self.decide(planning, &mut decided)?;
+        let mut plan = planning.with(self.empty_read).plan(&self.memory, &dirty, &lifted);
+        for (node, digest) in std::mem::take(&mut decided.discards) {
+            plan.decisions.discards.insert(node, digest);
+        }
+        for (no, name) in std::mem::take(&mut decided.accepted) {
+            // Whatever is served under it now is accepted no more; the rest is, until it is.
+            plan.decisions.accepted.entry(no).or_insert(name);
+        }
+        self.remember(&plan, &dirty);
+        Ok(plan)
+    }
+
     fn dirty(&mut self, planning: &Planning) -> Dirty {
+        if self.person.is_some() {
+            // Whoever was not looked at before waits for a read of the whole.
+            let mut dirty = std::mem::take(&mut self.merged.dirty);
+            dirty.waiting.clone_from(&self.memory.pending);
+            return dirty;
+        }
         if !self.memory.settled || self.observed.is_none() {
             return Dirty::everything();
         }
@@ -342,18 +409,14 @@ impl Run {
     }
 
     /// Names of groups that changed rules make are accepted with the rules.
-    fn accept_renames(
-        &mut self,
-        planning: &Planning,
-        decided: &mut DecisionsChange,
-    ) -> anyhow::Result<()> {
-        let Some(before) = self.decision.rules_before.take() else { return Ok(()) };
-        let before = Compiled::new(*before)?;
+    fn accept_renames(&mut self, planning: &Planning, decided: &mut DecisionsChange) {
+        let Some(before) = self.decision.rules_before.take() else { return };
+        // Rules that this program cannot read made no names.
+        let Ok(before) = Compiled::new(*before) else { return };
         let after = planning.basis(&self.memory);
         let names = plan::accepted_by_rules(&Basis { rules: &before, ..after }, &after);
         decided.accepted = names.into_iter().map(|(no, name)| (no, Some(name))).collect();
         self.memory.decisions.apply(decided);
-        Ok(())
     }
 
     /// What an approval lifts; a discard goes into the decisions.
@@ -394,8 +457,10 @@ impl Run {
 
     fn remember(&mut self, plan: &Plan, dirty: &Dirty) {
         let memory = &mut self.memory;
-        memory.settled = true;
-        memory.planned = memory.observed;
+        if self.person.is_none() {
+            memory.settled = true;
+            memory.planned = memory.observed;
+        }
         memory.pending.clone_from(&plan.pending);
         if dirty.all {
             memory.issues.clear();
@@ -427,7 +492,11 @@ impl Run {
             .collect();
         let set_aside = self.memory.issues.values().flatten().filter(|issue| !issue.served).count();
         RunReport {
-            kind: self.observed.as_ref().map_or(RunKind::Decision, |observed| observed.kind),
+            kind: match (&self.observed, &self.person) {
+                (Some(observed), _) => observed.kind,
+                (None, Some(_)) => RunKind::Person,
+                (None, None) => RunKind::Decision,
+            },
             started: self.started,
             finished: self.at,
             outcome: if held.is_empty() { Outcome::Done } else { Outcome::Held },
@@ -439,11 +508,11 @@ impl Run {
             size_before: planning.served.size(),
             size_after: planning.served.size(),
             notes: std::mem::take(&mut self.notes),
-            usage: self
-                .observed
-                .as_ref()
-                .map(|observed| observed.observation.usage)
-                .unwrap_or_default(),
+            usage: match (&self.observed, &self.person) {
+                (Some(observed), _) => observed.observation.usage,
+                (None, Some(read)) => read.progress.usage(),
+                (None, None) => directory::observation::Usage::default(),
+            },
         }
     }
 }

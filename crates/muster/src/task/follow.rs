@@ -32,11 +32,7 @@ pub fn load(store: &Store) -> Result<Published, StoreError> {
         .into_iter()
         .map(|(row, directory)| (row.id, served(&row, Arc::new(directory))))
         .collect();
-    let floor = ChangeSeq(head.0.saturating_sub(RECENT_ENTRIES));
-    let mut recent = Recent::from(floor);
-    // What is newer than what was loaded is followed, not loaded.
-    let entries = store.read_after(floor, usize::MAX)?;
-    recent.extend(entries.iter().filter(|entry| entry.seq <= head));
+    let recent = recent(store, head)?;
     let frozen = frozen(store, &directories)?;
     Ok(Published {
         instance: store.instance().into(),
@@ -46,6 +42,23 @@ pub fn load(store: &Store) -> Result<Published, StoreError> {
         recent,
         frozen,
     })
+}
+
+/// What the latest entries up to a position touched, as far back as the log goes.
+fn recent(store: &Store, head: ChangeSeq) -> Result<Recent, StoreError> {
+    let wanted = ChangeSeq(head.0.saturating_sub(RECENT_ENTRIES));
+    loop {
+        let floor = wanted.max(store.floor_of_log()?.seq);
+        let entries = store.read_after(floor, usize::MAX)?;
+        // Folded meanwhile: what was read may have a gap at its beginning.
+        if store.floor_of_log()?.seq > floor {
+            continue;
+        }
+        let mut recent = Recent::from(floor);
+        // What is newer than what was loaded is followed, not loaded.
+        recent.extend(entries.iter().filter(|entry| entry.seq <= head));
+        return Ok(recent);
+    }
 }
 
 /// Follows until the server stops.
@@ -98,6 +111,11 @@ fn catch_up(app: &App) -> Result<(), StoreError> {
             }
         }
         recent.extend(&entries);
+    }
+    if app.store.floor_of_log()?.seq > before.head {
+        // Entries that were not followed yet are not kept any more.
+        app.published.store(Arc::new(load(&app.store)?));
+        return Ok(());
     }
     let mut directories = BTreeMap::new();
     for row in &rows {

@@ -12,7 +12,7 @@ use std::{
 use connect::Connector;
 use directory::{
     decisions::{Decisions, Node},
-    id::{DirectoryId, Millis},
+    id::{DirectoryId, Millis, ProviderId},
     mirror::Mirror,
     plan::Issue,
     rules::compiled::Compiled,
@@ -73,6 +73,8 @@ pub(super) struct Memory {
     pub(super) rules: Option<Arc<Compiled>>,
     /// A listing proved wrong: everything is read again, at most hourly.
     pub(super) full_read_wanted: bool,
+    /// People who were read alone, and when: a read that began before may know less of them.
+    pub(super) read_alone: BTreeMap<ProviderId, Millis>,
 }
 
 impl Keeper {

@@ -81,14 +81,15 @@ impl Oracle {
             copy.users.insert(name.clone(), person.clone());
         }
         let there: BTreeSet<&str> = truth.users.iter().map(|user| user.id.as_str()).collect();
+        // Who left keeps the memberships that they had.
+        let gone: Vec<&String> =
+            self.people.keys().filter(|id| !there.contains(id.as_str())).collect();
         for group in &truth.groups {
             let Some(name) = self.groups.get(&group.id) else { continue };
             copy.groups.insert(name.clone(), group.description.clone().unwrap_or_default());
-            let listed: BTreeSet<&str> = group.users.iter().map(String::as_str).collect();
-            for (id, (user, _)) in &self.people {
-                let parked =
-                    !there.contains(id.as_str()) && self.memberships[id].contains(&group.id);
-                if parked || listed.contains(id.as_str()) {
+            let left = gone.iter().filter(|id| self.memberships[**id].contains(&group.id));
+            for id in group.users.iter().chain(left.copied()) {
+                if let Some((user, _)) = self.people.get(id) {
                     copy.members.insert((name.clone(), user.clone()));
                 }
             }
@@ -101,10 +102,15 @@ impl Oracle {
     fn people_of(&mut self, truth: &Truth) {
         let mut users: Vec<&TruthUser> = truth.users.iter().collect();
         users.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut groups: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for group in &truth.groups {
+            for user in &group.users {
+                groups.entry(user).or_default().insert(group.id.clone());
+            }
+        }
         for user in &users {
-            let in_groups = truth.groups.iter().filter(|group| group.users.contains(&user.id));
-            self.memberships
-                .insert(user.id.clone(), in_groups.map(|group| group.id.clone()).collect());
+            let in_groups = groups.remove(user.id.as_str()).unwrap_or_default();
+            self.memberships.insert(user.id.clone(), in_groups);
             let claim = user.login.trim().to_lowercase();
             if user.guest || claim.is_empty() {
                 self.people.remove(&user.id);

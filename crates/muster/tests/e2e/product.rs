@@ -193,8 +193,9 @@ impl Product {
         self.moved(happens(4).await);
         let memberships: Memberships =
             read(&self.fetch(Method::GET, "group/membership", None).await);
+        let known = self.known();
         for membership in memberships.memberships {
-            self.members_are(&membership);
+            self.members_are(&membership, &known);
         }
         self.moved(happens(5).await);
         let events: Events = read(&self.fetch(Method::GET, "event", None).await);
@@ -321,7 +322,7 @@ impl Product {
     }
 
     /// Unknown groups are skipped, and so are unknown members.
-    fn members_are(&mut self, membership: &Membership) {
+    fn members_are(&mut self, membership: &Membership, known: &BTreeSet<String>) {
         let group = membership.group.to_lowercase();
         if !self.groups.contains_key(&group) {
             return;
@@ -329,17 +330,21 @@ impl Product {
         self.members.retain(|(known, _)| *known != group);
         self.nested.retain(|(known, _)| *known != group);
         for user in &membership.users.names {
-            self.join(&group, &user.name);
+            self.join(&group, &user.name, known);
         }
         for inner in &membership.groups.names {
             self.nest(&group, &inner.name);
         }
     }
 
-    fn join(&mut self, group: &str, user: &str) {
+    /// The names that people have here, in lower case.
+    fn known(&self) -> BTreeSet<String> {
+        self.users.values().map(|user| user.name.to_lowercase()).collect()
+    }
+
+    fn join(&mut self, group: &str, user: &str, known: &BTreeSet<String>) {
         let user = user.to_lowercase();
-        let known = self.users.values().any(|known| known.name.to_lowercase() == user);
-        if known && self.groups.contains_key(group) {
+        if known.contains(&user) && self.groups.contains_key(group) {
             self.members.insert((group.to_owned(), user));
         }
     }
@@ -372,13 +377,15 @@ impl Product {
             Event::Group { group, .. } => self.group_is(group),
             Event::Membership { operation, child_user, parent_groups } => {
                 let user = child_user.name.to_lowercase();
+                let there = self.users.values().any(|known| known.name.to_lowercase() == user);
+                let known = there.then(|| user.clone()).into_iter().collect();
                 if operation == Updated {
                     self.members.retain(|(_, member)| *member != user);
                 }
                 for group in parent_groups.names {
                     let group = group.name.to_lowercase();
                     match operation {
-                        Created | Updated => self.join(&group, &user),
+                        Created | Updated => self.join(&group, &user, &known),
                         Deleted => {
                             self.members.remove(&(group, user.clone()));
                         }

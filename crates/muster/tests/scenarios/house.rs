@@ -73,16 +73,16 @@ impl Plan {
 }
 
 pub(crate) struct House {
-    provider: Provider,
+    pub(crate) provider: Provider,
     running: Running,
-    clock: Arc<AtomicI64>,
+    pub(crate) clock: Arc<AtomicI64>,
     data: TempDir,
     listen: SocketAddr,
     server: Option<Server>,
     http: reqwest::Client,
     directory: DirectoryId,
     oracle: Oracle,
-    product: Product,
+    pub(crate) product: Product,
     pub(crate) dice: Dice,
     deleted: Vec<String>,
 }
@@ -143,7 +143,8 @@ impl House {
             deleted: Vec::new(),
         };
         // The first read was asked for when the directory was connected.
-        house.ended(1).await;
+        let first = house.ended(1).await;
+        assert!(!matches!(first.outcome, Outcome::Failed { .. }), "{first:?}");
         house.rest("at first").await;
         house
     }

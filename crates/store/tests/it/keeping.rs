@@ -12,7 +12,9 @@ use directory::{
     snapshot::{Directory, Size},
 };
 use proptest::prelude::*;
-use store::{FloorRow, LogFilter, LogOrder, NewApplication, RunCommit, Sight, Store, StoreError};
+use store::{
+    FloorRow, LogFilter, LogOrder, NewApplication, PinChange, RunCommit, Sight, Store, StoreError,
+};
 
 use crate::{
     NOW, connection, open,
@@ -20,7 +22,7 @@ use crate::{
 };
 
 /// Reads the tenant in full and commits, as `task::commit` does.
-fn run(
+pub(crate) fn run(
     store: &Store,
     id: DirectoryId,
     served: &Directory,
@@ -61,6 +63,7 @@ fn run(
             full_read: true,
             read: true,
             served_once: true,
+            pin: PinChange::Stays,
             report: &report,
         })
         .unwrap();
@@ -88,7 +91,7 @@ fn folded(entries: &[LogEntry]) -> Directory {
     })
 }
 
-fn edit() -> impl Strategy<Value = Edit> {
+pub(crate) fn edit() -> impl Strategy<Value = Edit> {
     let no = || 0_u8..12;
     let person =
         (0_u8..30, any::<bool>(), any::<bool>()).prop_map(|(name, enabled, guest)| Person {
@@ -139,7 +142,7 @@ proptest! {
     }
 }
 
-fn some_people(count: u8) -> Tenant {
+pub(crate) fn some_people(count: u8) -> Tenant {
     let mut tenant = Tenant::default();
     for no in 0..count {
         let login = format!("p{no}@example.org");
@@ -169,7 +172,7 @@ fn readers_of_the_log_get_whole_runs_and_a_persons_entries_include_memberships()
     let (no, _) = served.user_by_name("p3@example.org").unwrap();
     let filter = LogFilter {
         directory: Some(id),
-        node: Some(directory::decisions::Node::User(no)),
+        node: Some((id, directory::decisions::Node::User(no))),
         order: LogOrder::NewestFirst,
         limit: 10,
         ..LogFilter::default()

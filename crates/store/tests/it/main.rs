@@ -6,6 +6,7 @@
 )]
 
 mod alerts;
+mod history;
 mod keeping;
 mod opening;
 mod sessions;

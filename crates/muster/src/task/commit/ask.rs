@@ -18,11 +18,13 @@ impl Run {
     /// Asks the provider about what came back and about what its listing lacks. A question that cannot be
     /// asked changes nothing.
     pub(super) async fn ask(&mut self) {
+        self.take_person().await;
         let Some(connector) =
             self.observed.as_ref().map(|observed| Arc::clone(&observed.connector))
         else {
             return;
         };
+        self.ask_again_alone(&connector).await;
         self.ask_groups(&connector).await;
         self.ask_returned(&connector).await;
         self.ask_unconfirmed(&connector).await;

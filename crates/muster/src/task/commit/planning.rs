@@ -15,6 +15,8 @@ use directory::{
     snapshot::Directory,
 };
 
+use store::Pin;
+
 use crate::{app::App, task::keeper::Memory};
 
 /// What planning needs from store and snapshot.
@@ -23,6 +25,8 @@ pub(super) struct Planning {
     window: Window,
     pub(super) served: Arc<Directory>,
     pub(super) served_once: bool,
+    /// Where the directory was put back to, if it stays there.
+    pub(super) pin: Option<Pin>,
     empty_read: bool,
     now: Millis,
 }
@@ -44,7 +48,15 @@ impl Planning {
         let runs = app.store.run_window(id, now.plus(-DAY_MS))?;
         let size = runs.first_size.unwrap_or(runs.size_then);
         let window = Window { applied: runs.applied, size };
-        Ok(Self { rules, window, served, served_once: row.served_once, empty_read: false, now })
+        Ok(Self {
+            rules,
+            window,
+            served,
+            served_once: row.served_once,
+            pin: row.pin,
+            empty_read: false,
+            now,
+        })
     }
 
     pub(super) fn with(&self, empty_read: bool) -> Self {
@@ -53,6 +65,7 @@ impl Planning {
             window: self.window,
             served: Arc::clone(&self.served),
             served_once: self.served_once,
+            pin: self.pin.clone(),
             empty_read,
             now: self.now,
         }
@@ -66,6 +79,11 @@ impl Planning {
             served: &self.served,
             observed: memory.observed,
         }
+    }
+
+    /// The way back to an earlier state (DESIGN.md 10.12).
+    pub(super) fn back_to(&self, target: &Directory, memory: &Memory) -> Plan {
+        plan::pin::pin(&self.served, target, &memory.decisions, self.now)
     }
 
     /// What the next run would do, or what other rules would.

@@ -1,0 +1,61 @@
+//! One person, by id, address or alias.
+
+use directory::{
+    id::ProviderId,
+    observation::{Cursor, Member, PersonRecord},
+};
+
+use super::{Google, cursor::Position, scope::optional, wire::UserItem};
+use crate::{
+    error::{ConnectError, Kind},
+    person::{OnePerson, within},
+    progress::Progress,
+    scope::Scope,
+};
+
+impl Google {
+    pub(crate) async fn person(
+        &self,
+        key: &str,
+        cursor: Option<&Cursor>,
+        progress: &Progress,
+    ) -> Result<OnePerson, ConnectError> {
+        let fields = [("fields", Self::user_fields())];
+        let url = self.settings.directory_url(&["users", key], &fields);
+        let read = self.get(&url, "one user", progress, |bytes| {
+            let item: UserItem<'_> = serde_json::from_slice(bytes)?;
+            let id = item.id.as_deref().and_then(|id| ProviderId::parse(id).ok());
+            Ok(id.map(|id| item.record(id)))
+        });
+        let found: Option<PersonRecord> = optional(read.await)?.flatten();
+        let Some(record) = found else { return Ok(OnePerson::Nobody) };
+        if self.settings.scope != Scope::Everything {
+            let verdict = self.in_scope(&Member::User(record.id.clone())).await;
+            if !within(verdict, &self.last_scope)? {
+                return Ok(OnePerson::OutOfScope(record.id));
+            }
+        }
+        self.recall_everybody(cursor);
+        match self.direct_groups(&record.id, progress).await {
+            Ok(mut groups) => {
+                groups.extend(self.everybody().keys().cloned());
+                groups.sort_unstable();
+                groups.dedup();
+                Ok(OnePerson::There { record: Box::new(record), groups: Some(groups) })
+            }
+            // Deleted between the two questions.
+            Err(error) if error.kind == Kind::NotFound => Ok(OnePerson::Nobody),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Groups that have everybody are known from the last pull, or from where it left off.
+    fn recall_everybody(&self, cursor: Option<&Cursor>) {
+        let mut everybody = self.everybody();
+        if everybody.is_empty()
+            && let Some(position) = cursor.and_then(|c| Position::read(&self.settings, c))
+        {
+            everybody.extend(position.everybody());
+        }
+    }
+}

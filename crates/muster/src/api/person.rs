@@ -1,0 +1,62 @@
+//! One person now: asked for alone, through the same plan and commit as everybody.
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::JsonRejection},
+};
+use directory::{
+    explain::{self, Explanation},
+    report::RunReport,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Problem,
+    directory::{keeper, named},
+};
+use crate::{
+    app::App,
+    task::commit::{self, person},
+};
+
+/// Whom to read.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Whom {
+    /// User name, sign-in name, mail address or the provider's id.
+    pub user: String,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct OneRead {
+    /// The report of the run.
+    pub report: RunReport,
+    /// How the person stands now; two when a name has passed from one id to another.
+    pub people: Vec<Explanation>,
+}
+
+pub(super) async fn sync(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Result<Json<Whom>, JsonRejection>,
+) -> Result<Json<OneRead>, Problem> {
+    let Json(Whom { user }) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let user = user.trim();
+    if user.is_empty() || user.len() > 400 || user.chars().any(char::is_control) {
+        return Err(Problem::bad_request("`user` names one person, by name, address or id"));
+    }
+    let row = named(&app, &name).await?;
+    if row.paused {
+        let detail = format!("`{name}` is paused; `muster directory resume {name}` first");
+        return Err(Problem::conflict(detail));
+    }
+    let keeper = keeper(&app, row.id)?;
+    let (report, ids) = connect::urgently(person::read(&app, &keeper, user)).await?;
+    let issues = keeper.issues();
+    let people = commit::with_basis(&app, &keeper, |basis| {
+        let all = ids.iter().filter_map(|id| explain::explain(basis, &issues, &id.to_string()));
+        all.collect()
+    });
+    Ok(Json(OneRead { report, people: people.await? }))
+}

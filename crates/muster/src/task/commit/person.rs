@@ -1,0 +1,337 @@
+//! One person now: what the provider says of them alone goes through the same merge, plan and commit.
+//!
+//! Invariants: the cursor and the time of the last read stay, since nobody else was read; what the answer merely lacks
+//! is confirmed first, as after a list; a group that is not in the mirror yet is left to the next run; who was read
+//! while a larger read was under way is asked about again when that one ends, which may know less.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use connect::{ConnectError, Connector, OnePerson, Progress};
+use directory::{
+    decisions::Node,
+    explain,
+    id::{GroupNo, Millis, ProviderId, UserNo},
+    mirror::{Asked, Merged, State},
+    name::fold,
+    observation::{
+        Attribute, GroupMembers, Listing, Member, MemberSet, MembersListing, Observation,
+        PersonRecord, Question, Verdict,
+    },
+    report::RunReport,
+};
+
+use super::{Run, Step, commit, with_basis};
+use crate::{
+    app::App,
+    task::{keeper::Keeper, pull},
+};
+
+/// People read alone who are remembered for a larger read that is under way.
+const REMEMBERED_MAX: usize = 100;
+
+/// One person was read: perhaps as two, when a name has passed from one id to another.
+#[derive(Debug)]
+pub struct Read {
+    /// Who was asked for by id, and what was said.
+    pub told: Vec<(Option<ProviderId>, OnePerson)>,
+    /// When.
+    pub started: Millis,
+    /// Whom to ask on.
+    pub connector: Arc<Connector>,
+    /// What it cost.
+    pub progress: Arc<Progress>,
+}
+
+/// Why one person cannot be read now.
+#[derive(Debug, thiserror::Error)]
+pub enum PersonError {
+    /// The directory has not been read at all.
+    #[error("the directory has not been read in full yet; its first run reads everybody")]
+    NotServed,
+    /// Nobody is called so, neither at the provider nor here.
+    #[error(
+        "neither the provider nor the directory knows anybody called `{0}`; check the spelling"
+    )]
+    Nobody(String),
+    /// The provider cannot be asked.
+    #[error("{0}")]
+    Provider(#[from] ConnectError),
+}
+
+/// Reads one person, by user name, sign-in name, mail address or id, and commits what is said; gives the report and the
+/// ids of who was read.
+///
+/// # Errors
+/// A [`PersonError`], or what the store says.
+pub async fn read(
+    app: &App,
+    keeper: &Keeper,
+    who: &str,
+) -> anyhow::Result<(RunReport, Vec<ProviderId>)> {
+    let row = app.connection(keeper.id).await?;
+    if !row.served_once {
+        return Err(PersonError::NotServed.into());
+    }
+    let started = app.clock.now();
+    let connector = pull::connector(app, keeper, &row).await.map_err(PersonError::Provider)?;
+    let progress = Arc::new(Progress::default());
+    let known = with_basis(app, keeper, |basis| {
+        let found = explain::explain(basis, &[], who)?;
+        ProviderId::parse(&found.id).ok()
+    });
+    let known = known.await?;
+    let ask = async |key: &str| {
+        connector.person(key, row.cursor.as_ref(), &progress).await.map_err(PersonError::Provider)
+    };
+    let mut told = Vec::new();
+    if let Some(id) = &known {
+        told.push((Some(id.clone()), ask(&id.to_string()).await?));
+    }
+    // The name may belong to somebody else by now, or to somebody new.
+    if !told.iter().any(|(_, one)| is_called(one, who)) {
+        let one = ask(who).await?;
+        let again = told.iter().any(|(_, first)| *first == one);
+        if !again && one != OnePerson::Nobody {
+            told.push((None, one));
+        }
+    }
+    let ids: BTreeSet<ProviderId> =
+        known.into_iter().chain(told.iter().filter_map(|(_, one)| id_of(one).cloned())).collect();
+    if ids.is_empty() {
+        return Err(PersonError::Nobody(who.to_owned()).into());
+    }
+    let read = Read { told, started, connector, progress: Arc::clone(&progress) };
+    let report = commit(app, keeper, Step::Person(Box::new(read))).await?;
+    Ok((report, ids.into_iter().collect()))
+}
+
+fn id_of(one: &OnePerson) -> Option<&ProviderId> {
+    match one {
+        OnePerson::There { record, .. } => Some(&record.id),
+        OnePerson::OutOfScope(id) => Some(id),
+        OnePerson::Gone(removed) => Some(&removed.id),
+        OnePerson::Nobody => None,
+    }
+}
+
+/// Whether somebody is there whom the provider itself calls so.
+fn is_called(one: &OnePerson, who: &str) -> bool {
+    let OnePerson::There { record, .. } = one else { return false };
+    let wanted = fold(who);
+    let names = [Attribute::Login, Attribute::Mail].map(|a| record.attributes.get(a));
+    names.into_iter().flatten().any(|name| fold(name) == wanted) || record.id.to_string() == who
+}
+
+impl Run {
+    /// Merges what was said of one person.
+    pub(super) async fn take_person(&mut self) {
+        let Some(read) = &mut self.person else { return };
+        let (told, connector) = (std::mem::take(&mut read.told), Arc::clone(&read.connector));
+        self.started = read.started;
+        let started = read.started;
+        // Who read more meanwhile may know better than the answer that waited for its turn.
+        let late = self.memory.observed >= started;
+        for (asked, mut one) in told {
+            let id = asked.or_else(|| id_of(&one).cloned());
+            if let Some(id) = id.as_ref().filter(|_| late) {
+                match connector.person(&id.to_string(), None, &Progress::default()).await {
+                    Ok(newer) => one = newer,
+                    Err(error) => {
+                        self.notes.push(format!("{id} could not be asked about again: {error}"));
+                        continue;
+                    }
+                }
+            }
+            self.take(&connector, id.as_ref(), one).await;
+            if self.memory.read_alone.len() < REMEMBERED_MAX {
+                self.memory.read_alone.extend(id.map(|id| (id, started)));
+            }
+        }
+    }
+
+    /// Asks again about people who were read alone while this read was under way.
+    pub(super) async fn ask_again_alone(&mut self, connector: &Connector) {
+        let alone = std::mem::take(&mut self.memory.read_alone);
+        let later = alone.into_iter().filter(|(_, at)| *at >= self.started);
+        for (id, _) in later.collect::<Vec<_>>() {
+            match connector.person(&id.to_string(), None, &Progress::default()).await {
+                Ok(one) => self.take(connector, Some(&id), one).await,
+                Err(error) => self.notes.push(format!(
+                    "one person was read while this read was under way, and could not be asked about again: {error}"
+                )),
+            }
+        }
+    }
+
+    async fn take(&mut self, connector: &Connector, asked: Option<&ProviderId>, one: OnePerson) {
+        match one {
+            OnePerson::There { record, groups } => {
+                // Some providers take a name in the place of an id.
+                if let Some(asked) = asked.filter(|asked| **asked != record.id) {
+                    self.take_absent(connector, asked).await;
+                }
+                self.take_record(connector, *record, groups).await;
+            }
+            OnePerson::Gone(removed) => {
+                let people = Listing::Delta { put: Vec::new(), removed: vec![removed] };
+                self.merge_more(&Observation { people, ..Observation::default() });
+            }
+            OnePerson::OutOfScope(id) => {
+                self.settle_person(&id, Verdict::Gone);
+            }
+            OnePerson::Nobody => {
+                if let Some(asked) = asked {
+                    self.take_absent(connector, asked).await;
+                }
+            }
+        }
+    }
+
+    /// Nobody was found under an id: the provider is asked about that very id, as after a list.
+    async fn take_absent(&mut self, connector: &Connector, id: &ProviderId) {
+        match connector.confirm(&[Question::Person(id.clone())]).await {
+            Ok(verdicts) => {
+                let verdict = verdicts.first().copied().unwrap_or(Verdict::Unknown);
+                self.settle_person(id, verdict);
+            }
+            Err(error) => self.notes.push(format!("asking whether {id} is gone failed: {error}")),
+        }
+    }
+
+    fn settle_person(&mut self, id: &ProviderId, verdict: Verdict) {
+        let Some(no) = self.memory.mirror.person_no(id) else { return };
+        let node = Node::User(no);
+        match (verdict, self.memory.mirror.state(node)) {
+            (Verdict::Unknown, _) => {
+                self.notes.push(format!("the provider does not say whether {id} is gone"));
+            }
+            (Verdict::Gone, Some(State::Absent { .. } | State::Mentioned)) => {}
+            _ => {
+                let answers = [(Asked::Node(node), verdict)];
+                self.memory.mirror.settle(&answers, self.at, &mut self.merged);
+            }
+        }
+    }
+
+    async fn take_record(
+        &mut self,
+        connector: &Connector,
+        record: PersonRecord,
+        groups: Option<Vec<ProviderId>>,
+    ) {
+        let id = record.id.clone();
+        let people = Listing::Delta { put: vec![record], removed: Vec::new() };
+        self.merge_more(&Observation { people, ..Observation::default() });
+        let Some(no) = self.memory.mirror.person_no(&id) else { return };
+        // Their groups are known: nobody has to ask for them.
+        self.merged.returned.remove(&no);
+        let Some(groups) = groups else {
+            self.notes.push("the provider does not show the person's groups; they stay".to_owned());
+            return;
+        };
+        let (inside, unknown) = self.sorted(&groups);
+        if unknown > 0 {
+            self.notes.push(format!(
+                "{unknown} groups of the person are not known here yet; the next run reads them"
+            ));
+        }
+        let lost = self.lost(connector, (no, &id), &inside).await;
+        let mut members: BTreeMap<ProviderId, MembersListing> = BTreeMap::new();
+        let one = || MemberSet { users: vec![id.clone()], groups: Vec::new() };
+        for group in inside {
+            let (added, removed) = (one(), MemberSet::default());
+            members.insert(group, MembersListing::Delta { added, removed });
+        }
+        for group in lost {
+            let (added, removed) = (MemberSet::default(), one());
+            members.insert(group, MembersListing::Delta { added, removed });
+        }
+        let members = members.into_iter().map(|(group, listing)| GroupMembers { group, listing });
+        let members = members.collect();
+        self.merge_more(&Observation { members, ..Observation::default() });
+    }
+
+    /// The groups that are in the mirror, and how many are not.
+    fn sorted(&self, groups: &[ProviderId]) -> (BTreeSet<ProviderId>, usize) {
+        let mirror = &self.memory.mirror;
+        let mut inside = BTreeSet::new();
+        let mut unknown = 0;
+        for id in groups {
+            let row = mirror.group_no(id).and_then(|no| mirror.group(no));
+            match row {
+                None => unknown += 1,
+                // It has come back: the next run reads all of it.
+                Some(row) if matches!(row.state, State::Absent { .. }) => unknown += 1,
+                // Of a group that hides its members none are known, and one alone would be wrong.
+                Some(row) if row.record.hidden_members && mirror.users_of(row.no).is_empty() => {}
+                Some(_) => drop(inside.insert(id.clone())),
+            }
+        }
+        (inside, unknown)
+    }
+
+    /// The groups that the person has left, by the provider's word about each.
+    async fn lost(
+        &mut self,
+        connector: &Connector,
+        (no, id): (UserNo, &ProviderId),
+        inside: &BTreeSet<ProviderId>,
+    ) -> Vec<ProviderId> {
+        let mirror = &self.memory.mirror;
+        let before = mirror.parents_of(Node::User(no)).iter();
+        let rows = before.filter_map(|group| mirror.group(GroupNo(*group)));
+        let there = rows.filter(|row| !matches!(row.state, State::Absent { .. }));
+        let missing: Vec<ProviderId> = there
+            .filter(|row| !inside.contains(&row.record.id) && !row.record.hidden_members)
+            .map(|row| row.record.id.clone())
+            .collect();
+        if missing.is_empty() {
+            return missing;
+        }
+        let member = Member::User(id.clone());
+        let question = |group: &ProviderId| Question::Membership {
+            group: group.clone(),
+            member: member.clone(),
+        };
+        let questions: Vec<Question> = missing.iter().map(question).collect();
+        match connector.confirm(&questions).await {
+            Ok(verdicts) => {
+                let told = missing.into_iter().zip(verdicts);
+                let (gone, rest): (Vec<_>, Vec<_>) =
+                    told.partition(|(_, verdict)| *verdict == Verdict::Gone);
+                if !rest.is_empty() {
+                    self.notes.push(format!(
+                        "{} memberships that the person's list lacks were not confirmed to be gone; they stay",
+                        rest.len()
+                    ));
+                }
+                gone.into_iter().map(|(group, _)| group).collect()
+            }
+            Err(error) => {
+                self.notes.push(format!(
+                    "{} memberships that the person's list lacks stay, since asking about them failed: {error}",
+                    missing.len()
+                ));
+                Vec::new()
+            }
+        }
+    }
+
+    fn merge_more(&mut self, observation: &Observation) {
+        let Merged { change, dirty, read, reread, returned } =
+            self.memory.mirror.merge(observation, self.at);
+        let merged = &mut self.merged;
+        merged.change.people.extend(change.people);
+        merged.change.groups.extend(change.groups);
+        merged.change.edges.extend(change.edges);
+        merged.dirty.extend(dirty);
+        merged.read.users += read.users;
+        merged.read.groups += read.groups;
+        merged.read.memberships += read.memberships;
+        merged.reread.extend(reread);
+        merged.returned.extend(returned);
+    }
+}
