@@ -14,6 +14,7 @@ mod probe;
 mod pull;
 mod scope;
 mod settings;
+mod tenant;
 mod token;
 mod watch;
 mod wire;
@@ -22,6 +23,7 @@ use std::{collections::BTreeMap, sync::atomic::AtomicUsize};
 
 use secrecy::SecretString;
 
+pub use self::tenant::{entra_authority, entra_tenant_id};
 use self::{settings::Settings, token::Tokens};
 use crate::{Surroundings, error::ConnectError, http::Http, pace::Speed, scope::LastScope};
 

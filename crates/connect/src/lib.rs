@@ -31,6 +31,7 @@ use secrecy::SecretString;
 
 pub use self::{
     credential::Credential,
+    entra::{entra_authority, entra_tenant_id},
     error::ConnectError,
     probe::{ProbeReport, ProbeStep, StepOutcome},
     progress::{Counts, Progress},

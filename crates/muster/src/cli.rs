@@ -3,6 +3,7 @@
 //! Invariant: commands other than `serve`, `demo` and `simulate` talk to the running server's admin API and
 //! nothing else. Exit codes: 0 done, 1 failed, 2 usage, 3 something is held.
 
+pub mod admin;
 pub mod application;
 pub mod changes;
 pub mod client;
@@ -44,6 +45,9 @@ pub enum Command {
     Application(application::ApplicationCommand),
     /// Show what changed in the directories.
     Changes(changes::Changes),
+    /// Look after the console's administrators.
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
 }
 
 /// Options of every command that talks to a running server.
@@ -90,6 +94,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Directory(command) => command.run().await,
         Command::Application(command) => command.run().await,
         Command::Changes(command) => command.run().await,
+        Command::Admin(command) => command.run().await,
     }
 }
 

@@ -33,6 +33,8 @@ pub struct File {
     pub unchecked_passwords: Unchecked,
     /// Whether products are kept from synchronising by events.
     pub full_synchronisation_only: bool,
+    /// Whether the console is shown over a network without encryption.
+    pub allow_plain_http: bool,
 }
 
 /// An address or a network.

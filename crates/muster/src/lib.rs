@@ -5,9 +5,11 @@
 
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod crowd;
 pub mod entropy;
 pub mod health;

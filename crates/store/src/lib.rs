@@ -4,13 +4,19 @@
 //! come from one head row under the writer's lock; secrets are sealed. All calls block.
 #![warn(missing_docs)]
 
+mod administrators;
 mod applications;
+mod audit;
+mod callers;
 mod change_log;
 mod connections;
+mod console_sessions;
 mod db;
 mod decisions;
+mod drafts;
 mod encoding;
 mod error;
+mod figures;
 mod floors;
 mod members;
 mod migrate;
@@ -46,9 +52,14 @@ use directory::{
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
+    administrators::{AdministratorRow, InvitationRow, Role},
     applications::{ApplicationRow, NewApplication, Sight},
+    audit::{AuditFilter, AuditRow, NewAudit},
+    callers::CallerRow,
     change_log::{LogFilter, LogOrder},
     connections::{ConnectionRow, NewConnection, Schedule},
+    console_sessions::ConsoleSessionRow,
+    drafts::DraftRow,
     error::StoreError,
     runs::{RunCommit, RunWindow},
     sessions::SessionRow,

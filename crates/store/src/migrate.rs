@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::StoreError;
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 3;
+pub(crate) const SCHEMA: u32 = 7;
 /// The oldest schema whose programs may still read what this one writes.
 const MIN_READER: u32 = 2;
 
@@ -29,6 +29,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V1__initial", include_str!("../migrations/main/V1__initial.sql")),
             ("V2__shapes", include_str!("../migrations/main/V2__shapes.sql")),
             ("V3__webhooks", include_str!("../migrations/main/V3__webhooks.sql")),
+            ("V7__console", include_str!("../migrations/main/V7__console.sql")),
         ],
     )?;
     for (name, value) in [("schema", SCHEMA), ("min_reader", MIN_READER)] {
@@ -50,6 +51,7 @@ pub(crate) fn state(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V2__sessions", include_str!("../migrations/state/V2__sessions.sql")),
             ("V3__seen", include_str!("../migrations/state/V3__seen.sql")),
             ("V4__watch", include_str!("../migrations/state/V4__watch.sql")),
+            ("V8__console", include_str!("../migrations/state/V8__console.sql")),
         ],
     )?;
     Ok(true)

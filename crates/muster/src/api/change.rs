@@ -100,7 +100,7 @@ fn person(app: &App, directory: Option<DirectoryId>, name: &str) -> Option<(Dire
     found.find_map(|(id, served)| served.directory.user_by_name(&folded).map(|(no, _)| (*id, no)))
 }
 
-fn shown(app: &App, entry: &LogEntry, person: Option<UserNo>) -> Entry {
+pub(super) fn shown(app: &App, entry: &LogEntry, person: Option<UserNo>) -> Entry {
     let published = app.published.load();
     let served = published.directories.get(&entry.directory);
     let nothing = Directory::default();

@@ -6,6 +6,7 @@
 
 mod ask;
 mod planning;
+pub mod what_if;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

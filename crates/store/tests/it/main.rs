@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, and counts are small"
 )]
 
+mod console;
 mod keeping;
 mod opening;
 mod sessions;
