@@ -79,6 +79,18 @@ pub(crate) fn time_text(ms: i64, end: &str) -> String {
     String::from_utf8(out).expect("digits and separators are ASCII")
 }
 
+/// A time as headers of HTTP have it: `Mon, 23 Nov 2026 13:00:00 GMT`.
+pub(crate) fn http_date(ms: i64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (year, month, day, second) = civil(ms);
+    let weekday = DAYS[ms.div_euclid(86_400_000).rem_euclid(7) as usize];
+    let month = MONTHS[(month - 1).rem_euclid(12) as usize];
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
 /// Reads a time of RFC 3339, such as `2026-11-23T13:00:00.000Z` or with an offset, in milliseconds since 1970.
 pub(crate) fn parse_time(text: &str) -> Option<i64> {
     let part = |range: std::ops::Range<usize>| -> Option<i64> {
@@ -141,5 +153,6 @@ mod tests {
         assert_eq!(time_text(0, "Z"), "1970-01-01T00:00:00Z");
         assert_eq!(time_text(951_782_400_000, "Z"), "2000-02-29T00:00:00Z");
         assert_eq!(time_text(1_795_438_800_000, ""), "2026-11-23T13:00:00");
+        assert_eq!(http_date(1_795_438_800_000), "Mon, 23 Nov 2026 13:00:00 GMT");
     }
 }

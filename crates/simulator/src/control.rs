@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::{
     Providers,
     faults::FaultSpec,
-    provider::{Expiring, Granted, Simulated},
+    provider::{Controlled, Expiring, Granted, Simulated},
 };
 
 /// Largest body: a batch of many edits.
@@ -159,11 +159,30 @@ fn control(provider: &dyn Simulated, method: &Method, path: &str, body: &[u8]) -
             world.write().lag.set(i64::from(lag.list_ms), i64::from(lag.delta_ms));
             done()
         }
-        ("POST", ["batch"]) => edit::batch(world, parsed(body)?),
+        ("POST", ["batch"]) => {
+            let done = edit::batch(world, parsed(body)?);
+            provider.edited();
+            done
+        }
         _ => {
-            edit::one(&mut world.write(), world.clock.now_ms(), (method.as_str(), &segments), body)
+            if let Some(done) = provider.own_control(method.as_str(), &segments, body) {
+                provider.edited();
+                return own(done);
+            }
+            let now = world.clock.now_ms();
+            let done = edit::one(&mut world.write(), now, (method.as_str(), &segments), body);
+            provider.edited();
+            done
         }
     }
+}
+
+/// The answer to a request that only one provider has.
+fn own(done: Controlled) -> Answer {
+    let wrong = |(status, text)| {
+        Refused(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), text)
+    };
+    done.map(|document| (StatusCode::OK, document)).map_err(wrong)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the end of every arm that has nothing to say")]

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::exchange::Reply;
 
 /// A client is forgiven this much impatience (clocks, rounding), in milliseconds.
-const PATIENCE_MS: i64 = 20;
+pub(crate) const PATIENCE_MS: i64 = 20;
 /// Requests that were under way when another one was throttled are forgiven for this long.
 const IN_FLIGHT_MS: i64 = 1000;
 /// Most paths whose `Retry-After` is remembered.

@@ -163,10 +163,7 @@ pub(crate) fn replaced(provider: &dyn Simulated, call: &Call) -> Option<Reply> {
         let mut reply = provider.failed(call, status);
         reply.route = FAULT_ROUTE;
         if let Some(seconds) = retry_after_s {
-            let now = world.clock.now_ms();
-            let until = now + i64::from(seconds) * 1000;
-            world.counters.told_to_wait(call.fingerprint(), now, until);
-            reply = reply.with_header("retry-after", seconds.to_string());
+            reply = provider.asks_to_wait(reply, call, seconds);
         }
         return Some(reply);
     }
@@ -193,7 +190,8 @@ fn send(provider: &dyn Simulated, reply: Reply, call: &Call) -> Response<Body> {
     }
     for (name, value) in &reply.headers {
         if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(*name, value);
+            // Some vendors send a header more than once.
+            headers.append(*name, value);
         }
     }
     let mut body = reply.body;

@@ -7,6 +7,7 @@
 
 mod groups;
 mod names;
+mod org;
 mod people;
 mod workspace;
 

@@ -114,8 +114,7 @@ impl Google {
         let token_uri = format!("{url}{LOGIN}/token");
         let path = directory.join("google-service-account.json");
         let text = format!("{:#}\n", self.account.key_file(&token_uri));
-        write_private(&path, &text)
-            .map_err(|error| SimulatorError::KeyFile(error, path.clone()))?;
+        crate::write_private(&path, &text)?;
         let (api, subject) = (format!("{url}{API}"), SUBJECT.to_owned());
         Ok(GoogleDescription { token_uri, api, key_file: path, subject })
     }
@@ -142,16 +141,6 @@ fn customer(seed: u64) -> String {
     let sign = |at| char::from(SIGNS[(draw(seed, 0xc057, at) % 36) as usize]);
     let tail: String = (0..7).map(sign).collect();
     format!("C0{tail}")
-}
-
-/// Writes a file that only its owner can read: it holds a private key, even if only of a simulation.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
 }
 
 impl Simulated for Google {
@@ -192,12 +181,13 @@ impl Simulated for Google {
         match what {
             Expiring::Tokens => self.account.expire_tokens(),
             Expiring::Cursors => self.account.expire_cursors(),
-            Expiring::Secret => self.account.set_granted(Granted::Secret, false),
+            Expiring::Secret => {
+                self.account.set_granted(Granted::Secret, false);
+            }
         }
     }
 
     fn set_granted(&self, what: Granted, granted: bool) -> bool {
-        self.account.set_granted(what, granted);
-        true
+        self.account.set_granted(what, granted)
     }
 }

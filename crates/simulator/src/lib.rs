@@ -15,6 +15,7 @@ mod faults;
 mod generate;
 mod google;
 mod json;
+mod okta;
 mod provider;
 mod server;
 mod tenant;
@@ -22,15 +23,17 @@ mod world;
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use self::{entra::Entra, google::Google, provider::Simulated};
-pub use self::{entra::EntraDescription, google::GoogleDescription, provider::Provider};
+use self::{entra::Entra, google::Google, okta::Okta, provider::Simulated};
+pub use self::{
+    entra::EntraDescription, google::GoogleDescription, okta::OktaDescription, provider::Provider,
+};
 
 /// The providers that run.
 type Providers = Arc<[Arc<dyn Simulated>]>;
@@ -64,6 +67,14 @@ pub struct Options {
     pub google_scopes: Vec<String>,
     /// What Google does with a page size over the maximum for users; groups and members are always cut to it.
     pub google_page_maximum: PageMaximum,
+    /// Scopes that an administrator granted to Okta's service app.
+    pub okta_scopes: Vec<String>,
+    /// Whether Okta's service app demands proof of possession, as new apps do.
+    pub okta_dpop: Dpop,
+    /// Share of each of Okta's rate limits that one token or app may use, in percent.
+    pub okta_rate_percent: u32,
+    /// How Okta's answers name the pages around them.
+    pub okta_links: LinkHeaders,
     /// Where key files are written; a temporary directory without it, which ends with the simulator.
     pub key_directory: Option<PathBuf>,
 }
@@ -93,6 +104,18 @@ impl Options {
             .map(|scope| format!("https://www.googleapis.com/auth/{scope}"))
             .to_vec(),
             google_page_maximum: PageMaximum::Refuse,
+            okta_scopes: [
+                "okta.users.read",
+                "okta.groups.read",
+                "okta.apps.read",
+                "okta.logs.read",
+                "okta.eventHooks.manage",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            okta_dpop: Dpop::Required,
+            okta_rate_percent: 50,
+            okta_links: LinkHeaders::Separate,
             key_directory: None,
         }
     }
@@ -114,6 +137,24 @@ pub enum PageMaximum {
     Refuse,
     /// The maximum is taken instead.
     Cut,
+}
+
+/// Whether an app must prove that it possesses the key that its token is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dpop {
+    /// Token requests without a proof are refused.
+    Required,
+    /// A token is bound if the request has a proof.
+    Optional,
+}
+
+/// How several links are sent in headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkHeaders {
+    /// A header for each, as Okta sends them.
+    Separate,
+    /// One header with commas, as proxies join them.
+    Joined,
 }
 
 /// A simulator that did not start.
@@ -146,6 +187,9 @@ pub struct Description {
     /// The Google Workspace organisation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub google: Option<GoogleDescription>,
+    /// The Okta organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub okta: Option<OktaDescription>,
 }
 
 /// Running simulated tenants; they end with [`Running::shutdown`] or when dropped.
@@ -206,7 +250,8 @@ type Generated = (Providers, Description, Option<tempfile::TempDir>);
 fn generate(options: &Options, url: &str, foreign: &str) -> Result<Generated, SimulatorError> {
     let mut providers: Vec<Arc<dyn Simulated>> = Vec::new();
     let control = format!("{url}/__sim");
-    let mut description = Description { url: url.to_owned(), control, entra: None, google: None };
+    let mut description =
+        Description { url: url.to_owned(), control, entra: None, google: None, okta: None };
     let mut temporary = None;
     for provider in Provider::ALL.into_iter().filter(|one| options.providers.contains(one)) {
         match provider {
@@ -217,21 +262,50 @@ fn generate(options: &Options, url: &str, foreign: &str) -> Result<Generated, Si
             }
             Provider::Google => {
                 let google = Google::new(options, foreign.to_owned())?;
-                let directory = match &options.key_directory {
-                    Some(directory) => directory.clone(),
-                    None => temporary.insert(temporary_directory()?).path().to_owned(),
-                };
+                let directory = key_directory(options, &mut temporary)?;
                 description.google = Some(google.describe(url, &directory)?);
                 providers.push(Arc::new(google));
+            }
+            Provider::Okta => {
+                let okta = Okta::new(options, foreign.to_owned())?;
+                let directory = key_directory(options, &mut temporary)?;
+                description.okta = Some(okta.describe(url, &directory)?);
+                providers.push(Arc::new(okta));
             }
         }
     }
     Ok((providers.into(), description, temporary))
 }
 
+/// Where key files go: the directory of the options, or one temporary directory for all.
+fn key_directory(
+    options: &Options,
+    temporary: &mut Option<tempfile::TempDir>,
+) -> Result<PathBuf, SimulatorError> {
+    if let Some(directory) = &options.key_directory {
+        return Ok(directory.clone());
+    }
+    let made = match temporary.take() {
+        Some(made) => made,
+        None => temporary_directory()?,
+    };
+    Ok(temporary.insert(made).path().to_owned())
+}
+
 fn temporary_directory() -> Result<tempfile::TempDir, SimulatorError> {
     let made = tempfile::Builder::new().prefix("simulated-keys-").tempdir();
     made.map_err(|error| SimulatorError::KeyFile(error, PathBuf::from("a temporary directory")))
+}
+
+/// Writes a file that only its owner can read: it holds a private key, even if only of a simulation.
+fn write_private(path: &Path, text: &str) -> Result<(), SimulatorError> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| SimulatorError::KeyFile(error, path.to_owned()))
 }
 
 /// Locks what no panic can leave half changed.

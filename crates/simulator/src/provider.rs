@@ -4,6 +4,7 @@
 //! the whole control API at once.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     exchange::{Call, Reply},
@@ -18,17 +19,20 @@ pub enum Provider {
     Entra,
     /// Google Workspace through the Admin SDK.
     Google,
+    /// Okta through its management API.
+    Okta,
 }
 
 impl Provider {
     /// All of them, in the order in which they are described.
-    pub const ALL: [Self; 2] = [Self::Entra, Self::Google];
+    pub const ALL: [Self; 3] = [Self::Entra, Self::Google, Self::Okta];
 
     /// Its name in addresses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Entra => "entra",
             Self::Google => "google",
+            Self::Okta => "okta",
         }
     }
 }
@@ -59,13 +63,36 @@ pub(crate) enum Granted {
     Secret,
     /// The API of the project (Google).
     Api,
-    /// The service account (Google).
+    /// The service account (Google), or the app and the token's creator (Okta).
     Account,
-    /// The organisation's policy for apps (Google).
+    /// The organisation's policy for apps (Google, Okta).
     Policy,
     /// The domain's access to APIs (Google).
     Domain,
+    /// The app's public key (Okta); without it, it is inactive.
+    Key,
+    /// The API token (Okta).
+    Token,
+    /// That the app logs in by its key and not by a secret (Okta).
+    Method,
+    /// That the app is one for API services (Okta).
+    AppType,
+    /// That tokens without proof of possession are issued (Okta).
+    Bearer,
+    /// The objects that the admin role covers (Okta); without them, lists are empty.
+    Resources,
+    /// That requests from here are within the network zone (Okta).
+    Zone,
+    /// That the organisation is not in maintenance (Okta).
+    Availability,
+    /// The search engine (Okta).
+    Search,
+    /// The feature behind the API (Okta).
+    Feature,
 }
+
+/// How a control request of one provider went: a document, or a status and what is wrong.
+pub(crate) type Controlled = Result<Value, (u16, String)>;
 
 /// A provider as the listener and the control API see it.
 pub(crate) trait Simulated: Send + Sync + 'static {
@@ -94,4 +121,21 @@ pub(crate) trait Simulated: Send + Sync + 'static {
 
     /// Takes something away or gives it back; whether this provider knows such a thing.
     fn set_granted(&self, what: Granted, granted: bool) -> bool;
+
+    /// Tells a client, with a reply, to wait so long before it asks again.
+    fn asks_to_wait(&self, reply: Reply, call: &Call, seconds: u32) -> Reply {
+        let world = self.world();
+        let now = world.clock.now_ms();
+        let until = now + i64::from(seconds) * 1000;
+        world.counters.told_to_wait(call.fingerprint(), now, until);
+        reply.with_header("retry-after", seconds.to_string())
+    }
+
+    /// People, groups or memberships may have changed.
+    fn edited(&self) {}
+
+    /// Answers a control request that only this provider has: status and document, or what is wrong with it.
+    fn own_control(&self, _method: &str, _path: &[&str], _body: &[u8]) -> Option<Controlled> {
+        None
+    }
 }

@@ -8,10 +8,11 @@ pub(crate) mod address;
 pub(crate) mod edit;
 pub(crate) mod id;
 pub(crate) mod journal;
-mod key;
+pub(crate) mod key;
 pub(crate) mod lag;
 pub(crate) mod lookup;
 pub(crate) mod membership;
+pub(crate) mod org;
 pub(crate) mod text;
 pub(crate) mod workspace;
 
@@ -21,6 +22,7 @@ use self::address::Addresses;
 use self::id::{Guid, Ids, Kind};
 use self::lag::Lag;
 use self::lookup::Lookup;
+use self::org::{Org, Status};
 use self::text::{Text, Texts};
 use crate::Provider;
 
@@ -69,6 +71,7 @@ pub(crate) mod field {
     pub(crate) const ADMIN: u32 = 1 << 16;
     pub(crate) const ALIASES: u32 = 1 << 17;
     pub(crate) const ADDRESS: u32 = 1 << 18;
+    pub(crate) const STATUS: u32 = 1 << 19;
     /// Created, deleted or restored: everything.
     pub(crate) const WHOLE: u32 = u32::MAX;
 }
@@ -95,6 +98,8 @@ pub(crate) struct User {
     pub(crate) changed: u32,
     /// [`ENABLED`], [`GUEST`], [`PENDING`], [`SYNCED`], [`ARCHIVED`], [`ADMIN`].
     pub(crate) flags: u8,
+    /// Where the account is in its life (Okta); elsewhere always [`Status::Active`].
+    pub(crate) status: Status,
 }
 
 impl User {
@@ -121,6 +126,14 @@ pub(crate) enum GroupKind {
     MailSecurity,
     /// Distribution list.
     Distribution,
+    /// A group of Okta's own.
+    Okta,
+    /// A group that Okta imports from an application, such as Active Directory.
+    App,
+    /// One of Okta's groups for administrators.
+    BuiltIn,
+    /// Okta's group of everybody, which has no list.
+    Everybody,
 }
 
 /// A group without its members.
@@ -231,6 +244,7 @@ pub(crate) struct Tenant {
     pub(crate) lag: Lag,
     pub(crate) addresses: Addresses,
     pub(crate) journal: Vec<journal::Entry>,
+    pub(crate) org: Org,
     parents: HashMap<u32, Vec<u32>>,
     lookup: Option<Lookup>,
     bin: VecDeque<(i64, Member)>,
@@ -258,6 +272,7 @@ impl Tenant {
             lag: Lag::default(),
             addresses: Addresses::default(),
             journal: Vec::new(),
+            org: Org::default(),
             parents: HashMap::new(),
             lookup: None,
             bin: VecDeque::new(),

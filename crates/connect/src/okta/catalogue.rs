@@ -166,13 +166,15 @@ pub(super) fn api(
     let pause = answer.retry_after(now);
     let status = answer.status.as_u16();
     let said = ErrorDocument::read(answer);
-    let known = !said.code.is_empty() || !said.error.is_empty();
+    let challenge = answer.headers.get("www-authenticate").and_then(|text| text.to_str().ok());
+    // What is wrong with an access token stands in a header, beside an empty body.
+    let challenged = challenge.is_some_and(|text| text.contains("error=\""));
+    let known = challenged || !said.code.is_empty() || !said.error.is_empty();
     let strange = redirected(answer, "Okta", "url")
         .or_else(|| (status != 407 && !known).then(|| not_json(answer, "Okta")).flatten());
     if let Some(error) = strange {
         return Setback::Failed(error.during(what), pause);
     }
-    let challenge = answer.headers.get("www-authenticate").and_then(|text| text.to_str().ok());
     let lacks_scope = said.error == "insufficient_scope"
         || challenge.is_some_and(|text| text.contains("insufficient_scope"));
     let (kind, code, text) = api_meaning(status, lacks_scope, continued, &said, settings);
@@ -365,6 +367,9 @@ mod tests {
         let scope = [("www-authenticate", r#"Bearer error="insufficient_scope""#)];
         let lacking = answer(403, &scope, r#"{"errorCode":"E0000006"}"#);
         assert_eq!(code(api(&lacking, "x", false, &settings(), Millis(0))), "O-INSUFF");
+        let expired = [("www-authenticate", r#"DPoP error="invalid_token""#)];
+        let expired = answer(401, &expired, "");
+        assert_eq!(code(api(&expired, "x", false, &settings(), Millis(0))), "401 O-TOKEN");
         assert_eq!(
             code(api(&answer(404, &[], "<html>"), "x", false, &settings(), Millis(0))),
             "N-HTML"

@@ -4,6 +4,7 @@
 mod asking;
 mod faults;
 mod google;
+mod okta;
 mod reading;
 mod scope;
 mod tenant;

@@ -106,3 +106,8 @@ async fn chosen_groups_of_entra() {
 async fn chosen_groups_of_google() {
     only_the_chosen(Tenant::google().await, true).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chosen_groups_of_okta() {
+    only_the_chosen(Tenant::okta().await, false).await;
+}

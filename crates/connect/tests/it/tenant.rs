@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU32, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -19,6 +20,7 @@ pub(crate) struct Tenant {
     pub(crate) running: Running,
     provider: Provider,
     http: reqwest::Client,
+    connectors: AtomicU32,
 }
 
 impl Tenant {
@@ -35,7 +37,8 @@ impl Tenant {
     pub(crate) async fn with(options: Options) -> Self {
         let provider = options.providers[0];
         let running = simulator::start(options).await.unwrap();
-        Self { running, provider, http: connect::http::local_client().unwrap() }
+        let (http, connectors) = (connect::http::local_client().unwrap(), AtomicU32::new(0));
+        Self { running, provider, http, connectors }
     }
 
     /// A Google organisation.
@@ -48,6 +51,21 @@ impl Tenant {
             ..Options::new("127.0.0.1:0".parse().unwrap())
         };
         Self::with(options).await
+    }
+
+    /// An Okta organisation.
+    pub(crate) async fn okta() -> Self {
+        Self::with(Self::okta_options()).await
+    }
+
+    pub(crate) fn okta_options() -> Options {
+        Options {
+            providers: vec![Provider::Okta],
+            users: 700,
+            groups: 60,
+            memberships: 3_000,
+            ..Options::new("127.0.0.1:0".parse().unwrap())
+        }
     }
 
     pub(crate) fn connector(&self) -> Connector {
@@ -66,7 +84,9 @@ impl Tenant {
             settings.insert((*key).to_owned(), (*value).to_owned());
         }
         let secret = SecretString::from(settings.remove("secret").unwrap());
-        Connector::new(name, &settings, &secret, Surroundings::new(now, 7))
+        // Each as a process of its own would: what is unique to it must be so beside the others.
+        let seed = 7 + u64::from(self.connectors.fetch_add(1, Ordering::Relaxed));
+        Connector::new(name, &settings, &secret, Surroundings::new(now, seed))
     }
 
     /// The provider's name, and the settings with `secret` among them.
@@ -95,6 +115,17 @@ impl Tenant {
                     ("secret", key),
                 ];
                 ("google", settings)
+            }
+            Provider::Okta => {
+                let okta = description.okta.clone().unwrap();
+                let key = std::fs::read_to_string(&okta.key_file).unwrap();
+                let settings = vec![
+                    ("url", okta.url),
+                    ("client_id", okta.client_id),
+                    ("key_id", okta.key_id),
+                    ("secret", key),
+                ];
+                ("okta", settings)
             }
         }
     }

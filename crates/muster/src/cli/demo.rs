@@ -41,13 +41,14 @@ const DATABASE: &str = "muster.db";
 /// What a running server keeps locked.
 const LOCK: &str = "muster.lock";
 /// How the names of a server's files begin.
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
     "muster.db",
     "state.db",
     "secret.key",
     "admin.json",
     "demo.json",
     "google-service-account.json",
+    "okta-service-app",
 ];
 /// The administrator of the demo's console.
 const ADMINISTRATOR: &str = "admin";
@@ -70,7 +71,7 @@ pub struct Demo {
     #[command(flatten)]
     size: TenantSize,
     /// Which providers' tenants to simulate.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Provider::Entra, Provider::Google])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Provider::Entra, Provider::Google, Provider::Okta])]
     providers: Vec<Provider>,
 }
 
@@ -83,11 +84,11 @@ enum Provider {
 
 impl Provider {
     /// As the simulator knows it.
-    fn simulated(self) -> Option<simulator::Provider> {
+    fn simulated(self) -> simulator::Provider {
         match self {
-            Self::Entra => Some(simulator::Provider::Entra),
-            Self::Google => Some(simulator::Provider::Google),
-            Self::Okta => None,
+            Self::Entra => simulator::Provider::Entra,
+            Self::Google => simulator::Provider::Google,
+            Self::Okta => simulator::Provider::Okta,
         }
     }
 }
@@ -105,15 +106,7 @@ impl Demo {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         serve::log_to_stderr("warn");
         let providers: Vec<simulator::Provider> =
-            self.providers.iter().filter_map(|provider| provider.simulated()).collect();
-        if self.providers.contains(&Provider::Okta) {
-            eprintln!("note: Okta is not in this version; its tenant is left out");
-        }
-        if providers.is_empty() {
-            bail!(
-                "none of the providers asked for is in this version; use --providers entra,google"
-            );
-        }
+            self.providers.iter().map(|provider| provider.simulated()).collect();
         clear(&self.data)?;
         let options = simulator::Options {
             providers,
@@ -328,6 +321,17 @@ pub fn directories(description: &Description) -> anyhow::Result<Vec<api::directo
         let key = fs::read_to_string(&google.key_file)
             .with_context(|| format!("{} cannot be read", google.key_file.display()))?;
         all.push(add("google", &settings, key));
+    }
+    if let Some(okta) = &description.okta {
+        // As a service app, which is what a real organisation should use; the app demands proofs of possession.
+        let settings = [
+            ("url", okta.url.as_str()),
+            ("client_id", &okta.client_id),
+            ("key_id", &okta.key_id),
+        ];
+        let key = fs::read_to_string(&okta.key_file)
+            .with_context(|| format!("{} cannot be read", okta.key_file.display()))?;
+        all.push(add("okta", &settings, key));
     }
     Ok(all)
 }

@@ -17,7 +17,7 @@ pub struct Simulate {
     #[command(flatten)]
     size: TenantSize,
     /// Which providers to simulate; each has a tenant of its own.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Provider::Entra, Provider::Google])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Provider::Entra, Provider::Google, Provider::Okta])]
     providers: Vec<Provider>,
     /// Where key files are written; a temporary directory if left out.
     #[arg(long, value_name = "DIR")]
@@ -52,6 +52,7 @@ pub struct TenantSize {
 enum Provider {
     Entra,
     Google,
+    Okta,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -69,6 +70,7 @@ impl Simulate {
         let providers = self.providers.iter().map(|provider| match provider {
             Provider::Entra => simulator::Provider::Entra,
             Provider::Google => simulator::Provider::Google,
+            Provider::Okta => simulator::Provider::Okta,
         });
         let options = simulator::Options {
             providers: providers.collect(),

@@ -234,6 +234,7 @@ impl House {
         let mut done = 0;
         while done < count {
             let truth = self.truth().await;
+            self.purge_at_times().await;
             let Some((method, path, body)) =
                 edit(&mut self.dice, &truth, &mut budget, &mut self.deleted)
             else {
@@ -245,10 +246,21 @@ impl House {
         }
     }
 
+    /// At Okta whoever is deactivated can be deleted for good, which no list shows.
+    async fn purge_at_times(&mut self) {
+        if self.provider == Provider::Okta && !self.deleted.is_empty() && self.dice.roll(25) == 0 {
+            let at = self.dice.roll(self.deleted.len());
+            let path = format!("users/{}", self.deleted.swap_remove(at));
+            let steps = json!([{"method": "DELETE", "path": path}]);
+            self.control("POST", "batch", steps).await;
+        }
+    }
+
     pub(crate) fn domain(&self) -> &'static str {
         match self.provider {
             Provider::Google => "globex.example",
             Provider::Entra => "contoso.example",
+            Provider::Okta => "initech.example",
         }
     }
 

@@ -23,6 +23,7 @@ macro_rules! scenarios {
     ($($name:ident),* $(,)?) => {
         scenarios!(@ entra Entra $($name)*);
         scenarios!(@ google Google $($name)*);
+        scenarios!(@ okta Okta $($name)*);
     };
     (@ $module:ident $provider:ident $($name:ident)*) => {
         mod $module {
@@ -239,6 +240,7 @@ async fn s11_groups_in_a_circle(provider: Provider) {
     match provider {
         Provider::Entra => assert_eq!(refused, 0, "Entra has circles"),
         Provider::Google => assert_eq!(refused, 1, "Google refuses what would close one"),
+        Provider::Okta => assert_eq!(refused, 3, "Okta has no groups in groups"),
     }
     let member = house.new_user(&format!("in.circle@{}", house.domain())).await;
     house.control("PUT", &format!("groups/{}/users/{member}", groups[0]), Value::Null).await;

@@ -32,7 +32,9 @@ pub(super) struct Step {
 impl From<EditError> for Refused {
     fn from(error: EditError) -> Self {
         let status = match error {
-            EditError::LoginTaken(_) | EditError::NotBinned => StatusCode::CONFLICT,
+            EditError::LoginTaken(_) | EditError::NameTaken(_) | EditError::NotBinned => {
+                StatusCode::CONFLICT
+            }
             EditError::NotLive => StatusCode::NOT_FOUND,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -92,8 +94,7 @@ fn free_exchanged_logins(tenant: &mut Tenant, steps: &[Step]) {
             return;
         }
     }
-    tenant.ensure_lookup();
-    let holders: Vec<u32> = wanted.iter().filter_map(|login| tenant.find_login(login)).collect();
+    let holders: Vec<u32> = wanted.iter().filter_map(|login| tenant.login_holder(login)).collect();
     if renamed.len() > 1 && holders.iter().all(|holder| renamed.contains(holder)) {
         for user in renamed {
             tenant.free_login_of(user);

@@ -81,7 +81,7 @@ impl App {
             Granted::Scope => &mut standing.scope_revoked,
             Granted::Role => &mut standing.role_revoked,
             Granted::Secret => &mut standing.secret_expired,
-            Granted::Api | Granted::Account | Granted::Policy | Granted::Domain => return false,
+            _ => return false,
         } = !granted;
         true
     }

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::names::{DEPARTMENTS, THINGS};
-use super::{Size, workspace};
+use super::{Size, org, workspace};
 use crate::Provider;
 use crate::chance::{Dice, below, draw, unit};
 use crate::tenant::text::Text;
@@ -76,19 +76,27 @@ pub(super) fn generate(tenant: &mut Tenant, size: Size) {
         if tenant.vendor == Provider::Google {
             workspace::address_group(tenant, at, &mut card);
         }
+        if tenant.vendor == Provider::Okta {
+            org::dress_group(tenant, at, &mut card);
+        }
         let (users, groups, others) = (Vec::new(), Vec::new(), Vec::new());
         tenant.groups.push(Group { card, users, groups, others });
     }
     tenant.live_groups = size.groups as usize;
-    let sizes = sizes(tenant.seed, size);
+    let sizes = sizes(tenant.vendor, tenant.seed, size);
     for (at, count) in sizes.into_iter().enumerate() {
         tenant.groups[at].users = choose(tenant.seed, at as u64, size.users, count);
+    }
+    if tenant.vendor == Provider::Okta {
+        org::assign(tenant, size);
+        return;
     }
     nest(tenant, size.groups);
     if size.groups > 15 {
         match tenant.vendor {
             Provider::Entra => devices(tenant),
             Provider::Google => workspace::outsiders(tenant),
+            Provider::Okta => {}
         }
     }
 }
@@ -162,17 +170,22 @@ fn group_name(out: &mut String, at: u32, word: u64) {
 
 /// How many users each group gets: the special sizes first, the rest by weights with a long tail, then one by one
 /// until the sum is exact.
-fn sizes(seed: u64, size: Size) -> Vec<u32> {
+fn sizes(vendor: Provider, seed: u64, size: Size) -> Vec<u32> {
+    // Okta's group of everybody has no list.
+    let listless = |at: u32| {
+        let role = role(at);
+        role == Role::Everyone && vendor == Provider::Okta || role == Role::Empty && size.groups > 1
+    };
     let (users, groups) = (u64::from(size.users), size.groups as usize);
     let mut sizes = vec![0_u64; groups];
     let mut open: Vec<usize> = Vec::with_capacity(groups);
     let mut left = size.memberships;
     for (at, slot) in sizes.iter_mut().enumerate() {
         let wish = match role(at as u32) {
+            _ if listless(at as u32) => continue,
             Role::Everyone => users,
             Role::Half => users / 2,
             Role::Page => 999,
-            Role::Empty if groups > 1 => continue,
             _ => 0,
         };
         // A special size must leave as much again for the others, and it must fit.
@@ -202,7 +215,7 @@ fn sizes(seed: u64, size: Size) -> Vec<u32> {
             left -= more;
         }
         if left == before {
-            let closed = (0..groups).filter(|at| role(*at as u32) != Role::Empty || groups == 1);
+            let closed = (0..groups).filter(|at| !listless(*at as u32));
             for at in closed {
                 let more = (users - sizes[at]).min(left);
                 sizes[at] += more;

@@ -4,7 +4,7 @@
 //! position, a number tells repeats apart, and decorations use signs that plain logins never have.
 
 use super::names::{AWKWARD, DEPARTMENTS, GIVEN, JOBS, OFFICES, SURNAMES, fold};
-use super::workspace;
+use super::{org, workspace};
 use crate::Provider;
 use crate::chance::{below, draw, mix};
 use crate::tenant::text::{Text, Texts};
@@ -22,7 +22,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    fn store(texts: &mut Texts) -> Self {
+    fn store(texts: &mut Texts, vendor: Provider) -> Self {
         let folded = |texts: &mut Texts, names: &[&str]| -> Vec<(Text, String)> {
             names.iter().map(|name| (texts.add(name), fold(name))).collect()
         };
@@ -34,7 +34,13 @@ impl Words {
             surnames: folded(texts, &SURNAMES),
             awkward: AWKWARD
                 .iter()
-                .map(|(given, last, all)| (texts.add(given), texts.add(last), texts.add(all)))
+                .map(|names| {
+                    let [given, last, all] = [names.0, names.1, names.2].map(|name| match vendor {
+                        Provider::Okta => org::plain_signs(name),
+                        _ => name.to_owned(),
+                    });
+                    (texts.add(&given), texts.add(&last), texts.add(&all))
+                })
                 .collect(),
             departments: plain(texts, &DEPARTMENTS),
             jobs: plain(texts, &JOBS),
@@ -77,11 +83,12 @@ impl Coins {
 
 /// Makes so many people.
 pub(super) fn generate(tenant: &mut Tenant, count: u32) {
-    let words = Words::store(&mut tenant.texts);
+    let words = Words::store(&mut tenant.texts, tenant.vendor);
+    let former = if tenant.vendor == Provider::Okta { org::former(count) } else { 0 };
     let seed = tenant.seed;
     let domain = tenant.domain.clone();
-    tenant.users.reserve_exact(count as usize);
-    for at in 0..count {
+    tenant.users.reserve_exact((count + former) as usize);
+    for at in 0..count + former {
         let mut coins = Coins::of(seed, at);
         let naming = name_of(seed, at, &mut coins);
         let row = match tenant.vendor {
@@ -89,11 +96,15 @@ pub(super) fn generate(tenant: &mut Tenant, count: u32) {
                 person(&mut tenant.texts, &words, &domain, (at, &naming), &mut coins)
             }
             Provider::Google => workspace::person(tenant, &words, (at, &naming), &mut coins),
+            Provider::Okta => org::person(tenant, &words, (at, &naming), &mut coins),
         };
         tenant.users.push(row);
     }
     tenant.lives = vec![Life::Live; count as usize];
     tenant.live_users = count as usize;
+    for at in count..count + former {
+        tenant.lives.push(org::deprovision(&mut tenant.users[at as usize]));
+    }
 }
 
 pub(super) fn name_of(seed: u64, at: u32, coins: &mut Coins) -> Naming {
@@ -223,7 +234,7 @@ pub(super) fn push_plain(out: &mut String, words: &Words, (at, naming): (u32, &N
     }
 }
 
-fn login(
+pub(super) fn login(
     texts: &mut Texts,
     words: &Words,
     domain: &str,

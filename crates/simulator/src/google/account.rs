@@ -21,6 +21,18 @@ const AUTH_URI: &str = "https://accounts.google.com/o/oauth2/auth";
 const CERTIFICATES: &str = "https://www.googleapis.com/oauth2/v1/certs";
 const CERTIFICATE_OF: &str = "https://www.googleapis.com/robot/v1/metadata/x509";
 
+/// What can be taken away.
+const KNOWN: [Granted; 8] = [
+    Granted::Consent,
+    Granted::Scope,
+    Granted::Role,
+    Granted::Secret,
+    Granted::Api,
+    Granted::Account,
+    Granted::Policy,
+    Granted::Domain,
+];
+
 /// What was taken away, by [`Granted`], and which tokens still count.
 #[derive(Debug, Default)]
 struct Standing {
@@ -99,13 +111,17 @@ impl Account {
         crate::lock(&self.standing).revoked.contains(&what)
     }
 
-    /// Takes something away or gives it back.
-    pub(super) fn set_granted(&self, what: Granted, granted: bool) {
+    /// Takes something away or gives it back; whether Google has such a thing.
+    pub(super) fn set_granted(&self, what: Granted, granted: bool) -> bool {
+        if !KNOWN.contains(&what) {
+            return false;
+        }
         let revoked = &mut crate::lock(&self.standing).revoked;
         revoked.retain(|one| *one != what);
         if !granted {
             revoked.push(what);
         }
+        true
     }
 
     /// The scopes that are delegated now. A revoked scope is the one for users.

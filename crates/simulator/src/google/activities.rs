@@ -193,6 +193,8 @@ fn admin_events(tenant: &Tenant, what: Happening) -> Vec<Value> {
         Happening::UserCreated(user) => person(user, "CREATE_USER"),
         Happening::UserDeleted(user) => person(user, "DELETE_USER"),
         Happening::UserRestored(user) => person(user, "UNDELETE_USER"),
+        // Emptying the bin is nobody's act, and there are no assignments.
+        Happening::UserErased(_) | Happening::Assigned(..) => Vec::new(),
         Happening::GroupCreated(at) => group(at, "CREATE_GROUP"),
         Happening::GroupDeleted(at) => group(at, "DELETE_GROUP"),
         Happening::Joined(at, member) => membership(tenant, "ADD_GROUP_MEMBER", at, member),
@@ -211,7 +213,7 @@ fn admin_events(tenant: &Tenant, what: Happening) -> Vec<Value> {
             };
             changes.map(named).collect()
         }
-        Happening::UserChanged { user, fields, was, flags } => {
+        Happening::UserChanged { user, fields, was, flags, status: _ } => {
             let was = tenant.texts.get(was).unwrap_or_default();
             let row = tenant.user(user);
             let text = |text| tenant.texts.get(text).unwrap_or_default();

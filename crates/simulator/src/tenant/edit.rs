@@ -8,6 +8,7 @@ mod user;
 
 use serde::{Deserialize, Deserializer};
 
+use super::org::Status;
 use super::{GroupKind, Life, Member, Tenant, field};
 use crate::Provider;
 use crate::chance::draw;
@@ -46,6 +47,24 @@ pub(crate) enum EditError {
     /// The vendor never has a null there.
     #[error("field {0:?} cannot be null")]
     NotNullable(&'static str),
+    /// Another group of the vendor's own has the name.
+    #[error("group name {0:?} belongs to another group")]
+    NameTaken(String),
+    /// The vendor keeps this group itself.
+    #[error("the group is one of the provider's own and cannot be edited so")]
+    BuiltIn,
+    /// The vendor has no groups in groups.
+    #[error("this provider has no groups in groups")]
+    NoNesting,
+    /// That status is reached in another way.
+    #[error("status DEPROVISIONED is set by DELETE users/ID")]
+    Deprovisioned,
+    /// The vendor stores three bytes of UTF-8 a sign at most.
+    #[error("field {0:?} has signs outside the basic multilingual plane")]
+    BeyondBmp(&'static str),
+    /// Longer than the vendor allows.
+    #[error("field {0:?} is longer than {1} signs")]
+    TooLong(&'static str, usize),
     /// Too long or empty.
     #[error("field {0:?} is empty or longer than {TEXT_BYTES_MAX} bytes")]
     BadText(&'static str),
@@ -90,6 +109,8 @@ pub(crate) struct UserEdit {
     pub(crate) archived: Option<bool>,
     pub(crate) admin: Option<bool>,
     pub(crate) aliases: Option<Vec<String>>,
+    /// Okta only.
+    pub(crate) status: Option<Status>,
 }
 
 /// The fields of a group that an edit may carry.
@@ -156,6 +177,8 @@ impl Tenant {
         match self.vendor {
             Provider::Entra => 30 * DAY_MS,
             Provider::Google => 20 * DAY_MS,
+            // Who is deprovisioned stays until somebody deletes them.
+            Provider::Okta => i64::MAX / 2,
         }
     }
 

@@ -58,12 +58,18 @@ impl Lag {
 impl Tenant {
     /// The user as lists show them now, if they show them.
     pub(crate) fn listed_user(&self, user: u32, now_ms: i64) -> Option<&User> {
+        let (row, life) = self.user_as_listed(user, now_ms)?;
+        (life == Life::Live).then_some(row)
+    }
+
+    /// The user as lists show them now, in whatever life.
+    pub(crate) fn user_as_listed(&self, user: u32, now_ms: i64) -> Option<(&User, Life)> {
         if let Some(past) = self.lag.users.get(&user)
             && let Some((_, was)) = past.iter().find(|(until, _)| *until > now_ms)
         {
-            return was.as_ref().filter(|(_, life)| *life == Life::Live).map(|(row, _)| row);
+            return was.as_ref().map(|(row, life)| (row, *life));
         }
-        (self.lives[user as usize] == Life::Live).then(|| self.user(user))
+        Some((self.user(user), self.lives[user as usize]))
     }
 
     /// The group as lists show it now, if they show it.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::{Life, Tenant};
+use crate::Provider;
 use crate::chance::hash_bytes;
 
 /// The look-ups.
@@ -22,7 +23,10 @@ impl Lookup {
     pub(super) fn build(tenant: &Tenant) -> Self {
         let mut logins = HashMap::with_capacity(tenant.users.len());
         for (at, user) in tenant.users.iter().enumerate() {
-            if tenant.lives[at] == Life::Live {
+            let life = tenant.lives[at];
+            // Okta keeps logins of the deprovisioned for them.
+            let kept = life == Life::Binned && tenant.vendor == Provider::Okta;
+            if life == Life::Live || kept {
                 let login = tenant.texts.get(user.login).unwrap_or_default();
                 logins.insert(login_hash(login), at as u32);
             }

@@ -14,7 +14,9 @@ impl Tenant {
         row.card.life == Life::Live
             && self.member_is_live(member)
             && match member {
-                Member::User(at) => row.users.binary_search(&at).is_ok(),
+                Member::User(at) => {
+                    row.card.kind == GroupKind::Everybody || row.users.binary_search(&at).is_ok()
+                }
                 Member::Group(at) => row.groups.binary_search(&at).is_ok(),
                 Member::Other(at) => row.others.binary_search(&at).is_ok(),
             }
@@ -80,6 +82,7 @@ impl Tenant {
         if member == Member::Group(group) {
             return Err(EditError::SelfNesting);
         }
+        self.check_org_member(group, member)?;
         let nests = matches!(member, Member::Group(_));
         if nests && self.group(group).card.kind == GroupKind::M365 {
             return Err(EditError::CannotNest);
@@ -97,6 +100,16 @@ impl Tenant {
 
     /// Removes a direct membership; whether there was one.
     pub(crate) fn remove_member(&mut self, group: u32, member: Member, at_ms: i64) -> bool {
+        let was = self.unlink(group, member);
+        if was {
+            self.touch_member(group, member, at_ms, true);
+            self.note(at_ms, Happening::Left(group, member));
+        }
+        was
+    }
+
+    /// Removes an edge without a log entry; whether there was one.
+    pub(super) fn unlink(&mut self, group: u32, member: Member) -> bool {
         let row = &mut self.groups[group as usize];
         let (list, at) = match member {
             Member::User(at) => (&mut row.users, at),
@@ -120,8 +133,6 @@ impl Tenant {
             }
             Member::Other(_) => {}
         }
-        self.touch_member(group, member, at_ms, true);
-        self.note(at_ms, Happening::Left(group, member));
         true
     }
 
@@ -157,6 +168,7 @@ impl Tenant {
     /// Says in the log that a membership came or went, and keeps how it was for lagging lists.
     pub(super) fn touch_member(&mut self, group: u32, member: Member, at_ms: i64, was: bool) {
         self.lag.keep_edge(group, member, was, at_ms);
+        self.org_touched(group, at_ms);
         let what = GroupTouch::Member(member);
         self.group_log.push(GroupChange { at_ms, group, what });
     }
@@ -173,6 +185,16 @@ impl Tenant {
     /// Whether [`Self::ensure_lookup`] has nothing to do.
     pub(crate) fn has_lookup(&self) -> bool {
         self.lookup.is_some()
+    }
+
+    /// Whoever holds this login, in whatever life and case.
+    pub(crate) fn login_holder(&mut self, login: &str) -> Option<u32> {
+        self.ensure_lookup().by_login(login)
+    }
+
+    /// Whoever holds this login, if the look-ups exist.
+    pub(crate) fn known_login_holder(&self, login: &str) -> Option<u32> {
+        self.lookup.as_ref().and_then(|lookup| lookup.by_login(login))
     }
 
     /// The live user with this login, in any case.

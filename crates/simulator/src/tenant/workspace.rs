@@ -3,7 +3,7 @@
 //! Invariant: a fitted edit passes the checks that all vendors share; what it needed beyond them was checked here.
 
 use super::{
-    ARCHIVED, ENABLED, Member, OtherKind, Tenant,
+    ARCHIVED, ENABLED, GroupKind, Member, OtherKind, Tenant,
     edit::{Edit, EditError, GroupEdit, UserEdit},
     field,
 };
@@ -30,7 +30,14 @@ impl Tenant {
                     return Err(EditError::NotHere(name));
                 }
             }
-            return Ok(fitted);
+            return match self.vendor {
+                Provider::Okta => self.fit_org_user(fitted, user),
+                _ if edit.status.is_some() => Err(EditError::NotHere("status")),
+                _ => Ok(fitted),
+            };
+        }
+        if edit.status.is_some() {
+            return Err(EditError::NotHere("status"));
         }
         if edit.email == Edit::Clear {
             return Err(EditError::NotNullable("email"));
@@ -109,8 +116,11 @@ impl Tenant {
 
     /// Whether the whole organisation is a member of a group.
     pub(crate) fn holds_everybody(&self, group: u32) -> bool {
-        let others = &self.group(group).others;
-        others.iter().any(|at| self.others[*at as usize].kind == OtherKind::Organisation)
+        let group = self.group(group);
+        if group.card.kind == GroupKind::Everybody {
+            return true;
+        }
+        group.others.iter().any(|at| self.others[*at as usize].kind == OtherKind::Organisation)
     }
 
     /// Whether the whole organisation is a member of a group or of any group below it.
@@ -139,6 +149,10 @@ impl Tenant {
         let mut fitted = edit.clone();
         if self.vendor != Provider::Google {
             return match edit.email {
+                Edit::Keep if self.vendor == Provider::Okta => self.fit_org_group(fitted, group),
+                Edit::Keep if edit.kind.is_some_and(GroupKind::is_oktas) => {
+                    Err(EditError::NotHere("kind"))
+                }
                 Edit::Keep => Ok(fitted),
                 _ => Err(EditError::NotHere("email")),
             };

@@ -1,7 +1,7 @@
 //! The simulated tenant over real sockets, as a client meets it.
 //!
 //! Invariant: nothing here knows the simulator's inside; what a test expects comes from the vendor's documents
-//! (`protocols/providers.md`, sections A and B) or from the contract of the control API (`DESIGN.md`, section 8).
+//! (`protocols/providers.md`, sections A, B and C) or from the contract of the control API (`DESIGN.md`, section 8).
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, here and in its harness")]
 
 mod asking;
@@ -18,6 +18,8 @@ mod google_members;
 mod google_reports;
 mod listing;
 mod login;
+mod okta_login;
+mod org;
 mod tenant;
 mod throttle;
 mod wire;

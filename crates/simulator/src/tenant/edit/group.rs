@@ -1,6 +1,7 @@
 //! Edits of groups.
 
 use super::{Edit, EditError, GroupEdit, check_text, seconds};
+use crate::Provider;
 use crate::tenant::journal::Happening;
 use crate::tenant::text::Text;
 use crate::tenant::{Card, Group, GroupChange, GroupKind, GroupTouch, Life, Member, Tenant, field};
@@ -21,7 +22,10 @@ impl Tenant {
             created_s: seconds(at_ms),
             deleted_s: 0,
             changed: 0,
-            kind: edit.kind.unwrap_or(GroupKind::Security),
+            kind: edit.kind.unwrap_or(match self.vendor {
+                Provider::Okta => GroupKind::Okta,
+                _ => GroupKind::Security,
+            }),
             life: Life::Live,
         };
         let (users, groups, others) = (Vec::new(), Vec::new(), Vec::new());
@@ -64,6 +68,10 @@ impl Tenant {
         if card.life != Life::Live {
             return Err(EditError::NotLive);
         }
+        if card.kind.is_the_vendors() {
+            return Err(EditError::BuiltIn);
+        }
+        self.org.app_groups.remove(&group);
         self.lag.keep_group(group, Some(card), at_ms);
         if self.tells_groups(group, 3) {
             for parent in self.groups_of(Member::Group(group)) {

@@ -3,6 +3,7 @@
 use super::{Edit, EditError, UserEdit, seconds};
 use crate::Provider;
 use crate::tenant::journal::Happening;
+use crate::tenant::org::Status;
 use crate::tenant::text::Text;
 use crate::tenant::{ENABLED, GUEST, Life, Member, PENDING, Tenant, User, UserChange, field};
 
@@ -42,6 +43,7 @@ impl User {
             deleted_s: 0,
             changed: 0,
             flags: ENABLED,
+            status: Status::Active,
         }
     }
 }
@@ -57,8 +59,9 @@ impl Tenant {
         } else {
             edit.login = Edit::Set(format!("user.{at}@{}", self.domain));
         }
-        // Google's full name is made of the others; a display name of its own is the exception.
-        if edit.display_name == Edit::Keep && self.vendor != Provider::Google {
+        // Google's full name is made of the others, and Okta's people need none; a display name of its own is the
+        // exception there.
+        if edit.display_name == Edit::Keep && self.vendor == Provider::Entra {
             let names = [&edit.first_name, &edit.last_name].map(|name| match name {
                 Edit::Set(name) => name.as_str(),
                 _ => "",
@@ -74,6 +77,7 @@ impl Tenant {
         self.write_user(at, &edit);
         self.log_user(at, field::WHOLE, at_ms);
         self.note(at_ms, Happening::UserCreated(at));
+        self.everybody_touched(at_ms);
         Ok(at)
     }
 
@@ -97,8 +101,12 @@ impl Tenant {
         let fields = self.write_user(user, &edit);
         if fields != 0 {
             self.log_user(user, fields, at_ms);
-            let flags = (was.flags, self.user(user).flags);
-            let what = Happening::UserChanged { user, fields, was: was.login, flags };
+            let row = self.user(user);
+            let (flags, status) = ((was.flags, row.flags), (was.status, row.status));
+            if fields & field::STATUS != 0 {
+                self.org.status_times.insert(user, at_ms);
+            }
+            let what = Happening::UserChanged { user, fields, was: was.login, flags, status };
             self.note(at_ms, what);
         }
         Ok(())
@@ -106,6 +114,9 @@ impl Tenant {
 
     /// Moves a live user to the bin. Whether the groups' log says so too varies by user, as at the vendor.
     pub(crate) fn delete_user(&mut self, user: u32, at_ms: i64) -> Result<(), EditError> {
+        if self.vendor == Provider::Okta {
+            return self.deactivate_or_delete(user, at_ms);
+        }
         if self.lives[user as usize] != Life::Live {
             return Err(EditError::NotLive);
         }
@@ -140,6 +151,7 @@ impl Tenant {
         self.lives[user as usize] = Life::Live;
         self.live_users += 1;
         self.users[user as usize].deleted_s = 0;
+        self.org_restored(user, at_ms);
         self.bin.retain(|(_, object)| *object != Member::User(user));
         self.log_user(user, field::WHOLE, at_ms);
         self.note(at_ms, Happening::UserRestored(user));
@@ -204,7 +216,7 @@ impl Tenant {
         if fields & field::GUEST != 0 {
             row.set(PENDING, false);
         }
-        fields | self.write_workspace_user(user, edit)
+        fields | self.write_workspace_user(user, edit) | self.write_status(user, edit.status)
     }
 
     /// Gives a user a login. At Google the old one stays theirs as an alias, unless somebody else is to have it.
@@ -219,7 +231,7 @@ impl Tenant {
         }
     }
 
-    pub(super) fn log_user(&mut self, user: u32, fields: u32, at_ms: i64) {
+    pub(in crate::tenant) fn log_user(&mut self, user: u32, fields: u32, at_ms: i64) {
         self.user_log.push(UserChange { at_ms, user, fields });
         self.users[user as usize].changed = self.user_log.len() as u32;
     }
