@@ -324,11 +324,8 @@ pub fn directories(description: &Description) -> anyhow::Result<Vec<api::directo
     }
     if let Some(okta) = &description.okta {
         // As a service app, which is what a real organisation should use; the app demands proofs of possession.
-        let settings = [
-            ("url", okta.url.as_str()),
-            ("client_id", &okta.client_id),
-            ("key_id", &okta.key_id),
-        ];
+        let settings =
+            [("url", okta.url.as_str()), ("client_id", &okta.client_id), ("key_id", &okta.key_id)];
         let key = fs::read_to_string(&okta.key_file)
             .with_context(|| format!("{} cannot be read", okta.key_file.display()))?;
         all.push(add("okta", &settings, key));

@@ -24,7 +24,7 @@ use super::{
     page::RefusalPage,
     settings::SettingsPage,
     sign_in::SignInPage,
-    wizard::{IndexPage, finish::DonePage, step::StepPage},
+    wizard::{IndexPage, finish::DonePage, rules, step::StepPage},
 };
 
 fn rendered(page: &impl Template) -> String {
@@ -97,6 +97,7 @@ fn every_page_renders_with_its_sample() {
     {
         assert!(piece.contains('<'));
     }
+    assert!(rules::sample().contains("<progress") && rules::sample().contains("No."));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 mod draft;
 pub(super) mod finish;
 mod reading;
-mod rules;
+pub(super) mod rules;
 pub(super) mod step;
 mod steps;
 pub(super) mod test;

@@ -50,12 +50,17 @@ impl Check {
             StepOutcome::Failed => ("bad", "✕", "failed"),
             StepOutcome::Skipped => ("", "–", "not tried"),
         };
+        // The code stands behind the text by itself.
+        let detail = match &step.code {
+            Some(code) => step.detail.trim_end_matches(&format!(" [{code}]")),
+            None => &step.detail,
+        };
         Self {
             sign,
             mark,
             words,
             name: sentence(&step.name).trim_end_matches('.').to_owned(),
-            detail: sentence(&step.detail),
+            detail: sentence(detail),
             code: step.code.clone(),
         }
     }

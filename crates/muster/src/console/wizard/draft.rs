@@ -143,9 +143,8 @@ impl Draft {
             _ => &["read", "groups", "app"],
         };
         let used = fields.iter().filter(|field| {
-            !self.text(field).is_empty()
-                && !scope.contains(field)
-                && !(okta_token && **field == "client_id")
+            let elsewhere = scope.contains(field) || (okta_token && **field == "client_id");
+            !elsewhere && !self.text(field).is_empty()
         });
         used.map(|field| ((*field).to_owned(), self.text(field).to_owned())).collect()
     }

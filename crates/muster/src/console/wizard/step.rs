@@ -47,8 +47,6 @@ pub(in crate::console) struct StepPage {
     back: Option<String>,
     /// The address to which Microsoft comes back.
     redirect_uri: String,
-    /// Whether Microsoft takes that address.
-    redirect_usable: bool,
     consent_url: String,
     consent: Option<Consent>,
     portal: &'static str,
@@ -101,7 +99,6 @@ impl StepPage {
             problems: Problems::new(),
             back: at.checked_sub(1).map(|at| all[at].0.to_owned()),
             redirect_uri: String::new(),
-            redirect_usable: true,
             consent_url: String::new(),
             consent: None,
             portal: "https://entra.microsoft.com",
@@ -133,8 +130,6 @@ impl StepPage {
         page.id.clone_from(&draft.id);
         page.typed = draft.typed.clone();
         page.redirect_uri = format!("{}/connect/entra/consent", visit.base());
-        page.redirect_usable = page.redirect_uri.starts_with("https://")
-            || page.redirect_uri.starts_with("http://localhost");
         page.consent_url = consent_url(draft, &page.redirect_uri);
         page.consent.clone_from(&draft.consent);
         page.portal = portal(draft.text("cloud"));
@@ -171,6 +166,11 @@ impl StepPage {
     /// What is wrong with a field.
     fn problem(&self, field: &str) -> Option<&String> {
         self.problems.get(field)
+    }
+
+    /// Whether Microsoft takes the address to which it would come back.
+    fn redirect_usable(&self) -> bool {
+        ["https://", "http://localhost"].iter().any(|start| self.redirect_uri.starts_with(start))
     }
 
     /// Whether a field holds a value.

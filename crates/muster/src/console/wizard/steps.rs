@@ -70,81 +70,82 @@ pub(super) type Problems = BTreeMap<&'static str, String>;
 /// What is wrong with what was typed in a step; asks nobody.
 pub(super) fn problems(app: &App, draft: &Draft, step: &str) -> Problems {
     let mut problems = Problems::new();
-    let mut say = |field, text: &str| drop(problems.insert(field, text.to_owned()));
-    let text = |field| draft.text(field);
     match (draft.provider.as_str(), step) {
-        ("entra", "app") => match text("client_id") {
-            "" => say(
-                "client_id",
-                "The Application (client) ID from the app's Overview page is needed.",
-            ),
-            id if !is_guid(id) => say(
-                "client_id",
-                "That is no Application (client) ID: it has 32 digits in five groups, such as \
-                 11111111-2222-3333-4444-555555555555.",
-            ),
-            _ => {}
-        },
-        ("entra", "credential") => entra_credential(draft, &mut problems),
-        ("entra", "tenant") => {
-            if text("tenant").is_empty() {
-                say(
-                    "tenant",
-                    "The Directory (tenant) ID, or a verified domain such as contoso.com, is needed.",
-                );
-            } else if let Some(problem) = unusable(app, draft, None) {
-                say("tenant", &problem);
-            }
-        }
-        ("google", "key") => {
-            if !draft.has_typed_secret() {
-                say(
-                    "secret",
-                    "The key file that Google gave is needed: drop it here, or paste what is in it.",
-                );
-            } else if let Some(problem) =
-                unusable(app, draft, Some(("subject", "admin@example.com")))
-            {
-                say("secret", &problem);
-            }
-        }
-        ("google", "administrator") => {
-            if !text("subject").contains('@') {
-                say("subject", "The mail address of the administrator is needed.");
-            } else if let Some(problem) =
-                unusable(app, draft, None).filter(|_| draft.has_typed_secret())
-            {
-                say("api", &problem);
-            }
-        }
-        ("okta", "organisation") => {
-            // Whichever credential comes later, the address is judged as if it were a token.
-            let mut token = draft.clone();
-            token.set("kind", "token");
-            token.set_secret("token");
-            if text("url").is_empty() {
-                say(
-                    "url",
-                    "The address of your organisation is needed, such as https://example.okta.com.",
-                );
-            } else if let Some(problem) = unusable(app, &token, None) {
-                say("url", &problem);
-            }
-        }
-        ("okta", "credential") => okta_credential(app, draft, &mut problems),
         (_, "test") if !draft.tested() => {
-            say("test", "The test has not gone well yet.");
+            problems.insert("test", "The test has not gone well yet.".to_owned());
         }
         (_, "rules") => {
-            if let Some(problem) = unusable(app, draft, None)
-                .filter(|text| text.contains("`groups`") || text.contains("`app`"))
-            {
-                say("read", &problem);
-            }
+            let scope = unusable(app, draft, None);
+            let scope = scope.filter(|text| text.contains("`groups`") || text.contains("`app`"));
+            problems.extend(scope.map(|problem| ("read", problem)));
         }
+        ("entra", step) => entra(app, draft, step, &mut problems),
+        ("google", step) => google(app, draft, step, &mut problems),
+        (_, "organisation") => problems.extend(organisation(app, draft).map(|text| ("url", text))),
+        (_, "credential") => okta_credential(app, draft, &mut problems),
         _ => {}
     }
     problems
+}
+
+fn entra(app: &App, draft: &Draft, step: &str, problems: &mut Problems) {
+    let (client_id, tenant) = (draft.text("client_id"), draft.text("tenant"));
+    let (field, problem) = match step {
+        "app" if client_id.is_empty() => (
+            "client_id",
+            Some("The Application (client) ID from the app's Overview page is needed.".to_owned()),
+        ),
+        "app" if !is_guid(client_id) => (
+            "client_id",
+            Some(
+                "That is no Application (client) ID: it has 32 digits in five groups, such as \
+                 11111111-2222-3333-4444-555555555555."
+                    .to_owned(),
+            ),
+        ),
+        "tenant" if tenant.is_empty() => (
+            "tenant",
+            Some(
+                "The Directory (tenant) ID, or a verified domain such as contoso.com, is needed."
+                    .to_owned(),
+            ),
+        ),
+        "tenant" => ("tenant", unusable(app, draft, None)),
+        "credential" => return entra_credential(draft, problems),
+        _ => return,
+    };
+    problems.extend(problem.map(|problem| (field, problem)));
+}
+
+fn google(app: &App, draft: &Draft, step: &str, problems: &mut Problems) {
+    let (field, problem) = match step {
+        "key" if !draft.has_typed_secret() => (
+            "secret",
+            Some(
+                "The key file that Google gave is needed: drop it here, or paste what is in it."
+                    .to_owned(),
+            ),
+        ),
+        "key" => ("secret", unusable(app, draft, Some(("subject", "admin@example.com")))),
+        "administrator" if !draft.text("subject").contains('@') => {
+            ("subject", Some("The mail address of the administrator is needed.".to_owned()))
+        }
+        "administrator" if draft.has_typed_secret() => ("api", unusable(app, draft, None)),
+        _ => return,
+    };
+    problems.extend(problem.map(|problem| (field, problem)));
+}
+
+/// Whichever credential comes later, the address is judged as if it were a token.
+fn organisation(app: &App, draft: &Draft) -> Option<String> {
+    if draft.text("url").is_empty() {
+        let text = "The address of your organisation is needed, such as https://example.okta.com.";
+        return Some(text.to_owned());
+    }
+    let mut token = draft.clone();
+    token.set("kind", "token");
+    token.set_secret("token");
+    unusable(app, &token, None)
 }
 
 fn entra_credential(draft: &Draft, problems: &mut Problems) {
@@ -264,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_key_file_tells_the_number_to_delegate_to() {
-        let mut draft = Draft { provider: "google".to_owned(), ..Draft::default() };
+        let mut draft = Draft::default();
         assert_eq!(service_account(&draft), None);
         draft.set_secret(r#"{"client_id":"123","client_email":"a@b","private_key":"hush"}"#);
         assert_eq!(service_account(&draft), Some(("123".to_owned(), "a@b".to_owned())));
