@@ -10,7 +10,9 @@ import { ran, serve, simulate } from "./service.mjs";
 let chromium, server, sim, ann, link;
 
 before(async () => {
-  [chromium, server, sim] = await Promise.all([start(), serve(), simulate()]);
+  server = await serve();
+  sim = await simulate();
+  chromium = await start();
   ann = await visitor(chromium, { base: server.base });
 }, { timeout: 60_000 });
 

@@ -9,7 +9,9 @@ import { serve, simulate } from "./service.mjs";
 let chromium, server, sim, all;
 
 before(async () => {
-  [chromium, server, sim] = await Promise.all([start(), serve(), simulate()]);
+  server = await serve();
+  sim = await simulate();
+  chromium = await start();
   const ann = await visitor(chromium, { base: server.base });
   await accept(ann.page, server.link, ADMINISTRATOR);
   await furnish(server, sim);

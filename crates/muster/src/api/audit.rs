@@ -8,7 +8,7 @@ use axum::{
     extract::{ConnectInfo, Query, Request, State},
     http::Method,
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use directory::id::Millis;
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,13 @@ pub(super) async fn list(
     Ok(Json(rows.into_iter().map(Entry::from).collect()))
 }
 
+/// What of a request's body is written down: never a secret.
+#[derive(Default, Deserialize)]
+struct Said {
+    name: Option<String>,
+    reason: Option<String>,
+}
+
 /// Writes down every change that was made with a token.
 pub(super) async fn write_down(
     State(app): State<App>,
@@ -101,12 +108,19 @@ pub(super) async fn write_down(
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let origin = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip().to_canonical());
     let path = request.uri().path().to_owned();
-    let response = next.run(request).await;
+    let (parts, body) = request.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, super::BODY_BYTES_MAX).await else {
+        return Problem::bad_request("the body cannot be read, or is longer than 1 MiB")
+            .into_response();
+    };
+    let said: Said = serde_json::from_slice(&bytes).unwrap_or_default();
+    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
     let (action, object) = named(&method, &path);
+    let object = if object.is_empty() { said.name.unwrap_or_default() } else { object };
     // A look that changes nothing is none of its business.
     if response.status().is_success() && action != "directory.check" {
         let actor = Actor { who: TOKEN.to_owned(), origin };
-        let detail = json!({"request": format!("{method} {path}")});
+        let detail = json!({"request": format!("{method} {path}"), "reason": said.reason});
         audit::record(&app, &actor, &action, &object, detail).await;
     }
     response

@@ -67,7 +67,12 @@ impl Chart {
         let low = points.iter().map(|point| point.1).min()?;
         let high = points.iter().map(|point| point.1).max()?;
         let room = ((high - low) as f64).max(high as f64 * 0.02).max(1.0);
-        let y = |users: usize| HEIGHT - 8.0 - (users - low) as f64 / room * (HEIGHT - 20.0);
+        // A number that never changed stands in the middle.
+        let lift = if high == low { 0.5 } else { 0.0 };
+        let y = |users: usize| {
+            let share = (users - low) as f64 / room + lift;
+            HEIGHT - 8.0 - share.min(1.0) * (HEIGHT - 20.0)
+        };
         let mut line = String::new();
         for (x, users) in &points {
             let _ = write!(line, "{x:.1},{:.1} ", y(*users));

@@ -293,7 +293,7 @@ impl IntoResponse for Refusal {
 pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let Some(first) = chars.next() else { return String::new() };
-    let end = if text.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+    let end = if text.ends_with(['.', '!', '?', ':', '…']) { "" } else { "." };
     format!("{}{}{end}", first.to_uppercase(), chars.as_str())
 }
 

@@ -59,9 +59,13 @@ impl Past {
 
     /// What the log says, as the page of one object says it.
     pub(super) fn of(entry: &Entry, own: bool, now: directory::id::Millis) -> Self {
-        let what = sentence(&entry.what);
+        // Of one person, the log names the group and says again who the person is.
         let elsewhere = entry.kind == "members" && !own;
-        let what = if elsewhere { format!("In {}: {what}", entry.name) } else { what };
+        let what = match entry.what.split_whitespace().next() {
+            Some("added") if elsewhere => format!("Became a member of {}.", entry.name),
+            Some("removed") if elsewhere => format!("Ceased to be a member of {}.", entry.name),
+            _ => sentence(&entry.what),
+        };
         Self { when: When::new(entry.at, now), what }
     }
 }
