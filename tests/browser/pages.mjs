@@ -16,7 +16,7 @@ export async function pages(server, page) {
     ["application", "/applications/jira"], ["application-new", "/applications/new"],
     ["product-jira", "/applications/jira/connect?product=jira"],
     ["product-gitlab", "/applications/jira/connect?product=gitlab"], ["changes", "/changes"],
-    ["administrators", "/administrators"], ["audit", "/audit"], ["settings", "/settings"],
+    ["administrators", "/administrators"], ["alerts", "/alerts"], ["audit", "/audit"], ["settings", "/settings"],
     ["account", "/account"], ["nothing", "/no/such/page"], ["wizard", "/connect"],
     ["wizard-done", "/connect/done/okta"],
   ];

@@ -83,6 +83,11 @@ pub(crate) trait Api {
     /// What a failed answer means; `what` says what was being read.
     fn setback(&self, ask: &Ask<'_>, answer: &Answer, what: &str) -> Setback;
 
+    /// What a request failed with in the end.
+    fn worn_out(&self, error: ConnectError) -> ConnectError {
+        error
+    }
+
     /// What a successful answer means that cannot be read.
     fn unreadable(&self, answer: &Answer, what: &str) -> ConnectError {
         crate::garbled::unreadable(answer, Self::WHO, what)
@@ -131,7 +136,7 @@ pub(crate) async fn call<A: Api, T>(
         if matches!(setback, Setback::Unauthorised(_)) {
             api.refused(&ask, admission.generation).await;
         }
-        tries.again(http, progress, setback).await?;
+        tries.again(http, progress, setback).await.map_err(|error| api.worn_out(error))?;
     }
 }
 

@@ -82,7 +82,7 @@ impl Credential {
 }
 
 /// How Entra's portal shows a certificate: SHA-1, which names it and protects nothing.
-fn thumbprint(der: &[u8]) -> String {
+pub(crate) fn thumbprint(der: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, der);
     digest.as_ref().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02X}");

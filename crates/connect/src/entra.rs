@@ -5,7 +5,7 @@
 
 mod ask;
 mod batch;
-mod catalogue;
+pub(crate) mod catalogue;
 mod changes;
 mod cursor;
 mod graph;

@@ -54,6 +54,12 @@ impl ConnectError {
         self
     }
 
+    /// Says something more.
+    pub(crate) fn adding(mut self, more: &str) -> Self {
+        self.text = format!("{}; {more}", self.text);
+        self
+    }
+
     /// The entry of the error catalogue (`protocols/providers.md` D), such as `E-SECRET`.
     pub fn code(&self) -> Option<&str> {
         self.code

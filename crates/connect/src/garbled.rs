@@ -19,6 +19,14 @@ pub(crate) fn unreadable(answer: &Answer, who: &str, what: &str) -> ConnectError
 
 /// Something else than `who` answered.
 pub(crate) fn not_json(answer: &Answer, who: &str) -> Option<ConnectError> {
+    let status = answer.status.as_u16();
+    if status == 407 || (status == 403 && answer.is_page()) {
+        let text = format!(
+            "the outbound proxy refused the request to {who} ({}); check the proxy's credentials and its allow-list",
+            answer.status
+        );
+        return Some(ConnectError::new(Kind::Refused, "N-PROXY", text));
+    }
     let first = answer.body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first.is_some_and(|byte| matches!(*byte, b'{' | b'[')) && !answer.is_page() {
         return None;

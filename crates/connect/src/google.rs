@@ -5,7 +5,7 @@
 //! status; the token goes to the configured API only.
 
 mod ask;
-mod catalogue;
+pub(crate) mod catalogue;
 mod cursor;
 mod key;
 mod listing;
@@ -167,6 +167,15 @@ impl Api for Google {
 
     async fn refused(&self, ask: &Ask<'_>, generation: u64) {
         self.tokens.refused(ask.url, generation).await;
+    }
+
+    fn worn_out(&self, error: ConnectError) -> ConnectError {
+        if error.code() != Some("N-429") {
+            return error;
+        }
+        let text = "Google keeps asking us to slow down; the next run tries again; a lower `requests_per_minute` helps, \
+                    or a larger quota (Cloud console > APIs & Services > Admin SDK API > Quotas)";
+        ConnectError::new(error.kind, "G-QUOTA", text)
     }
 
     fn setback(&self, _: &Ask<'_>, answer: &Answer, what: &str) -> Setback {

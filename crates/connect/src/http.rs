@@ -47,7 +47,7 @@ const THROTTLED: Duration = Duration::from_secs(10);
 /// The longest pause that a provider can ask for.
 const THROTTLED_MAX: Duration = Duration::from_mins(10);
 /// How often in a row one request may be told to slow down.
-const THROTTLED_ATTEMPTS: u32 = 100;
+const THROTTLED_ATTEMPTS: u32 = 30;
 
 /// Speaks to one tenant.
 #[derive(Debug)]
@@ -71,6 +71,9 @@ pub(crate) struct Answer {
     pub(crate) latency: Duration,
 }
 
+/// How often one request is sent again with a new token.
+const RENEWALS_MAX: u32 = 2;
+
 /// Why a request is not done yet.
 pub(crate) enum Setback {
     /// The credential of this request is not good any more.
@@ -86,7 +89,7 @@ pub(crate) enum Setback {
 pub(crate) struct Tries {
     failed: u32,
     throttled: u32,
-    unauthorised: bool,
+    unauthorised: u32,
 }
 
 impl Tries {
@@ -102,10 +105,11 @@ impl Tries {
     ) -> Result<(), ConnectError> {
         match why {
             Setback::Unauthorised(error) => {
-                if self.unauthorised {
+                // Tokens of a busy hour may end one after the other.
+                self.unauthorised += 1;
+                if self.unauthorised > RENEWALS_MAX {
                     return Err(error);
                 }
-                self.unauthorised = true;
             }
             Setback::Throttled(pause) => {
                 add(&progress.throttled, 1);
@@ -280,6 +284,15 @@ pub fn outbound_client(
     };
     // A machine without certificates can still be told over plain http.
     make(true).or_else(|_| make(false))
+}
+
+/// An HTTP client for addresses that an administrator chose: through the system's proxy, with its certificates.
+///
+/// # Errors
+/// When the TLS library cannot be started.
+pub fn outside_client() -> Result<Client, reqwest::Error> {
+    // A machine without certificates can still be used with plain http.
+    builder(true).build().or_else(|_| builder(false).build())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one HTTP client")]

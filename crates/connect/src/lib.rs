@@ -70,6 +70,16 @@ enum Provider {
     Okta(Box<Okta>),
 }
 
+/// What a text means that a person met in the browser while setting a provider up: what an error page says, or the
+/// address at which the browser came back; `None` if the error catalogue does not know it.
+pub fn recognise(provider: &str, text: &str) -> Option<ConnectError> {
+    match provider {
+        "entra" => entra::catalogue::page(text),
+        "google" => google::catalogue::page(text),
+        _ => None,
+    }
+}
+
 /// A person's direct groups; `None` where the provider did not say.
 pub type DirectGroups = (ProviderId, Option<Vec<ProviderId>>);
 

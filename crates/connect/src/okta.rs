@@ -64,6 +64,8 @@ pub(crate) struct Okta {
     last_scope: LastScope,
     /// The System Log was refused.
     no_log: AtomicBool,
+    /// The last refusal for number was for requests at one time.
+    crowded: AtomicBool,
 }
 
 /// What is known of the groups since they were last listed.
@@ -83,9 +85,9 @@ impl Okta {
         let credential = Credential::read(&settings, secret)?;
         let http = Http::new(surroundings, &settings.url, SPEED)?;
         let limits = Limits::new(settings.rate_share);
-        let (groups, no_log) = (Mutex::default(), AtomicBool::new(false));
+        let (groups, no_log, crowded) = Default::default();
         let last_scope = LastScope::default();
-        Ok(Self { settings, http, credential, limits, groups, last_scope, no_log })
+        Ok(Self { settings, http, credential, limits, groups, last_scope, no_log, crowded })
     }
 
     /// Whether we can get in at all.
@@ -172,11 +174,18 @@ impl Api for Okta {
 
     fn heard(&self, ask: &Ask<'_>, answer: &Answer) {
         self.limits.heard(Bucket::of(ask.url), &answer.headers);
+        if answer.status.as_u16() == 429 {
+            self.crowded.store(catalogue::crowded(answer), Relaxed);
+        }
     }
 
     fn setback(&self, ask: &Ask<'_>, answer: &Answer, what: &str) -> Setback {
         let continued = ask.url.contains("after=");
         catalogue::api(answer, what, continued, &self.settings, self.http.now())
+    }
+
+    fn worn_out(&self, error: ConnectError) -> ConnectError {
+        catalogue::worn_out(error, self.crowded.load(Relaxed))
     }
 }
 

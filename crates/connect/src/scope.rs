@@ -11,11 +11,15 @@ use std::{
 use directory::{
     id::ProviderId,
     observation::{
-        GroupMembers, GroupRecord, Listing, MemberSet, MembersListing, Observation, PersonRecord,
+        Attribute, GroupMembers, GroupRecord, Listing, MemberSet, MembersListing, Observation,
+        PersonRecord,
     },
 };
 
-use crate::{error::ConnectError, progress::Progress};
+use crate::{
+    error::{ConnectError, Kind},
+    progress::Progress,
+};
 
 /// What is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +75,11 @@ pub(crate) trait Reader {
         ids: Vec<ProviderId>,
         progress: &Progress,
     ) -> Result<Vec<GroupRecord>, ConnectError>;
+
+    /// Whether the members of groups that hide them can be read.
+    async fn sees_hidden(&self, _: &Progress) -> Result<bool, ConnectError> {
+        Ok(true)
+    }
 
     /// The groups of the last scoped read.
     fn last_scope(&self) -> &LastScope;
@@ -168,6 +177,26 @@ impl Chosen {
     }
 }
 
+/// Refuses groups whose members cannot be seen: who is in the scope through them would seem to have left it.
+async fn check_hidden<'a, R: Reader>(
+    reader: &R,
+    mut groups: impl Iterator<Item = &'a GroupRecord>,
+    progress: &Progress,
+) -> Result<(), ConnectError> {
+    match groups.find(|group| group.hidden_members) {
+        Some(group) if !reader.sees_hidden(progress).await? => {
+            let name = group.attributes.get(Attribute::DisplayName).unwrap_or_default();
+            let text = format!(
+                "the group `{name}` ({}) hides its members from this app, so that what is chosen cannot be read; grant \
+                 the application permission Member.Read.Hidden, or take the group out of what is read",
+                group.id
+            );
+            Err(ConnectError::new(Kind::Refused, "E-HIDDEN", text))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads what is in the scope.
 pub(crate) async fn read<R: Reader>(
     reader: &R,
@@ -187,6 +216,7 @@ pub(crate) async fn read<R: Reader>(
     let mut members: HashMap<ProviderId, MemberSet> = HashMap::new();
     let mut frontier: Vec<ProviderId> = groups.keys().cloned().collect();
     while !frontier.is_empty() {
+        check_hidden(reader, frontier.iter().filter_map(|id| groups.get(id)), progress).await?;
         let mut inside: BTreeSet<ProviderId> = BTreeSet::new();
         for (group, set) in reader.members_in_scope(&frontier, &mut people, progress).await? {
             // Deleted while we read.

@@ -42,7 +42,7 @@ mod tests {
             ["a", "b", "c"].map(|id| (id.to_owned(), ProviderId::parse(id).unwrap())).into();
         let turn = |after: &str, budget| {
             let (turn, last) = next(&ids, after, budget);
-            (turn.iter().map(ToString::to_string).collect::<Vec<_>>().join(""), last)
+            (turn.iter().map(ToString::to_string).collect::<String>(), last)
         };
         assert_eq!(turn("", 2), ("ab".to_owned(), "b".to_owned()));
         assert_eq!(turn("b", 2), ("ca".to_owned(), "a".to_owned()));

@@ -84,3 +84,11 @@ pub(crate) async fn end<A: Api>(api: &A, ask: Ask<'_>, what: &str) -> Result<(),
         done => done,
     }
 }
+
+/// Ends registrations that nobody will remember, as well as can be: those just made while others that belong to them
+/// could not be had (the next attempt would make more of them), and those that were replaced.
+pub(crate) async fn undo<W: Watched>(provider: &W, forgotten: &[Subscription]) {
+    if let Err(error) = provider.unsubscribe(forgotten).await {
+        tracing::debug!(%error, "registrations end by themselves only");
+    }
+}

@@ -5,12 +5,14 @@
 
 pub mod actions;
 pub mod administrator;
+pub mod alert;
 pub mod application;
 mod audit;
 pub mod change;
 pub mod connection;
 pub mod directory;
 mod problem;
+pub mod secret;
 
 use std::sync::Arc;
 
@@ -67,7 +69,17 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/applications", get(application::list).post(application::add))
         .route("/applications/{name}", delete(application::remove))
         .route("/applications/{name}/sight", post(application::sight::change))
+        .route("/applications/{name}/addresses", put(application::set_addresses))
         .route("/applications/{name}/password", post(application::new_password))
+        .route("/alerts", get(alert::list))
+        .route("/alerts/{id}/acknowledge", post(alert::acknowledge))
+        .route("/alerts/channels", get(alert::channel::list).post(alert::channel::add))
+        .route(
+            "/alerts/channels/{name}",
+            put(alert::channel::change).delete(alert::channel::remove),
+        )
+        .route("/alerts/channels/{name}/test", post(alert::channel::test))
+        .route("/secrets/compare", post(secret::compare))
         .route("/changes", get(change::list))
         .route("/administrators", get(administrator::list))
         .route("/administrators/reset", post(administrator::reset))

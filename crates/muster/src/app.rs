@@ -23,7 +23,9 @@ use crate::{
     clock::Clock,
     crowd::{ApplicationRegistry, Caller},
     task::{
-        Driver, callers, follow,
+        Driver,
+        alert::{self, Alerts},
+        callers, follow,
         keeper::Keeper,
         notify, pull,
         watch::{self, Watches},
@@ -51,6 +53,8 @@ pub struct Parts {
     pub public_url: Option<Url>,
     /// What is registered at providers for word of changes.
     pub watches: Watches,
+    /// How alerts stand, and whom to ask to look at them.
+    pub alerts: Alerts,
     /// Tells everything to end.
     pub stop: CancellationToken,
     /// Owns the tasks.
@@ -89,6 +93,7 @@ impl App {
             applications: Arc::new(applications),
             public_url,
             watches: Watches::default(),
+            alerts: Alerts::default(),
             stop: CancellationToken::new(),
             driver: Driver::default(),
             follow_asked: tokio::sync::watch::Sender::new(0),
@@ -109,6 +114,7 @@ impl App {
         for row in self.blocking(Store::connections).await? {
             self.keep(row.id).await;
         }
+        self.driver.start("alert", Box::pin(alert::run(self.clone()))).await;
         self.driver.start("watch", Box::pin(watch::run(self.clone()))).await;
         Ok(())
     }

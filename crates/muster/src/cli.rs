@@ -4,7 +4,9 @@
 //! nothing else. Exit codes: 0 done, 1 failed, 2 usage, 3 something is held.
 
 pub mod admin;
+pub mod alert;
 pub mod application;
+pub mod apply;
 pub mod changes;
 pub mod client;
 pub mod connection;
@@ -43,6 +45,13 @@ pub enum Command {
     /// Let products read directories.
     #[command(subcommand)]
     Application(application::ApplicationCommand),
+    /// Bring the server to what a file says.
+    Apply(apply::Apply),
+    /// Write the server's settings as such a file.
+    Export(apply::Export),
+    /// See what is the matter, and be told of it.
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
     /// Show what changed in the directories.
     Changes(changes::Changes),
     /// Look after the console's administrators.
@@ -93,6 +102,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Simulate(command) => command.run().await,
         Command::Directory(command) => command.run().await,
         Command::Application(command) => command.run().await,
+        Command::Apply(command) => command.run().await,
+        Command::Export(command) => command.run().await,
+        Command::Alert(command) => command.run().await,
         Command::Changes(command) => command.run().await,
         Command::Admin(command) => command.run().await,
     }

@@ -102,6 +102,18 @@ pub fn remote_from_environment() -> Option<(String, String)> {
     Some((url, token))
 }
 
+/// A secret that a file of settings says is in the environment.
+///
+/// # Errors
+/// Names the variable that is not there or empty.
+#[expect(clippy::disallowed_methods, reason = "the environment is read here")]
+pub fn secret_from_environment(name: &str) -> anyhow::Result<String> {
+    let secret = std::env::var(name).ok().filter(|secret| !secret.is_empty());
+    secret.with_context(|| {
+        format!("the environment has no secret in `{name}`; set it for this command")
+    })
+}
+
 /// What is to be logged, if the environment says so (`MUSTER_LOG`).
 #[expect(clippy::disallowed_methods, reason = "the environment is read here")]
 pub fn log_from_environment() -> Option<String> {

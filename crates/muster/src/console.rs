@@ -5,6 +5,7 @@
 
 mod account;
 mod administrators;
+mod alerts;
 mod application;
 mod assets;
 mod audit_log;
@@ -116,6 +117,11 @@ pub fn router(console: Console) -> Router {
         .route("/changes/live", get(changes::follow))
         .route("/changes/{file}", get(changes::export))
         .route("/audit", get(audit_log::list))
+        .route("/alerts", get(alerts::list))
+        .route("/alerts/{id}/acknowledge", post(alerts::acknowledge))
+        .route("/alerts/channels", post(alerts::add_channel))
+        .route("/alerts/channels/{name}/test", post(alerts::test_channel))
+        .route("/alerts/channels/{name}/remove", post(alerts::remove_channel))
         .route("/settings", get(settings::show_settings))
         .merge(administrator_pages())
         .merge(directory_pages())

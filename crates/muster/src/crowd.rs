@@ -79,21 +79,45 @@ const VERSION: HeaderValue =
     HeaderValue::from_static(concat!("Muster/", env!("CARGO_PKG_VERSION")));
 /// Answers must not be kept: a cached one would be a stale one.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache, no-store, no-transform");
-/// The addresses, with and without the context path that administrators type from habit.
-const ROOTS: [&str; 2] = ["/crowd/rest/usermanagement", "/rest/usermanagement"];
-
-/// What stands before `/rest`.
+/// What stands before `/rest`: the context path that administrators type from habit, or nothing.
 const CONTEXTS: [&str; 2] = ["/crowd", ""];
+/// What follows a context; with two slashes where a client joins its address and a path as they are.
+const ROOTS: [&str; 2] = ["/rest/usermanagement", "//rest/usermanagement"];
 
-/// Remembers from which position of the log each client has to be told (DESIGN.md 10.8).
-pub trait Floors: Send + Sync {
-    /// A whole list of people as of `seq` is about to be served to a client.
-    fn record(&self, application: ApplicationId, client: IpAddr, at: Millis, seq: ChangeSeq);
-
-    /// The position from which a client has to be told: that of its own last whole list within 24 hours,
-    /// or of the oldest one served to the application within 2 hours, whichever is older.
-    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ChangeSeq>;
+/// What a whole list of people was of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// The position of the log.
+    pub seq: ChangeSeq,
+    /// The view of it, as event tokens name it.
+    pub view: String,
 }
+
+/// Remembers from where each client has to be told (DESIGN.md 10.8).
+pub trait Floors: Send + Sync {
+    /// A whole list of people is about to be served to a client.
+    ///
+    /// # Errors
+    /// When that cannot be remembered; the list must not be served then, or what changes while the client
+    /// reads the rest would never be told.
+    fn record(
+        &self,
+        application: ApplicationId,
+        client: IpAddr,
+        at: Millis,
+        floor: &Floor,
+    ) -> Result<(), FloorsFailed>;
+
+    /// From where a client has to be told: the position of its own last whole list within 24 hours, or of
+    /// the oldest one served to the application within 2 hours, whichever is older; and the view of its own
+    /// list, or else of the latest.
+    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<Floor>;
+}
+
+/// Positions cannot be written; the cause is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what was read cannot be remembered at the moment; see the server's log")]
+pub struct FloorsFailed;
 
 /// What the server needs from the service around it.
 #[derive(Clone)]
@@ -156,13 +180,13 @@ impl CrowdState {
 /// All paths of the protocol. Requests carry their peer as `ConnectInfo<SocketAddr>`.
 pub fn router(state: CrowdState) -> Router {
     let mut router = Router::new();
-    for root in ROOTS {
-        router = router
-            .route(root, any(answer))
-            .route(&format!("{root}/"), any(answer))
-            .route(&format!("{root}/{{*path}}"), any(answer));
-    }
     for context in CONTEXTS {
+        for root in ROOTS.map(|root| format!("{context}{root}")) {
+            router = router
+                .route(&root, any(answer))
+                .route(&format!("{root}/"), any(answer))
+                .route(&format!("{root}/{{*path}}"), any(answer));
+        }
         let path = format!("{context}{}", server_info::PATH);
         let show = move |state, request| server_info::show(context, state, request);
         router = router.route(&path, axum::routing::get(show));
@@ -257,11 +281,12 @@ struct Target<'a> {
 impl<'a> Target<'a> {
     fn of(path: &'a str) -> Self {
         let (path, suffix) = Representation::suffix(path);
-        let (context, rest) = match path.strip_prefix(ROOTS[0]) {
-            Some(rest) => ("/crowd", rest),
-            None => ("", path.strip_prefix(ROOTS[1]).unwrap_or_default()),
+        let behind = |context: &'static str| {
+            let rest = path.strip_prefix(context)?;
+            let path = ROOTS.iter().find_map(|root| rest.strip_prefix(root))?;
+            Some(Self { context, path, suffix })
         };
-        Self { context, path: rest, suffix }
+        CONTEXTS.into_iter().find_map(behind).unwrap_or(Self { context: "", path: "", suffix })
     }
 
     fn resource(&self) -> Option<(&'static Endpoint, Resource)> {

@@ -106,6 +106,13 @@ fn exposition(app: &App) -> String {
                 writeln!(text, "{}{{directory=\"{name}\"}} {}", gauge.name, (gauge.value)(figures));
         }
     }
+    let alerts = app.alerts.status();
+    for (name, help, value) in [
+        ("muster_alerts_open", "Alerts that are open.", alerts.open),
+        ("muster_alert_channels_failing", "Channels that cannot be told.", alerts.channels_failing),
+    ] {
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    }
     let _ = writeln!(text, "# HELP muster_change_seq Position of the change log that is served.");
     let _ =
         writeln!(text, "# TYPE muster_change_seq gauge\nmuster_change_seq {}", published.head.0);

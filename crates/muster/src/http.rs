@@ -1,7 +1,10 @@
 //! The listener: connections, their limits, request ids, compression and graceful stop.
 //!
 //! Invariant: knows no protocol; whoever is slow to send a request's head, sends too long a one or holds
-//! too many connections is cut off before any of our code runs. A body's limits are those of its protocol.
+//! too many connections is cut off before any of our code runs, and whoever stops reading is cut off too. A
+//! body's limits are those of its protocol.
+
+mod patience;
 
 use std::{
     future::Future,
@@ -26,6 +29,8 @@ use tower_http::{
     compression::CompressionLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
 };
+
+use self::patience::Patient;
 
 /// Connections at one time; further ones wait in the system's queue.
 pub const CONNECTIONS_MAX: usize = 4_096;
@@ -107,7 +112,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
                 router.clone().oneshot(request)
             });
         let connection = builder
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+            .serve_connection(TokioIo::new(Patient::new(stream)), TowerToHyperService::new(service))
             .into_owned();
         let watched = graceful.watch(connection);
         tasks.spawn(async move {

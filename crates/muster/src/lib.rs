@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md in the repository's root says how the parts fit; a test keeps the arrows between them.
 #![warn(missing_docs)]
 
+pub mod alert;
 pub mod api;
 pub mod app;
 pub mod audit;
@@ -15,6 +16,7 @@ pub mod entropy;
 pub mod health;
 pub mod hooks;
 pub mod http;
+pub mod product;
 pub mod reach;
 pub mod server;
 pub mod sign_in;

@@ -3,6 +3,7 @@
 //! Invariant: [`commit`] is the only door through which a directory changes (DESIGN.md 10.11); whoever
 //! wants something signals a task and reads its [`Status`].
 
+pub mod alert;
 pub mod callers;
 pub mod commit;
 pub mod floors;

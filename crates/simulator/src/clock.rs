@@ -10,12 +10,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     advanced_ms: AtomicI64,
+    /// How far the provider's wall clock is ahead of ours.
+    skew_ms: AtomicI64,
 }
 
 impl Clock {
     /// The provider's time now, in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> i64 {
         real_ms() + self.advanced_ms.load(Ordering::Relaxed)
+    }
+
+    /// What the provider's clock on the wall shows: the real time, wrong by the skew. Clients meet it in `Date` headers,
+    /// and when the times in what they signed are judged.
+    pub(crate) fn wall_ms(&self) -> i64 {
+        real_ms() + self.skew_ms()
+    }
+
+    /// How far the wall clock is ahead of the real time.
+    pub(crate) fn skew_ms(&self) -> i64 {
+        self.skew_ms.load(Ordering::Relaxed)
+    }
+
+    /// Sets the wall clock wrong.
+    pub(crate) fn set_skew(&self, seconds: i64) {
+        self.skew_ms.store(seconds.saturating_mul(1000), Ordering::Relaxed);
     }
 
     /// Lets `seconds` pass at once.

@@ -72,8 +72,18 @@ async fn handle(
         let body = truth::document(&found.world().read());
         return ([("content-type", "application/json")], body).into_response();
     }
+    let webhooks = &found.world().webhooks;
+    if (&method, path.as_str()) == (&Method::POST, "webhooks/flush") {
+        webhooks.flushed().await;
+        return Json(webhooks.report()).into_response();
+    }
     match control(&**found, &method, &path, &body) {
-        Ok((status, document)) => (status, Json(document)).into_response(),
+        Ok((status, document)) => {
+            if method != Method::GET {
+                webhooks.changed();
+            }
+            (status, Json(document)).into_response()
+        }
         Err(refused) => refused.into_response(),
     }
 }
@@ -94,7 +104,10 @@ struct Consent {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
+    #[serde(default)]
     advance_s: u32,
+    /// How far the provider's wall clock is ahead from now on.
+    skew_s: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -150,7 +163,11 @@ fn control(provider: &dyn Simulated, method: &Method, path: &str, body: &[u8]) -
             done()
         }
         ("POST", ["clock"]) => {
-            world.clock.advance(parsed::<Advance>(body)?.advance_s);
+            let time: Advance = parsed(body)?;
+            world.clock.advance(time.advance_s);
+            if let Some(skew_s) = time.skew_s {
+                world.clock.set_skew(skew_s);
+            }
             world.write().purge(world.clock.now_ms());
             Ok((StatusCode::OK, json!({"now_ms": world.clock.now_ms()})))
         }
@@ -159,20 +176,13 @@ fn control(provider: &dyn Simulated, method: &Method, path: &str, body: &[u8]) -
             world.write().lag.set(i64::from(lag.list_ms), i64::from(lag.delta_ms));
             done()
         }
-        ("POST", ["batch"]) => {
-            let done = edit::batch(world, parsed(body)?);
-            provider.edited();
-            done
-        }
+        ("POST", ["batch"]) => edit::batch(world, parsed(body)?),
+        (_, ["webhooks"]) => webhooks(provider, method, body),
         _ => {
             if let Some(done) = provider.own_control(method.as_str(), &segments, body) {
-                provider.edited();
                 return own(done);
             }
-            let now = world.clock.now_ms();
-            let done = edit::one(&mut world.write(), now, (method.as_str(), &segments), body);
-            provider.edited();
-            done
+            edit::one(&mut world.write(), world.clock.now_ms(), (method.as_str(), &segments), body)
         }
     }
 }
@@ -183,6 +193,27 @@ fn own(done: Controlled) -> Answer {
         Refused(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), text)
     };
     done.map(|document| (StatusCode::OK, document)).map_err(wrong)
+}
+
+/// How word of changes is delivered, and what came of it.
+fn webhooks(provider: &dyn Simulated, method: &Method, body: &[u8]) -> Answer {
+    let webhooks = &provider.world().webhooks;
+    match method.as_str() {
+        "GET" => {
+            let mut report = webhooks.report();
+            report["registered"] = provider.registered();
+            Ok((StatusCode::OK, report))
+        }
+        "POST" => {
+            webhooks.set_manner(parsed(body)?).map_err(bad)?;
+            done()
+        }
+        "DELETE" => {
+            webhooks.reset();
+            done()
+        }
+        _ => Err(Refused(StatusCode::NOT_FOUND, format!("there is no {method} webhooks"))),
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the end of every arm that has nothing to say")]

@@ -4,8 +4,12 @@
 //! documents (`protocols/providers.md`, section A), not from any client, and shares no code with one.
 
 mod app;
+mod assertion;
+mod assignments;
 mod batch;
+mod certificate;
 mod check;
+mod consent;
 mod cursor;
 mod delta;
 mod delta_groups;
@@ -20,22 +24,27 @@ mod members;
 mod property;
 mod query;
 mod quota;
+mod route;
+mod subscriptions;
 mod token;
 mod write;
 
 use std::sync::Mutex;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use self::app::App;
+use self::certificate::Certificate;
 use self::error::GraphError;
 use self::quota::Bucket;
 use self::token::Signer;
 use crate::SimulatorError;
 use crate::exchange::{Call, Reply};
 use crate::generate::{self, Size};
-use crate::provider::{Expiring, Granted, Provider, Simulated};
+use crate::provider::{Controlled, Expiring, Granted, Provider, Simulated};
 use crate::tenant::id::{Guid, Ids, Kind};
+use crate::webhook::{Message, Tongue};
 use crate::world::World;
 use crate::{Options, Quotas};
 
@@ -72,6 +81,11 @@ pub(crate) struct Entra {
     bucket: Option<Mutex<Bucket>>,
     cursors: cursor::Seal,
     delta_replay: f64,
+    subscriptions: subscriptions::Subscriptions,
+    assignments: assignments::Assignments,
+    pages: consent::Pages,
+    kind: crate::TenantKind,
+    hidden: crate::HiddenMembers,
 }
 
 impl Entra {
@@ -86,11 +100,16 @@ impl Entra {
             Quotas::Vendor => Some(Mutex::new(Bucket::default())),
         };
         Ok(Self {
-            app: App::new(options),
+            app: App::new(options)?,
             signer: Signer::new()?,
             bucket,
             cursors: cursor::Seal::new(options.seed, world.clock.now_ms()),
             delta_replay: options.delta_replay,
+            subscriptions: subscriptions::Subscriptions::default(),
+            assignments: assignments::Assignments::default(),
+            pages: consent::Pages::default(),
+            kind: options.entra_tenant,
+            hidden: options.entra_hidden_members,
             world,
         })
     }
@@ -104,6 +123,15 @@ impl Entra {
             client_id: self.app.client_id.to_string(),
             client_secret: self.app.secret.clone(),
         }
+    }
+
+    /// Registers a certificate with the app.
+    fn register(&self, pem: &str) -> Controlled {
+        let certificate = Certificate::read(pem)
+            .ok_or_else(|| (400, "that is no certificate with an RSA key".to_owned()))?;
+        let thumbprint = certificate.thumbprint();
+        self.app.set_certificate(Some(certificate));
+        Ok(json!({"thumbprint": thumbprint}))
     }
 
     /// A fresh GUID for a request, from the seed.
@@ -134,10 +162,11 @@ impl Simulated for Entra {
     }
 
     fn failed(&self, call: &Call, status: u16) -> Reply {
-        match call.prefix {
-            LOGIN => self.login_status(status, call),
-            _ => self.graph_error(&GraphError::of_status(status), call, ""),
+        if call.prefix == LOGIN {
+            return self.login_status(status, call);
         }
+        let reason = call.picked.reason.as_deref();
+        self.graph_error(&GraphError::of_status(status, reason), call, "")
     }
 
     fn expire(&self, what: Expiring) {
@@ -153,4 +182,55 @@ impl Simulated for Entra {
     fn set_granted(&self, what: Granted, granted: bool) -> bool {
         self.app.set_granted(what, granted)
     }
+
+    fn own_control(&self, method: &str, path: &[&str], body: &[u8]) -> Option<Controlled> {
+        let parsed = |error: serde_json::Error| (400, format!("the body cannot be read: {error}"));
+        Some(match (method, path) {
+            ("POST", ["certificates"]) => serde_json::from_slice::<Pem>(body)
+                .map_err(parsed)
+                .and_then(|file| self.register(&file.pem)),
+            ("DELETE", ["certificates"]) => {
+                self.app.set_certificate(None);
+                Ok(json!({}))
+            }
+            ("POST", ["roles"]) => {
+                serde_json::from_slice::<Roles>(body).map_err(parsed).map(|new| {
+                    self.app.set_roles(new.roles);
+                    json!({})
+                })
+            }
+            ("POST", [page @ ("redirects" | "consent")]) => self.pages.control(page, body),
+            ("POST", ["webhooks", "lifecycle"]) => self.lifecycle(body),
+            (method, ["apps", app, kind @ ("users" | "groups"), id]) => {
+                self.assign(method, (app, kind, id))
+            }
+            _ => return None,
+        })
+    }
+
+    fn shakes(&self, call: &Call) -> Vec<Message> {
+        if call.prefix == GRAPH { self.handshakes(call) } else { Vec::new() }
+    }
+
+    fn tell(&self, tongue: &mut Tongue) -> Vec<Message> {
+        self.notifications(tongue)
+    }
+
+    fn registered(&self) -> Value {
+        self.subscriptions_report()
+    }
+}
+
+/// A certificate that control registers.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pem {
+    pem: String,
+}
+
+/// Permissions that control gives the app.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Roles {
+    roles: Vec<String>,
 }

@@ -16,10 +16,12 @@ use flate2::write::GzEncoder;
 use futures_util::{StreamExt as _, stream};
 
 use crate::chance::{draw, hash_bytes};
+use crate::clock::http_date;
 use crate::counters::Violation;
 use crate::faults::{FaultKind, Picked};
 use crate::provider::Simulated;
 use crate::server::Abort;
+use crate::webhook::Heard;
 
 /// Largest request body.
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -50,6 +52,8 @@ pub(crate) struct Call {
     /// Host and port as the client named them.
     pub(crate) host: String,
     pub(crate) picked: Picked,
+    /// What was answered to the calls that [`Simulated::shakes`] names, in their order.
+    pub(crate) heard: Vec<Heard>,
 }
 
 impl Call {
@@ -136,6 +140,9 @@ pub(crate) async fn serve(
         world.counters.faulted();
         return Abort::response();
     }
+    for message in provider.shakes(&call) {
+        call.heard.push(world.webhooks.ask(&message).await);
+    }
     let reply = answer(&*provider, &call);
     world.counters.answered(&call.method, &reply);
     send(&*provider, reply, &call)
@@ -160,7 +167,15 @@ pub(crate) fn replaced(provider: &dyn Simulated, call: &Call) -> Option<Reply> {
     let world = provider.world();
     if call.picked.has(FaultKind::Status) {
         let (status, retry_after_s) = call.picked.status;
-        let mut reply = provider.failed(call, status);
+        // That one is never the vendor's own.
+        let mut reply = if status == 407 {
+            let page =
+                "<!DOCTYPE html><html><body><h1>Proxy Authentication Required</h1></body></html>";
+            let challenge = "Basic realm=\"proxy\"".to_owned();
+            Reply::html(status, FAULT_ROUTE, page).with_header("proxy-authenticate", challenge)
+        } else {
+            provider.failed(call, status)
+        };
         reply.route = FAULT_ROUTE;
         if let Some(seconds) = retry_after_s {
             reply = provider.asks_to_wait(reply, call, seconds);
@@ -170,7 +185,7 @@ pub(crate) fn replaced(provider: &dyn Simulated, call: &Call) -> Option<Reply> {
     if call.picked.has(FaultKind::Html) {
         let page = "<!DOCTYPE html><html><head><title>Sign in to the network</title></head>\
                     <body><h1>Please accept the terms of use</h1></body></html>";
-        return Some(Reply::html(200, FAULT_ROUTE, page));
+        return Some(Reply::html(call.picked.page_status, FAULT_ROUTE, page));
     }
     if call.picked.has(FaultKind::Redirect) {
         let location = format!("{}{}", world.foreign, call.target);
@@ -193,6 +208,11 @@ fn send(provider: &dyn Simulated, reply: Reply, call: &Call) -> Response<Body> {
             // Some vendors send a header more than once.
             headers.append(*name, value);
         }
+    }
+    if world.clock.skew_ms() != 0
+        && let Ok(date) = HeaderValue::from_str(&http_date(world.clock.wall_ms()))
+    {
+        headers.insert("date", date);
     }
     let mut body = reply.body;
     if body.len() >= GZIP_BYTES_MIN && provider.compresses(call) {
@@ -265,6 +285,7 @@ async fn read_call(prefix: &'static str, request: Request<Body>) -> Option<Call>
         headers: parts.headers,
         body,
         picked: Picked::default(),
+        heard: Vec::new(),
     };
     call.set_address(raw_path, parts.uri.query().unwrap_or_default());
     Some(call)

@@ -25,7 +25,7 @@ pub(crate) enum FaultKind {
     Reset,
     /// The true answer, later.
     Delay,
-    /// 200 with a page for people.
+    /// A page for people, with 200 unless a status is named.
     Html,
     /// 200 with an empty list in the vendor's shape.
     Empty,
@@ -59,10 +59,10 @@ pub(crate) struct FaultSpec {
     /// Regular expression on path and query.
     pub(crate) route: String,
     pub(crate) kind: FaultKind,
-    /// For `status`; 503 if left out.
+    /// For `status`, 503 if left out; for `html`, 200 if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// For `status`: the vendor's reason, where one status has several (Google's 403).
+    /// For `status`: the vendor's reason, where one status has several (Google's 403, Microsoft's 400).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     /// For `status`: the `Retry-After` header; left out, there is none.
@@ -107,6 +107,8 @@ pub(crate) struct Picked {
     pub(crate) delay_ms: u64,
     /// Status and `Retry-After` of a status fault.
     pub(crate) status: (u16, Option<u32>),
+    /// Status of an html fault.
+    pub(crate) page_status: u16,
     /// The vendor's reason of a status fault.
     pub(crate) reason: Option<String>,
     /// Share and seed of an omit fault.
@@ -201,6 +203,7 @@ impl Faults {
                     picked.status = (spec.status.unwrap_or(503), spec.retry_after_s);
                     picked.reason.clone_from(&spec.reason);
                 }
+                FaultKind::Html => picked.page_status = spec.status.unwrap_or(200),
                 FaultKind::Omit => {
                     picked.omit = Some((spec.share.unwrap_or(0.1), spec.seed.unwrap_or(1)));
                 }

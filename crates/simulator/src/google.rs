@@ -1,13 +1,14 @@
 //! A Google Workspace organisation: the state that the token endpoint and the Admin SDK share.
 //!
 //! Invariant: nothing here waits on a client; locks are held for one page at most. Written from the vendor's documents
-//! (`protocols/providers.md`, section B), not from any client, and shares no code with one. Left out: push channels,
-//! and everything that writes.
+//! (`protocols/providers.md`, section B), not from any client, and shares no code with one. Left out: everything that
+//! writes.
 
 mod access;
 mod account;
 mod activities;
 mod batch;
+mod channels;
 mod directory;
 mod error;
 mod groups;
@@ -31,6 +32,7 @@ use std::{
 };
 
 use serde::Serialize;
+use serde_json::Value;
 
 use self::{account::Account, error::ApiError, order::Orders, quota::Buckets, seal::Seal};
 use crate::{
@@ -39,6 +41,7 @@ use crate::{
     exchange::{Call, Reply},
     generate::{self, Size},
     provider::{Expiring, Granted, Provider, Simulated},
+    webhook::{Message, Tongue},
     world::World,
 };
 
@@ -78,6 +81,7 @@ pub(crate) struct Google {
     report_quota: Option<Mutex<Buckets>>,
     orders: Orders,
     page_maximum: crate::PageMaximum,
+    channels: channels::Channels,
 }
 
 impl Google {
@@ -101,6 +105,7 @@ impl Google {
             report_quota: buckets(),
             orders: Orders::default(),
             page_maximum: options.google_page_maximum,
+            channels: channels::Channels::default(),
             world,
         })
     }
@@ -189,5 +194,13 @@ impl Simulated for Google {
 
     fn set_granted(&self, what: Granted, granted: bool) -> bool {
         self.account.set_granted(what, granted)
+    }
+
+    fn tell(&self, tongue: &mut Tongue) -> Vec<Message> {
+        self.messages(tongue)
+    }
+
+    fn registered(&self) -> Value {
+        self.channels_report()
     }
 }

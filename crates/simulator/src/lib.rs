@@ -19,6 +19,8 @@ mod okta;
 mod provider;
 mod server;
 mod tenant;
+mod untrusted;
+mod webhook;
 mod world;
 
 use std::{
@@ -63,6 +65,12 @@ pub struct Options {
     pub token_life_s: u32,
     /// Application permissions of the Entra app.
     pub entra_roles: Vec<String>,
+    /// A certificate (`.cer`, PEM) that the Entra app is registered with from the start.
+    pub entra_certificate: Option<String>,
+    /// Whom the Entra tenant is for.
+    pub entra_tenant: TenantKind,
+    /// What Graph answers about the members of groups that hide them.
+    pub entra_hidden_members: HiddenMembers,
     /// Scopes that Google's administrator delegated to the service account.
     pub google_scopes: Vec<String>,
     /// What Google does with a page size over the maximum for users; groups and members are always cut to it.
@@ -94,6 +102,9 @@ impl Options {
             delta_replay: 0.05,
             token_life_s: 3_599,
             entra_roles: ["User.Read.All", "GroupMember.Read.All"].map(str::to_owned).to_vec(),
+            entra_certificate: None,
+            entra_tenant: TenantKind::Workforce,
+            entra_hidden_members: HiddenMembers::Refused,
             google_scopes: [
                 "admin.directory.user.readonly",
                 "admin.directory.group.readonly",
@@ -128,6 +139,26 @@ pub enum Quotas {
     Off,
     /// As the vendor documents them.
     Vendor,
+}
+
+/// Whom an Entra tenant is for: those for customers have no lists of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantKind {
+    /// Employees and their guests.
+    Workforce,
+    /// Customers (Azure AD B2C): lists of changes are an unsupported query.
+    B2c,
+    /// Customers (External ID): lists of changes are not implemented.
+    External,
+}
+
+/// What is answered about members that the token may not see; the vendor is known to do both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HiddenMembers {
+    /// 403.
+    Refused,
+    /// An empty list.
+    Empty,
 }
 
 /// What is done with a page size over the vendor's maximum.
@@ -169,6 +200,11 @@ pub enum SimulatorError {
     /// A key file cannot be written.
     #[error("the simulator cannot write {path}: {0}", path = .1.display())]
     KeyFile(#[source] std::io::Error, PathBuf),
+    /// The certificate of the Entra app is none.
+    #[error(
+        "the simulated Entra app cannot have that certificate: it is no `.cer` file with an RSA key"
+    )]
+    Certificate,
     /// A tenant cannot be generated.
     #[error("the simulated tenant cannot be generated: {0}")]
     Generate(String),
@@ -181,6 +217,8 @@ pub struct Description {
     pub url: String,
     /// Base of the control API.
     pub control: String,
+    /// The same as `url` behind TLS with a certificate that nobody trusts.
+    pub untrusted: String,
     /// The Entra tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entra: Option<EntraDescription>,
@@ -233,12 +271,19 @@ pub async fn start(options: Options) -> Result<Running, SimulatorError> {
     let foreign = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(failed)?;
     let foreign_url = format!("http://{}", foreign.local_addr().map_err(failed)?);
     let url = format!("http://{address}");
+    let tls = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(failed)?;
+    let untrusted = format!("https://{}", tls.local_addr().map_err(failed)?);
     let generating = tokio::task::spawn_blocking(move || generate(&options, &url, &foreign_url));
-    let (providers, description, keys) =
+    let (providers, mut description, keys) =
         generating.await.map_err(|error| SimulatorError::Generate(error.to_string()))??;
+    description.untrusted = untrusted;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    for provider in providers.iter() {
+        tasks.spawn(webhook::run(Arc::clone(provider), stopped.clone()));
+    }
     tasks.spawn(server::serve(listener, server::router(&providers), stopped.clone()));
+    tasks.spawn(untrusted::serve(tls, untrusted::acceptor()?, address, stopped.clone()));
     tasks.spawn(server::serve(foreign, server::foreign_router(&providers), stopped));
     Ok(Running { description, stop, tasks, _keys: keys })
 }
@@ -250,8 +295,9 @@ type Generated = (Providers, Description, Option<tempfile::TempDir>);
 fn generate(options: &Options, url: &str, foreign: &str) -> Result<Generated, SimulatorError> {
     let mut providers: Vec<Arc<dyn Simulated>> = Vec::new();
     let control = format!("{url}/__sim");
+    let (url_text, untrusted) = (url.to_owned(), String::new());
     let mut description =
-        Description { url: url.to_owned(), control, entra: None, google: None, okta: None };
+        Description { url: url_text, control, untrusted, entra: None, google: None, okta: None };
     let mut temporary = None;
     for provider in Provider::ALL.into_iter().filter(|one| options.providers.contains(one)) {
         match provider {

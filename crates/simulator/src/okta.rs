@@ -44,6 +44,7 @@ use crate::{
     generate::{self, Size},
     provider::{Controlled, Expiring, Granted, Provider, Simulated},
     tenant::{Member, key::okta_signs},
+    webhook::{Message, Tongue},
     world::World,
 };
 
@@ -211,9 +212,14 @@ impl Simulated for Okta {
     }
 
     fn asks_to_wait(&self, mut reply: Reply, call: &Call, seconds: u32) -> Reply {
-        // Okta names a time, and means only what is counted together.
         let now = self.world.clock.now_ms();
         let until = now + i64::from(seconds) * 1000;
+        if reply.status != 429 {
+            // Whatever stands before Okta says so.
+            self.world.counters.told_to_wait(call.fingerprint(), now, until);
+            return reply.with_header("retry-after", seconds.to_string());
+        }
+        // Okta itself names a time, and means only what is counted together.
         let (bucket, who) = (directory::bucket_of(call), directory::who_says(call));
         let verdict = self.limits.pause(bucket, who, now, until);
         if verdict.impatient {
@@ -238,7 +244,15 @@ impl Simulated for Okta {
         })
     }
 
-    fn edited(&self) {
-        self.tell_hooks();
+    fn shakes(&self, call: &Call) -> Vec<Message> {
+        self.challenge(call).into_iter().collect()
+    }
+
+    fn tell(&self, tongue: &mut Tongue) -> Vec<Message> {
+        self.hook_messages(tongue)
+    }
+
+    fn registered(&self) -> Value {
+        self.hooks_report()
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     exchange::{Call, Reply},
+    webhook::{Message, Tongue},
     world::World,
 };
 
@@ -61,11 +62,22 @@ pub(crate) enum Granted {
     Role,
     /// The credential; revoking it is the same as letting it expire.
     Secret,
+    /// The app, or the service account: without it, it was deleted (Entra, Google).
+    Existence,
+    /// That the tenant lives in this cloud (Entra).
+    Cloud,
+    /// That the app is a confidential client (Entra).
+    Confidential,
+    /// That permissions are application permissions; without it they are delegated ones (Entra).
+    Application,
+    /// Lists of changes, which tenants for customers do not have (Entra).
+    Delta,
     /// The API of the project (Google).
     Api,
-    /// The service account (Google), or the app and the token's creator (Okta).
+    /// The service account (Google), the app (Entra), or the app and the token's creator (Okta): without it, it is
+    /// disabled.
     Account,
-    /// The organisation's policy for apps (Google, Okta).
+    /// The organisation's policy for apps (Google, Okta), or conditional access (Entra).
     Policy,
     /// The domain's access to APIs (Google).
     Domain,
@@ -131,11 +143,23 @@ pub(crate) trait Simulated: Send + Sync + 'static {
         reply.with_header("retry-after", seconds.to_string())
     }
 
-    /// People, groups or memberships may have changed.
-    fn edited(&self) {}
-
     /// Answers a control request that only this provider has: status and document, or what is wrong with it.
     fn own_control(&self, _method: &str, _path: &[&str], _body: &[u8]) -> Option<Controlled> {
         None
+    }
+
+    /// The calls that a client must answer before this request can be answered; see [`crate::webhook`].
+    fn shakes(&self, _call: &Call) -> Vec<Message> {
+        Vec::new()
+    }
+
+    /// Messages to registered addresses about what came since it was last asked.
+    fn tell(&self, _tongue: &mut Tongue) -> Vec<Message> {
+        Vec::new()
+    }
+
+    /// The registered addresses, as control shows them; without secrets.
+    fn registered(&self) -> Value {
+        Value::Array(Vec::new())
     }
 }

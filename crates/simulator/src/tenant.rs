@@ -16,7 +16,7 @@ pub(crate) mod org;
 pub(crate) mod text;
 pub(crate) mod workspace;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use self::address::Addresses;
 use self::id::{Guid, Ids, Kind};
@@ -72,6 +72,7 @@ pub(crate) mod field {
     pub(crate) const ALIASES: u32 = 1 << 17;
     pub(crate) const ADDRESS: u32 = 1 << 18;
     pub(crate) const STATUS: u32 = 1 << 19;
+    pub(crate) const VISIBILITY: u32 = 1 << 20;
     /// Created, deleted or restored: everything.
     pub(crate) const WHOLE: u32 = u32::MAX;
 }
@@ -239,6 +240,8 @@ pub(crate) struct Tenant {
     /// Fields of a user or group that were set once and are null now, by position.
     pub(crate) cleared_users: HashMap<u32, u32>,
     pub(crate) cleared_groups: HashMap<u32, u32>,
+    /// Groups that hide their members (Entra).
+    pub(crate) hidden_groups: HashSet<u32>,
     pub(crate) live_users: usize,
     pub(crate) live_groups: usize,
     pub(crate) lag: Lag,
@@ -267,6 +270,7 @@ impl Tenant {
             group_log: Vec::new(),
             cleared_users: HashMap::new(),
             cleared_groups: HashMap::new(),
+            hidden_groups: HashSet::new(),
             live_users: 0,
             live_groups: 0,
             lag: Lag::default(),

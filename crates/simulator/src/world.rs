@@ -17,6 +17,7 @@ use crate::{
     counters::Counters,
     faults::Faults,
     tenant::Tenant,
+    webhook::Webhooks,
 };
 
 /// The state of one simulated provider that its wire code and the control API share.
@@ -26,6 +27,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
+    pub(crate) webhooks: Webhooks,
     /// `http://host:port` of the listener that plays a foreign host.
     pub(crate) foreign: String,
     tenant: RwLock<Tenant>,
@@ -41,6 +43,7 @@ impl World {
             clock: Clock::default(),
             faults: Faults::default(),
             counters: Counters::default(),
+            webhooks: Webhooks::default(),
             foreign,
             tenant: RwLock::new(tenant),
             latency_ms: options.latency_ms,

@@ -129,6 +129,16 @@ pub(crate) fn remove(transaction: &Transaction<'_>, id: u32) -> Result<(), Store
     Ok(())
 }
 
+pub(crate) fn set_addresses(
+    transaction: &Transaction<'_>,
+    id: u32,
+    addresses: &[String],
+) -> Result<(), StoreError> {
+    let changed = transaction
+        .execute("UPDATE application SET addresses = ?2 WHERE id = ?1", (id, json(&addresses)?))?;
+    if changed == 1 { Ok(()) } else { Err(StoreError::Removed) }
+}
+
 pub(crate) fn set_password(
     transaction: &Transaction<'_>,
     id: u32,

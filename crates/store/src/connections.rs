@@ -82,10 +82,12 @@ pub struct ConnectionRow {
     pub last_full_read: Option<Millis>,
     /// When the provider was last read with success.
     pub last_read: Option<Millis>,
+    /// When the provider's credential stops working, if an administrator said so.
+    pub expires: Option<Millis>,
 }
 
 const COLUMNS: &str = "id, name, provider, settings, secret, rules, schedule, paused, removing, served_once, \
-                       cursor, last_full_read, last_read";
+                       cursor, last_full_read, last_read, expires";
 
 /// Everything that belongs to a directory beside its row.
 const TABLES: [&str; 13] = [
@@ -174,6 +176,7 @@ pub(crate) fn add(
         cursor: None,
         last_full_read: None,
         last_read: None,
+        expires: None,
     })
 }
 
@@ -244,6 +247,7 @@ fn connection(row: &Row<'_>, key: &Key) -> Result<ConnectionRow, StoreError> {
         cursor: row.get::<_, Option<String>>(10)?.map(Cursor),
         last_full_read: row.get::<_, Option<i64>>(11)?.map(Millis),
         last_read: row.get::<_, Option<i64>>(12)?.map(Millis),
+        expires: row.get::<_, Option<i64>>(13)?.map(Millis),
     })
 }
 

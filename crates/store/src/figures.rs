@@ -30,19 +30,4 @@ impl Store {
         all.reverse();
         Ok(all)
     }
-
-    /// Replaces from where an application may call.
-    pub fn set_application_addresses(
-        &self,
-        id: u32,
-        addresses: &[String],
-    ) -> Result<(), StoreError> {
-        let json =
-            serde_json::to_string(addresses).map_err(StoreError::damaged("an application"))?;
-        self.0.main.write(|transaction| {
-            let update = "UPDATE application SET addresses = ?2 WHERE id = ?1";
-            let changed = transaction.execute(update, (id, json))?;
-            if changed == 1 { Ok(()) } else { Err(StoreError::Removed) }
-        })
-    }
 }

@@ -5,10 +5,12 @@
 #![warn(missing_docs)]
 
 mod administrators;
+mod alerts;
 mod applications;
 mod audit;
 mod callers;
 mod change_log;
+mod channels;
 mod connections;
 mod console_sessions;
 mod db;
@@ -53,14 +55,17 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
     administrators::{AdministratorRow, InvitationRow, Role},
+    alerts::{AlertRow, AlertText, Matter, Telling, Told},
     applications::{ApplicationRow, NewApplication, Sight},
     audit::{AuditFilter, AuditRow, NewAudit},
     callers::CallerRow,
     change_log::{LogFilter, LogOrder},
+    channels::{ChannelRow, NewChannel},
     connections::{ConnectionRow, NewConnection, Schedule},
     console_sessions::ConsoleSessionRow,
     drafts::DraftRow,
     error::StoreError,
+    floors::FloorRow,
     runs::{RunCommit, RunWindow},
     sessions::SessionRow,
     watches::WatchRow,
@@ -203,6 +208,12 @@ impl Store {
         self.0.main.write(|transaction| connections::reconnect(transaction, &self.0.key, id, given))
     }
 
+    /// Remembers when the provider's credential stops working.
+    pub fn set_expires(&self, id: DirectoryId, expires: Option<Millis>) -> Result<(), StoreError> {
+        let at = expires.map(|at| at.0);
+        self.0.main.write(|transaction| connections::set(transaction, id, "expires", at))
+    }
+
     /// What is registered at providers for word of changes.
     pub fn watches(&self) -> Result<Vec<WatchRow>, StoreError> {
         self.0.state.read(|transaction| watches::list(transaction, &self.0.key))
@@ -313,6 +324,11 @@ impl Store {
         self.0.main.write(|transaction| applications::add(transaction, new, now))
     }
 
+    /// Replaces from where an application may call.
+    pub fn set_addresses(&self, id: u32, addresses: &[String]) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| applications::set_addresses(transaction, id, addresses))
+    }
+
     /// Changes what an application sees, and how.
     pub fn set_sight(&self, id: u32, sight: &Sight) -> Result<(), StoreError> {
         self.0.main.write(|transaction| applications::set_sight(transaction, id, sight))
@@ -333,24 +349,26 @@ impl Store {
         self.0.main.write(|transaction| applications::set_password(transaction, id, hash))
     }
 
-    /// Remembers that an application at an address was served a whole user list of a position.
+    /// Remembers what an application at an address was served a whole user list of.
     pub fn record_floor(
         &self,
         application: u32,
         client: &str,
         at: Millis,
-        seq: ChangeSeq,
+        floor: &FloorRow,
     ) -> Result<(), StoreError> {
-        self.0.state.write(|transaction| floors::record(transaction, application, client, at, seq))
+        self.0
+            .state
+            .write(|transaction| floors::record(transaction, application, client, at, floor))
     }
 
-    /// The position from which an application at an address has to be told of changes, if one is known.
+    /// From where an application at an address has to be told of changes, if that is known.
     pub fn floor(
         &self,
         application: u32,
         client: &str,
         now: Millis,
-    ) -> Result<Option<ChangeSeq>, StoreError> {
+    ) -> Result<Option<FloorRow>, StoreError> {
         self.0.state.read(|transaction| floors::floor(transaction, application, client, now))
     }
 

@@ -29,6 +29,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V1__initial", include_str!("../migrations/main/V1__initial.sql")),
             ("V2__shapes", include_str!("../migrations/main/V2__shapes.sql")),
             ("V3__webhooks", include_str!("../migrations/main/V3__webhooks.sql")),
+            ("V4__alerts", include_str!("../migrations/main/V4__alerts.sql")),
             ("V7__console", include_str!("../migrations/main/V7__console.sql")),
         ],
     )?;
@@ -51,6 +52,7 @@ pub(crate) fn state(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V2__sessions", include_str!("../migrations/state/V2__sessions.sql")),
             ("V3__seen", include_str!("../migrations/state/V3__seen.sql")),
             ("V4__watch", include_str!("../migrations/state/V4__watch.sql")),
+            ("V5__floor_views", include_str!("../migrations/state/V5__floor_views.sql")),
             ("V8__console", include_str!("../migrations/state/V8__console.sql")),
         ],
     )?;

@@ -23,7 +23,7 @@ struct LoginError {
 }
 
 /// Known codes of the login host: code, catalogue entry, what to say and do.
-const LOGIN: [(u32, &str, &str); 22] = [
+const LOGIN: [(u32, &str, &str); 25] = [
     (
         90_002,
         "E-TENANT",
@@ -68,7 +68,8 @@ const LOGIN: [(u32, &str, &str); 22] = [
     (
         700_027,
         "E-CERT",
-        "the certificate is not registered with the app, or the wrong key was used",
+        "the certificate is not registered with the app, or the wrong key was used; Certificates & secrets > Certificates > \
+         Upload certificate: the .cer file that belongs to the key",
     ),
     (
         700_024,
@@ -97,11 +98,61 @@ const LOGIN: [(u32, &str, &str); 22] = [
         "E-CONSENT",
         "admin consent is missing; API permissions > Grant admin consent, then wait one or two minutes",
     ),
-    (50_196, "N-429", "the login host found a loop of requests; wait"),
+    (50_012, "E-CERT", UNPROVEN),
+    (50_013, "E-CERT", UNPROVEN),
+    (50_027, "E-CERT", UNPROVEN),
+    (700_023, "E-CERT", UNPROVEN),
 ];
 
+/// What a signed request is refused with that is not about the certificate as such.
+const UNPROVEN: &str = "Microsoft refused the signed request for a token; do `tenant`, `client_id` and `authority` belong \
+    together, and is the certificate the one that was uploaded?";
+
+/// Codes of pages that an administrator meets in the browser: code, catalogue entry, what to say and do.
+const PAGES: [(u32, &str, &str); 5] = [
+    (
+        50_011,
+        "E-REDIRECT",
+        "the redirect URI is not registered; Authentication > Web > add exactly the address that Microsoft names",
+    ),
+    (90_094, "E-CONSENT-ROLE", POWERLESS),
+    (90_093, "E-CONSENT-ROLE", POWERLESS),
+    (65_004, "E-CONSENT-CANCEL", CANCELLED),
+    (
+        65_005,
+        "E-CONSENT",
+        "the app asks for a permission that it was not given; API permissions > Add a permission",
+    ),
+];
+
+const POWERLESS: &str =
+    "your account may not grant this; a Privileged Role Administrator or Global Administrator must";
+const CANCELLED: &str = "the administrator cancelled; press the button again";
+
 /// Codes of the login host that pass by themselves.
-const LOGIN_TEMPORARY: [u32; 5] = [90_033, 90_024, 50_033, 50_196, 90_055];
+const LOGIN_TEMPORARY: [u32; 3] = [90_033, 90_024, 50_033];
+/// Codes of the login host that ask to slow down: of the tenant, and of a loop of requests.
+const LOGIN_THROTTLED: [u32; 2] = [90_055, 50_196];
+
+/// What a text means that a person met in the browser: a page's, or what the browser brought back.
+pub(crate) fn page(text: &str) -> Option<ConnectError> {
+    let code = aadsts(text);
+    let known = PAGES.iter().chain(&LOGIN).find(|(known, ..)| Some(*known) == code);
+    let lower = text.to_lowercase();
+    let (entry, say) = match known {
+        Some((_, entry, say)) => (*entry, *say),
+        None if lower.contains("need admin approval") => ("E-CONSENT-ROLE", POWERLESS),
+        None if ["error=permission_denied", "error=access_denied"]
+            .iter()
+            .any(|s| lower.contains(s)) =>
+        {
+            ("E-CONSENT-CANCEL", CANCELLED)
+        }
+        None => return None,
+    };
+    let details = code.map_or_else(|| shortened(text.trim()), |code| format!("AADSTS{code}"));
+    Some(ConnectError::new(Kind::Refused, entry, format!("{say} ({details})")))
+}
 
 /// What a failed token request means.
 pub(super) fn login(answer: &Answer, now: directory::id::Millis) -> Setback {
@@ -115,6 +166,9 @@ pub(super) fn login(answer: &Answer, now: directory::id::Millis) -> Setback {
     let document: LoginError = serde_json::from_slice(&answer.body).unwrap_or_default();
     let code =
         document.error_codes.first().copied().or_else(|| aadsts(&document.error_description));
+    if code.is_some_and(|code| LOGIN_THROTTLED.contains(&code)) {
+        return Setback::Throttled(pause);
+    }
     let temporary = answer.status.is_server_error()
         || code.is_some_and(|code| LOGIN_TEMPORARY.contains(&code))
         || ["temporarily_unavailable", "server_error"].contains(&document.error.as_str());
@@ -154,8 +208,7 @@ pub(super) fn graph(answer: &Answer, what: &str, now: directory::id::Millis) -> 
     if let Some(error) = redirected(answer, "Graph", "graph") {
         return Setback::Failed(error, pause);
     }
-    if status != 407
-        && code.is_empty()
+    if code.is_empty()
         && let Some(error) = not_json(answer, "Graph")
     {
         return Setback::Failed(error, pause);
@@ -191,11 +244,6 @@ fn graph_meaning(status: u16, said: &str) -> (Kind, Option<&'static str>, &'stat
              or two minutes",
         ),
         404 => (Kind::NotFound, None, "Graph has no such object"),
-        407 => (
-            Kind::Refused,
-            Some("N-PROXY"),
-            "the outbound proxy refused; check its credentials and allow-list",
-        ),
         410 => (
             Kind::CursorExpired,
             Some("E-RESYNC"),

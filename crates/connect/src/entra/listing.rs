@@ -26,9 +26,9 @@ const PAGE_SIZES: [u32; 4] = [999, 500, 120, 100];
 /// How often a list is read from its start.
 const STARTS: u32 = 5;
 
-/// The permissions that show the members of groups with hidden membership.
-const HIDDEN_ROLES: [&str; 3] =
-    ["Member.Read.Hidden", "Directory.Read.All", "Directory.ReadWrite.All"];
+/// The permission that shows the members of groups with hidden membership. None of the larger ones is sure to, and
+/// without it such a group's list may come empty instead of refused.
+const HIDDEN_ROLE: &str = "Member.Read.Hidden";
 
 /// Members as they were read; `None` for a group that is gone.
 type Read = (ProviderId, Option<MemberSet>);
@@ -162,10 +162,10 @@ impl Entra {
     }
 
     /// Whether the token shows the members of groups that hide them.
-    pub(super) async fn sees_hidden(&self, progress: &Progress) -> Result<bool, ConnectError> {
+    pub(super) async fn shows_hidden(&self, progress: &Progress) -> Result<bool, ConnectError> {
         let token = self.tokens.get(&self.http, progress).await?;
         let roles = token.said.roles.unwrap_or_default();
-        Ok(roles.iter().any(|role| HIDDEN_ROLES.contains(&role.as_str())))
+        Ok(roles.iter().any(|role| role == HIDDEN_ROLE))
     }
 
     /// Reads the members of some groups again.

@@ -1,16 +1,19 @@
-//! The check of an Entra connection: reach, token, roles, users, groups, members.
+//! The check of an Entra connection: reach, token, roles, users, groups, members, changes.
 
+use directory::{id::ProviderId, observation::GroupRecord};
 use reqwest::Method;
 
 use super::{
     Entra,
-    wire::{IdItem, Page},
+    wire::{GroupItem, IdItem, Page},
 };
 use crate::{
     error::{ConnectError, Kind},
+    garbled::{not_json, redirected},
     notes,
     probe::{Counted, EXTENT, Extent, ProbeStep, Stepwise},
     progress::Progress,
+    scope::Scope,
 };
 
 const REACH: &str = "reach the login host";
@@ -19,9 +22,12 @@ const ROLES: &str = "permissions in the token";
 const USERS: &str = "read users";
 const GROUPS: &str = "read groups";
 const MEMBERS: &str = "read members";
+const CHANGES: &str = "read changes";
 
 /// Objects of a page.
 const PAGE: u64 = 999;
+/// Groups that are looked at; a number that the vendor gives whatever is selected.
+const SAMPLE: usize = 100;
 /// What the vendor allows a large tenant.
 const UNITS_IN_TEN_SECONDS: u64 = 8_000;
 
@@ -37,7 +43,8 @@ const GROUP_ROLES: [&str; 5] = [
 ];
 
 impl Stepwise for Entra {
-    const STEPS: &'static [&'static str] = &[REACH, TOKEN, ROLES, USERS, GROUPS, MEMBERS, EXTENT];
+    const STEPS: &'static [&'static str] =
+        &[REACH, TOKEN, ROLES, USERS, GROUPS, MEMBERS, CHANGES, EXTENT];
 
     async fn step(
         &self,
@@ -52,15 +59,13 @@ impl Stepwise for Entra {
                 self.first("users").await?;
                 Ok(ProbeStep::works(name, "the first user can be read"))
             }
-            GROUPS => {
-                *group = self.first("groups").await?;
-                Ok(ProbeStep::works(name, "the first group can be read"))
-            }
+            GROUPS => self.groups_step(group).await,
+            CHANGES => self.changes_step().await,
             EXTENT => self.extent().await,
             _ => match group.as_deref() {
                 Some(id) => {
                     self.first(&format!("groups/{id}/members")).await?;
-                    Ok(ProbeStep::works(name, "the members of the first group can be read"))
+                    Ok(ProbeStep::works(name, "the members of a group can be read"))
                 }
                 None => Ok(ProbeStep::works(name, "there is no group whose members could be read")),
             },
@@ -76,9 +81,10 @@ impl Entra {
             format!("{authority}/{}/v2.0/.well-known/openid-configuration", self.settings.tenant);
         let answer =
             self.http.once(&Progress::default(), self.http.request(Method::GET, &url)).await?;
-        if answer.status.is_redirection() || answer.is_page() {
-            let text = "something other than the login host answered: a captive portal, a proxy, or a wrong address";
-            return Err(ConnectError::new(Kind::Refused, "N-HTML", text));
+        let strange = redirected(&answer, "the login host", "authority")
+            .or_else(|| not_json(&answer, "the login host"));
+        if let Some(error) = strange {
+            return Err(error);
         }
         if let Some(detail) = notes::clock("Microsoft", self.http.skew_ms()) {
             return Ok(ProbeStep::warning(REACH, "N-CLOCK", detail));
@@ -90,8 +96,8 @@ impl Entra {
     async fn token_step(&self) -> Result<ProbeStep, ConnectError> {
         let token = self.tokens.get(&self.http, &Progress::default()).await?;
         let detail = match token.said.tenant {
-            Some(tenant) => format!("the client ID and secret are good for tenant {tenant}"),
-            None => "the client ID and secret are good".to_owned(),
+            Some(tenant) => format!("client ID and credential are good for tenant {tenant}"),
+            None => "client ID and credential are good".to_owned(),
         };
         Ok(ProbeStep::works(TOKEN, detail))
     }
@@ -134,6 +140,52 @@ impl Entra {
             ("E-PERM-TYPE", text)
         };
         Err(ConnectError::new(Kind::Refused, code, text))
+    }
+
+    /// Whether groups can be read, and all of their members; hands on a group whose members show.
+    async fn groups_step(&self, group: &mut Option<String>) -> Result<ProbeStep, ConnectError> {
+        let progress = Progress::default();
+        let url = self.settings.graph_url(&format!("groups?$top={SAMPLE}&$select=id,visibility"));
+        let groups = self
+            .get(&url, "the first groups", &progress, |bytes| {
+                let page: Page<'_, GroupItem<'_>> = serde_json::from_slice(bytes)?;
+                let groups = page.value.iter();
+                Ok(groups.filter_map(|g| Some(g.record(ProviderId::parse(&g.id).ok()?))).collect())
+            })
+            .await;
+        let groups: Vec<GroupRecord> = groups?;
+        let (hidden, plain): (Vec<_>, Vec<_>) = groups.iter().partition(|g| g.hidden_members);
+        let shows = hidden.is_empty() || self.shows_hidden(&progress).await?;
+        let mut readable = plain.iter().chain(hidden.iter().filter(|_| shows));
+        *group = readable.next().map(|group| group.id.to_string());
+        if shows {
+            return Ok(ProbeStep::works(GROUPS, "the first group can be read"));
+        }
+        let detail = format!(
+            "{} of the first {} groups hide their members from this app; their memberships are not read; the application \
+             permission Member.Read.Hidden with admin consent would show them",
+            hidden.len(),
+            groups.len()
+        );
+        Ok(ProbeStep::warning(GROUPS, "E-HIDDEN", detail))
+    }
+
+    /// Whether the tenant lists changes.
+    async fn changes_step(&self) -> Result<ProbeStep, ConnectError> {
+        if self.settings.scope != Scope::Everything {
+            let detail = "what is chosen is read whole each time, without lists of changes";
+            return Ok(ProbeStep::works(CHANGES, detail));
+        }
+        match self.links_from_now(&Progress::default()).await {
+            Ok(_) => Ok(ProbeStep::works(CHANGES, "changes can be read")),
+            Err(error) if error.kind == Kind::Unsupported => {
+                let detail = format!(
+                    "this is an External ID or B2C tenant, which lists no changes: everything is read each time ({error})"
+                );
+                Ok(ProbeStep::warning(CHANGES, "E-B2C", detail))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// How much there is, and how long reading it takes.

@@ -60,7 +60,7 @@ impl Entra {
             }
             Some(position) => match self.changes(&position, progress).await {
                 Err(error) if error.kind == Kind::CursorExpired => {
-                    "Microsoft no longer knew our position in the changes: everything was read again"
+                    "Microsoft no longer knew our position in the changes: everything was read again [E-RESYNC]"
                 }
                 done => return done,
             },
@@ -187,7 +187,7 @@ impl Entra {
         progress: &Progress,
     ) -> Result<(Vec<ProviderId>, usize), ConnectError> {
         let hidden = groups.values().filter(|group| group.hidden_members).count();
-        let all = hidden == 0 || self.sees_hidden(progress).await?;
+        let all = hidden == 0 || self.shows_hidden(progress).await?;
         let readable = groups.values().filter(|group| all || !group.hidden_members);
         Ok((readable.map(|group| group.id.clone()).collect(), if all { 0 } else { hidden }))
     }
@@ -213,11 +213,9 @@ impl Entra {
             }
         }
         // Groups that were made while we read have all their members still to be read.
-        let unread = |(id, group): &(&ProviderId, &GroupRecord)| {
-            !lists.members.contains_key(*id) && !group.hidden_members
-        };
-        let new: Vec<ProviderId> =
-            lists.groups.iter().filter(unread).map(|(id, _)| id.clone()).collect();
+        let unread = |id: &ProviderId| !lists.members.contains_key(id);
+        let (mut new, _) = self.readable(&lists.groups, progress).await?;
+        new.retain(unread);
         for (group, members) in self.members_of(&new, progress).await? {
             match members {
                 Some(members) => {

@@ -118,6 +118,10 @@ impl Reader for Entra {
         Ok(groups)
     }
 
+    async fn sees_hidden(&self, progress: &Progress) -> Result<bool, ConnectError> {
+        self.shows_hidden(progress).await
+    }
+
     fn last_scope(&self) -> &LastScope {
         &self.last_scope
     }

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::{catalogue, settings::Settings};
 use crate::{
     bearer::{self, Bearer, Bearers, Granted, TokenDocument},
+    credential::thumbprint,
     error::{ConnectError, Kind},
     http::Http,
     progress::Progress,
@@ -39,6 +40,8 @@ enum Credential {
     Certificate {
         key: Signer,
         /// The digest of the certificate, which tells Entra which one it is.
+        digest: String,
+        /// How the portal shows it.
         thumbprint: String,
     },
 }
@@ -102,8 +105,8 @@ impl Tokens {
             let assertion;
             match &self.credential {
                 Credential::Secret(secret) => form.push(("client_secret", secret.expose_secret())),
-                Credential::Certificate { key, thumbprint } => {
-                    assertion = self.assertion(key, thumbprint, http)?;
+                Credential::Certificate { key, digest, .. } => {
+                    assertion = self.assertion(key, digest, http)?;
                     form.push(("client_assertion_type", ASSERTION));
                     form.push(("client_assertion", assertion.expose_secret()));
                 }
@@ -118,19 +121,18 @@ impl Tokens {
             None => Err(catalogue::login(answer, http.now())),
         })
         .await
+        .map_err(|error| self.credential.shown(error))
     }
-}
 
-impl Tokens {
     /// A signed statement that we are the app.
     fn assertion(
         &self,
         key: &Signer,
-        thumbprint: &str,
+        digest: &str,
         http: &Http,
     ) -> Result<SecretString, ConnectError> {
         let now = http.now().0 / 1_000;
-        let header = json!({"typ": "JWT", "x5t#S256": thumbprint});
+        let header = json!({"typ": "JWT", "x5t#S256": digest});
         let claims = json!({
             "aud": self.url,
             "iss": self.client_id,
@@ -174,7 +176,22 @@ impl Credential {
                  file that `muster directory key` made, or a PEM file with both",
             )
         })?;
-        Ok(Self::Certificate { key, thumbprint: URL_SAFE_NO_PAD.encode(digest(&certificate)) })
+        let thumbprint = thumbprint(&certificate);
+        Ok(Self::Certificate {
+            key,
+            digest: URL_SAFE_NO_PAD.encode(digest(&certificate)),
+            thumbprint,
+        })
+    }
+
+    /// An error about the certificate, with what the portal should show of it.
+    fn shown(&self, error: ConnectError) -> ConnectError {
+        match self {
+            Self::Certificate { thumbprint, .. } if error.code() == Some("E-CERT") => {
+                error.adding(&format!("this server's certificate has the thumbprint {thumbprint}"))
+            }
+            _ => error,
+        }
     }
 }
 
@@ -204,7 +221,7 @@ mod tests {
     fn credentials_are_told_apart() {
         let said = |text: &str| match Credential::read(&SecretString::from(text)) {
             Ok(Credential::Secret(_)) => "secret".to_owned(),
-            Ok(Credential::Certificate { thumbprint, .. }) => thumbprint,
+            Ok(Credential::Certificate { digest, .. }) => digest,
             Err(error) => error.to_string(),
         };
         let made = crate::Credential::entra(Millis(1_763_900_000_000)).unwrap();

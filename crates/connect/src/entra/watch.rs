@@ -13,8 +13,8 @@ use crate::{
     watch::{self, Callback, Subscription, Watched, stamped, written},
 };
 
-/// What is told: `updated` covers new and soft-deleted objects too.
-const ABOUT: [&str; 2] = ["users", "groups"];
+/// What is told: `updated` covers new and soft-deleted objects too. Groups first: they take one permission more.
+const ABOUT: [&str; 2] = ["groups", "users"];
 /// How long a registration is asked to last; the vendor allows 29 days.
 const LIFE_MS: i64 = 3 * DAY_MS;
 
@@ -41,17 +41,20 @@ impl Watched for Entra {
     ) -> Result<Vec<Subscription>, ConnectError> {
         let now = self.http.now();
         let mut all = Vec::with_capacity(ABOUT.len());
+        let mut fresh = Vec::new();
         for about in ABOUT {
-            let known = have.iter().find(|one| one.about == about);
-            let kept = match known {
-                Some(one) if !one.is_due(now, LIFE_MS) => Some(one.clone()),
-                Some(one) => self.prolong(one, now).await?,
-                None => None,
-            };
-            all.push(match kept {
-                Some(one) => one,
-                None => self.register(about, callback, now).await?,
-            });
+            match self.one(about, callback, &have, now).await {
+                Ok(one) => {
+                    if !have.iter().any(|known| known.id == one.id) {
+                        fresh.push(one.clone());
+                    }
+                    all.push(one);
+                }
+                Err(error) => {
+                    watch::undo(self, &fresh).await;
+                    return Err(error);
+                }
+            }
         }
         Ok(all)
     }
@@ -67,6 +70,26 @@ impl Watched for Entra {
 }
 
 impl Entra {
+    /// A registration that lasts: what there is, prolonged when that is due, or a new one.
+    async fn one(
+        &self,
+        about: &str,
+        callback: &Callback<'_>,
+        have: &[Subscription],
+        now: Millis,
+    ) -> Result<Subscription, ConnectError> {
+        let known = have.iter().find(|one| one.about == about);
+        let kept = match known {
+            Some(one) if !one.is_due(now, LIFE_MS) => Some(one.clone()),
+            Some(one) => self.prolong(one, now).await?,
+            None => None,
+        };
+        match kept {
+            Some(one) => Ok(one),
+            None => self.register(about, callback, now).await,
+        }
+    }
+
     async fn register(
         &self,
         about: &str,

@@ -54,6 +54,17 @@ const THROTTLED: [&str; 6] = [
     "RESOURCE_EXHAUSTED",
 ];
 
+/// What a text means that a person met in Google's consoles.
+pub(crate) fn page(text: &str) -> Option<ConnectError> {
+    let lower = text.to_lowercase();
+    let policy = ["disableserviceaccountkeycreation", "key creation is disabled"];
+    policy.iter().any(|words| lower.contains(words)).then(|| {
+        let say = "a policy of the organisation forbids keys of service accounts; an Organization Policy Administrator \
+                   sets iam.disableServiceAccountKeyCreation to \"Not enforced\" for this project, then the key can be made";
+        ConnectError::new(Kind::Refused, "G-KEYPOLICY", format!("{say} ({})", shortened(text.trim())))
+    })
+}
+
 /// What a failed request for a token means.
 pub(super) fn token(answer: &Answer, subject: &str, key: &KeyFile, now: Millis) -> Setback {
     let pause = answer.retry_after(now);
@@ -158,8 +169,7 @@ pub(super) fn api(answer: &Answer, what: &str, settings: &Settings, now: Millis)
     if let Some(error) = redirected(answer, "Google", "api") {
         return Setback::Failed(error, pause);
     }
-    if status != 407
-        && reasons.is_empty()
+    if reasons.is_empty()
         && let Some(error) = not_json(answer, "Google")
     {
         return Setback::Failed(error, pause);
@@ -216,10 +226,6 @@ fn api_meaning(
             refused("G-DOMAIN", "Google does not know this customer or domain".to_owned())
         }
         404 => (Kind::NotFound, None, "Google has no such object".to_owned()),
-        407 => refused(
-            "N-PROXY",
-            "the outbound proxy refused; check its credentials and allow-list".to_owned(),
-        ),
         500.. => (
             Kind::Temporary,
             Some("N-5XX"),

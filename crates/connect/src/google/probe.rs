@@ -1,11 +1,11 @@
-//! The check of a Google connection: reach, token, users, groups, members.
+//! The check of a Google connection: token, users, groups, members, the audit log.
 
 use super::{
-    Google,
+    Google, reports,
     wire::{GroupItem, Groups, Users},
 };
 use crate::{
-    error::ConnectError,
+    error::{ConnectError, Kind},
     notes,
     probe::{Counted, EXTENT, Extent, ProbeStep, Stepwise},
     progress::Progress,
@@ -15,6 +15,7 @@ const TOKEN: &str = "get a token";
 const USERS: &str = "read users";
 const GROUPS: &str = "read groups";
 const MEMBERS: &str = "read members";
+const REPORTS: &str = "read the audit log";
 
 /// Pages that are counted at the most.
 const PAGES_MAX: u32 = 10;
@@ -22,7 +23,7 @@ const PAGES_MAX: u32 = 10;
 const QUOTA: u32 = 2_400;
 
 impl Stepwise for Google {
-    const STEPS: &'static [&'static str] = &[TOKEN, USERS, GROUPS, MEMBERS, EXTENT];
+    const STEPS: &'static [&'static str] = &[TOKEN, USERS, GROUPS, MEMBERS, REPORTS, EXTENT];
 
     async fn step(
         &self,
@@ -44,6 +45,7 @@ impl Stepwise for Google {
                 *group = self.first(&["groups"], &customer, "groups").await?;
                 Ok(ProbeStep::works(name, "the first group can be read"))
             }
+            REPORTS => self.reports_step().await,
             EXTENT => self.extent().await,
             _ => match group.as_deref() {
                 Some(id) => {
@@ -57,6 +59,36 @@ impl Stepwise for Google {
 }
 
 impl Google {
+    /// Whether the audit log can be read, if it is to be; without it changes are found later.
+    async fn reports_step(&self) -> Result<ProbeStep, ConnectError> {
+        if !self.settings.reports {
+            return Ok(ProbeStep::works(REPORTS, "not asked for (setting `reports`)"));
+        }
+        let path = ["admin", "reports", "v1", "activity", "users", "all", "applications", "admin"];
+        let url = self.settings.url(&path, &[("maxResults", "1"), ("fields", "items(id)")]);
+        let progress = Progress::default();
+        let read = self.get(&url, "the audit log", &progress, |bytes| {
+            serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
+        });
+        match read.await {
+            Ok(_) => Ok(ProbeStep::works(REPORTS, "the audit log can be read")),
+            Err(error) if error.kind == Kind::Refused => {
+                let detail = format!(
+                    "changed memberships are found in turns only: the delegation needs the scope {} too, and the \
+                     administrator the privilege Reports ({error})",
+                    reports::SCOPE
+                );
+                // The scopes that reading needs are there: the token before this one had them.
+                let code = match error.code() {
+                    Some("G-SUBJECT-ADMIN") => "G-SUBJECT-ADMIN",
+                    _ => "G-SCOPE-PART",
+                };
+                Ok(ProbeStep::warning(REPORTS, code, detail))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// How much there is, and how long reading it takes.
     async fn extent(&self) -> Result<ProbeStep, ConnectError> {
         let (people, (groups, lists)) = tokio::try_join!(self.count_people(), self.count_groups())?;

@@ -1,6 +1,6 @@
 //! Google's watch channels for users (`protocols/providers.md` B7); nothing tells of groups.
 //!
-//! Invariant: a channel cannot be prolonged: the next one is opened before the old one is closed.
+//! Invariant: a channel cannot be prolonged: all new ones are opened before the old ones are closed.
 
 use directory::id::{DAY_MS, Millis};
 use secrecy::ExposeSecret;
@@ -36,18 +36,28 @@ impl Watched for Google {
         have: Vec<Subscription>,
     ) -> Result<Vec<Subscription>, ConnectError> {
         let now = self.http.now();
-        let mut all = Vec::with_capacity(ABOUT.len());
+        let (mut all, mut fresh) = (Vec::with_capacity(ABOUT.len()), Vec::new());
+        let mut old = Vec::new();
         for about in ABOUT {
-            match have.iter().find(|one| one.about == about) {
-                Some(one) if !one.is_due(now, LIFE_MS) => all.push(one.clone()),
-                old => {
-                    all.push(self.open(about, callback, now).await?);
-                    if let Some(old) = old {
-                        self.unsubscribe(std::slice::from_ref(old)).await?;
-                    }
+            let known = have.iter().find(|one| one.about == about);
+            if let Some(one) = known.filter(|one| !one.is_due(now, LIFE_MS)) {
+                all.push(one.clone());
+                continue;
+            }
+            match self.open(about, callback, now).await {
+                Ok(one) => {
+                    fresh.push(one.clone());
+                    all.push(one);
+                    old.extend(known.cloned());
+                }
+                Err(error) => {
+                    watch::undo(self, &fresh).await;
+                    return Err(error);
                 }
             }
         }
+        // Those that do not end now end by themselves.
+        watch::undo(self, &old).await;
         Ok(all)
     }
 

@@ -141,7 +141,19 @@ impl Okta {
         groups.into_iter().map(|(index, group)| (index, verdict(&group))).collect()
     }
 
+    /// The groups that a person is in. Everybody who is active is in the group of everybody: a list without it is not
+    /// believed.
     pub(super) async fn groups_of(&self, id: &ProviderId) -> Result<Vec<ProviderId>, ConnectError> {
+        let groups = self.groups_listed(id).await?;
+        let lacking = self.everyone().is_some_and(|everyone| !groups.contains(&everyone));
+        if lacking && matches!(self.find(id).await?, Found::There) {
+            let text = "Okta's list of somebody's groups lacks the group of everybody; it was not believed";
+            return Err(ConnectError::new(Kind::Protocol, None, text));
+        }
+        Ok(groups)
+    }
+
+    async fn groups_listed(&self, id: &ProviderId) -> Result<Vec<ProviderId>, ConnectError> {
         let url = self.settings.api(&["users", &id.to_string(), "groups"], &[]);
         let mut groups = Vec::new();
         let progress = Progress::default();

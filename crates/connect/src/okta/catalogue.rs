@@ -27,7 +27,7 @@ struct ErrorDocument {
 }
 
 /// The pause after too many requests at one time.
-const CROWDED: Duration = Duration::from_secs(3);
+const CROWDED: Duration = Duration::from_secs(2);
 /// The longest pause until a limit is reset.
 const RESET_MAX_MS: i64 = 120_000;
 
@@ -240,9 +240,8 @@ fn api_meaning(
             "the outbound proxy refused; check its credentials and allow-list".to_owned(),
         ),
         (500.., _) => {
-            let error = server_error(said);
-            let code = if said.code == "E0000010" { "O-MAINT" } else { "N-5XX" };
-            (error.kind, Some(code), "Okta has a temporary problem; it is tried again".to_owned())
+            let (code, text) = trouble(said);
+            (Kind::Temporary, Some(code), text.to_owned())
         }
         _ => (Kind::Protocol, None, "Okta refused the request".to_owned()),
     }
@@ -258,12 +257,17 @@ pub(super) fn no_organisation(settings: &Settings) -> ConnectError {
     ConnectError::new(Kind::Refused, "O-URL", text)
 }
 
-fn server_error(said: &ErrorDocument) -> ConnectError {
-    let (code, text) = if said.code == "E0000010" {
+/// What a server error means.
+fn trouble(said: &ErrorDocument) -> (&'static str, &'static str) {
+    if said.code == "E0000010" {
         ("O-MAINT", "Okta is in read-only mode for maintenance; it is tried again")
     } else {
         ("N-5XX", "Okta has a temporary problem; it is tried again")
-    };
+    }
+}
+
+fn server_error(said: &ErrorDocument) -> ConnectError {
+    let (code, text) = trouble(said);
     ConnectError::new(Kind::Temporary, code, format!("{text} ({})", said.details()))
 }
 
@@ -277,7 +281,7 @@ fn throttled(answer: &Answer, now: Millis) -> Option<Setback> {
         return None;
     }
     let number = |name: &str| answer.headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-    if number("x-rate-limit-limit") == Some(0) {
+    if crowded(answer) {
         return Some(Setback::Throttled(Some(CROWDED)));
     }
     let vendor_now = answer.date().unwrap_or(now);
@@ -286,6 +290,27 @@ fn throttled(answer: &Answer, now: Millis) -> Option<Setback> {
         Duration::from_millis(pause.clamp(0, RESET_MAX_MS).unsigned_abs())
     });
     Some(Setback::Throttled(reset.or_else(|| answer.retry_after(now))))
+}
+
+/// Whether an answer says that there are too many requests at one time, rather than in a minute.
+pub(super) fn crowded(answer: &Answer) -> bool {
+    answer.status.as_u16() == 429
+        && answer.headers.get("x-rate-limit-limit").is_some_and(|limit| limit.as_bytes() == b"0")
+}
+
+/// What it means that requests are refused for their number, however long we wait.
+pub(super) fn worn_out(error: ConnectError, crowded: bool) -> ConnectError {
+    if error.code() != Some("N-429") {
+        return error;
+    }
+    if crowded {
+        let text = "Okta goes on refusing requests as too many at one time; the next run tries again; what else asks this \
+                    organisation, and how much at once?";
+        return ConnectError::new(error.kind, "O-CONC", text);
+    }
+    let text = "Okta's rate limit stays used up; the next run tries again; a higher limit helps (the app's or the token's \
+                tab Rate limits), or a longer interval between runs";
+    ConnectError::new(error.kind, "O-RATE", text)
 }
 
 #[cfg(test)]

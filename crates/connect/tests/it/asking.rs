@@ -114,7 +114,7 @@ async fn missing_consent_is_named() {
     let mut told = Vec::new();
     let report = connector.probe(|step| told.push(step.name.clone())).await;
     assert!(report.succeeded(), "{report}");
-    assert_eq!(told.len(), 7);
+    assert_eq!(told.len(), 8);
     tenant.control("POST", "revoke", json!({"what": "role"})).await;
     let report = tenant.connector().probe(|_| {}).await;
     assert!(report.to_string().contains("GroupMember.Read.All"), "{report}");

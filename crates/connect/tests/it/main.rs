@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod asking;
+mod catalogue;
 mod faults;
 mod google;
 mod okta;
+mod permissions;
 mod reading;
 mod scope;
 mod tenant;
+mod watching;

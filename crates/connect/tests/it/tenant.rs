@@ -19,7 +19,7 @@ use simulator::{Options, Provider, Running};
 pub(crate) struct Tenant {
     pub(crate) running: Running,
     provider: Provider,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     connectors: AtomicU32,
 }
 
@@ -154,6 +154,23 @@ impl Tenant {
         Copy::of_truth(&self.control("GET", "truth", Value::Null).await)
     }
 
+    /// An Entra tenant whose app has these permissions.
+    pub(crate) async fn with_roles(roles: &[&str]) -> Self {
+        let options = Options {
+            users: 60,
+            groups: 40,
+            memberships: 200,
+            entra_roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            ..Options::new("127.0.0.1:0".parse().unwrap())
+        };
+        Self::with(options).await
+    }
+
+    /// Puts somebody or a group (`users`, `groups`) into a group.
+    pub(crate) async fn put(&self, group: &str, kind: &str, member: &str) {
+        self.control("PUT", &format!("groups/{group}/{kind}/{member}"), Value::Null).await;
+    }
+
     pub(crate) async fn new_user(&self, login: &str) -> String {
         let body = json!({"login": login, "display_name": login});
         self.control("POST", "users", body).await["id"].as_str().unwrap().to_owned()
@@ -168,7 +185,7 @@ impl Tenant {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests' only reading of the time")]
-fn now() -> Millis {
+pub(crate) fn now() -> Millis {
     Millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap())
 }
 

@@ -14,6 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::{Response, header};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
+use url::form_urlencoded::byte_serialize;
 
 const ENTRA_USERS: &str = "users?$select=id,userPrincipalName,accountEnabled,userType,externalUserState,\
     displayName,givenName,surname,mail,otherMails,proxyAddresses,employeeId,department,jobTitle,companyName,\
@@ -146,7 +147,10 @@ impl Bare {
             } else {
                 let page: Page<T> = serde_json::from_slice(&body).unwrap();
                 all.extend(page.value);
-                let by_token = page.token.map(|token| format!("{first}&pageToken={token}"));
+                let by_token = page.token.map(|token| {
+                    let token: String = byte_serialize(token.as_bytes()).collect();
+                    format!("{first}&pageToken={token}")
+                });
                 page.link.or(by_token)
             };
             match next {

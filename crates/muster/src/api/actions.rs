@@ -18,13 +18,14 @@ use serde_json::json;
 use store::{LogFilter, LogOrder, Schedule};
 
 use super::{
-    Problem, application,
-    application::sight,
+    Problem,
+    alert::{self, channel},
+    application::{self, sight},
     change::{self, Entry, Wanted},
     connection,
     directory::{self as directories, Decide, Detail, Preview, Summary, Sync},
 };
-use crate::{app::App, crowd::AddressRule};
+use crate::app::App;
 
 fn named(name: &str) -> Path<String> {
     Path(name.to_owned())
@@ -110,7 +111,8 @@ pub async fn applications(app: &App) -> Result<Vec<application::Summary>, Proble
 
 /// Gives an application another password.
 pub async fn new_password(app: &App, name: &str) -> Result<application::Credentials, Problem> {
-    Ok(application::new_password(State(app.clone()), named(name)).await?.0)
+    let body = Ok(Json(application::NewPassword::default()));
+    Ok(application::new_password(State(app.clone()), named(name), body).await?.0)
 }
 
 /// Removes an application.
@@ -133,14 +135,10 @@ pub async fn set_addresses(
     name: &str,
     addresses: Vec<String>,
 ) -> Result<serde_json::Value, Problem> {
-    for address in &addresses {
-        address.parse::<AddressRule>().map_err(|error| Problem::bad_request(error.to_string()))?;
-    }
-    let row = application::row_named(app, name).await?;
-    let (id, after) = (row.id, addresses.clone());
-    app.blocking(move |store| store.set_application_addresses(id, &addresses)).await?;
-    application::refresh(app).await?;
-    Ok(json!({"before": row.addresses, "after": after}))
+    let before = application::row_named(app, name).await?.addresses;
+    let body = application::Addresses { addresses: addresses.clone() };
+    application::set_addresses(State(app.clone()), named(name), Ok(Json(body))).await?;
+    Ok(json!({"before": before, "after": addresses}))
 }
 
 /// Changes, oldest first.
@@ -169,4 +167,34 @@ pub async fn history(
         Node::Group(_) => None,
     };
     Ok(entries.iter().map(|entry| change::shown(app, entry, person)).collect())
+}
+
+/// What is the matter, and what was within a week.
+pub async fn alerts(app: &App) -> Result<alert::Alerts, Problem> {
+    Ok(alert::list(State(app.clone()), Ok(Query(alert::Wanted::default()))).await?.0)
+}
+
+/// Somebody looks after an alert.
+pub async fn acknowledge(app: &App, id: u32) -> Result<(), Problem> {
+    alert::acknowledge(State(app.clone()), Path(id.to_string())).await.map(drop)
+}
+
+/// Who is told of alerts.
+pub async fn channels(app: &App) -> Result<Vec<channel::Summary>, Problem> {
+    Ok(channel::list(State(app.clone())).await?.0)
+}
+
+/// Tells somebody else too.
+pub async fn add_channel(app: &App, channel: channel::Definition) -> Result<(), Problem> {
+    channel::add(State(app.clone()), Ok(Json(channel))).await.map(drop)
+}
+
+/// Tells a channel something now.
+pub async fn test_channel(app: &App, name: &str) -> Result<channel::Tried, Problem> {
+    Ok(channel::test(State(app.clone()), named(name)).await?.0)
+}
+
+/// Tells a channel nothing any more.
+pub async fn remove_channel(app: &App, name: &str) -> Result<(), Problem> {
+    channel::remove(State(app.clone()), named(name)).await.map(drop)
 }

@@ -141,9 +141,7 @@ pub async fn admit(app: &App, add: Add) -> Result<Credentials, Problem> {
         ));
     }
     let directories = numbers(app, &add.directories).await?;
-    for address in &add.addresses {
-        address.parse::<AddressRule>().map_err(|error| Problem::bad_request(error.to_string()))?;
-    }
+    check_addresses(&add.addresses)?;
     let existing = app.blocking(Store::applications).await?;
     if existing.iter().any(|row| fold(&row.name) == fold(&name)) {
         let detail =
@@ -210,12 +208,54 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// From where an application may call.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Addresses {
+    /// Addresses, networks and host names; everywhere when empty.
+    pub addresses: Vec<String>,
+}
+
+pub(super) async fn set_addresses(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Result<Json<Addresses>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    let Json(Addresses { addresses }) =
+        body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    check_addresses(&addresses)?;
+    let row = row_named(&app, &name).await?;
+    app.blocking(move |store| store.set_addresses(row.id, &addresses)).await?;
+    refresh(&app).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check_addresses(addresses: &[String]) -> Result<(), Problem> {
+    for address in addresses {
+        address.parse::<AddressRule>().map_err(|error| Problem::bad_request(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// A new password.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewPassword {
+    /// The password; one is made when there is none.
+    pub password: Option<String>,
+}
+
 pub(super) async fn new_password(
     State(app): State<App>,
     Path(name): Path<String>,
+    body: Result<Json<NewPassword>, JsonRejection>,
 ) -> Result<Json<Credentials>, Problem> {
+    let Json(wanted) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = row_named(&app, &name).await?;
-    let password = entropy::token();
+    let password = wanted.password.unwrap_or_else(entropy::token);
+    if password.is_empty() {
+        return Err(Problem::bad_request("an application's password cannot be empty"));
+    }
     let hash = hash(password.clone()).await?;
     app.blocking(move |store| store.set_application_password(row.id, &hash)).await?;
     refresh(&app).await?;

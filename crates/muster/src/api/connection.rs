@@ -10,6 +10,7 @@ use axum::{
     extract::{Path, State, rejection::JsonRejection},
     http::StatusCode,
 };
+use directory::id::Millis;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{NewConnection, Schedule};
@@ -31,6 +32,30 @@ pub struct Change {
     /// A new credential.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+    /// The day on which the credential stops working, such as `2027-03-01`; empty for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+/// Reads the day on which a credential stops working: its beginning, in UTC, so that nobody is late. Empty is none.
+///
+/// # Errors
+/// Says how a day is written.
+pub fn day(text: &str) -> Result<Option<Millis>, String> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let day = text.trim().parse::<jiff::civil::Date>().ok();
+    let begins = day.and_then(|day| format!("{day}T00:00:00Z").parse::<jiff::Timestamp>().ok());
+    begins
+        .map(|at| Some(Millis(at.as_millisecond())))
+        .ok_or_else(|| format!("`{text}` is no day such as 2027-03-01"))
+}
+
+/// A day as [`day`] reads it.
+pub fn shown_day(at: Millis) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0).ok();
+    at.map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
 /// Changes how the provider is reached, and reads everything with it.
@@ -41,6 +66,8 @@ pub(super) async fn change(
 ) -> Result<Json<BTreeMap<String, String>>, Problem> {
     let Json(change) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = named(&app, &name).await?;
+    let expires = change.expires.as_deref().map(day).transpose().map_err(Problem::bad_request)?;
+    let only_expires = expires.is_some() && change.settings.is_empty() && change.secret.is_none();
     let mut settings = row.settings.clone();
     for (key, value) in change.settings {
         match value {
@@ -59,7 +86,19 @@ pub(super) async fn change(
     };
     app.check_settings(&checked).map_err(|error| Problem::bad_request(error.to_string()))?;
     let (id, kept) = (row.id, settings.clone());
-    app.blocking(move |store| store.reconnect(id, &kept, secret.as_ref())).await?;
+    // What was known of the old credential's end does not hold for a new one.
+    let expires = expires.or_else(|| secret.as_ref().map(|_| None));
+    app.blocking(move |store| {
+        if let Some(expires) = expires {
+            store.set_expires(id, expires)?;
+        }
+        if only_expires { Ok(()) } else { store.reconnect(id, &kept, secret.as_ref()) }
+    })
+    .await?;
+    app.alerts.look();
+    if only_expires {
+        return Ok(Json(settings));
+    }
     let keeper = keeper(&app, id)?;
     keeper.settings_changed().await;
     app.watches.changed();

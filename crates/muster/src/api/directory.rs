@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use store::{ConnectionRow, NewConnection, Schedule};
 
 use crate::{
-    api::Problem,
+    api::{Problem, connection::shown_day},
     app::App,
     task::{
         Status,
@@ -71,6 +71,9 @@ pub struct Detail {
     pub rules: Rules,
     /// Its schedule.
     pub schedule: Schedule,
+    /// The day on which the provider's credential stops working, if an administrator said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
     /// How the provider's word of changes stands, if it is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notifications: Option<Standing>,
@@ -230,6 +233,7 @@ pub(super) async fn show(
         settings: row.settings,
         rules: row.rules,
         schedule: row.schedule,
+        expires: row.expires.map(shown_day),
         notifications: app.watches.standing(row.id),
         runs,
         issues: issues.iter().take(ISSUES_MAX).map(IssueLine::of).collect(),
@@ -257,7 +261,7 @@ pub fn usual_rules(provider: &str) -> Rules {
 }
 
 /// The schedule of a new directory: where there is no list of changes, everything is verified daily.
-fn usual_schedule(provider: &str) -> Schedule {
+pub fn usual_schedule(provider: &str) -> Schedule {
     let usual = Schedule::default();
     match provider {
         "entra" => usual,
@@ -272,6 +276,8 @@ fn usual_schedule(provider: &str) -> Schedule {
 pub async fn connect_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem> {
     let row = add_directory(app, add).await?;
     app.keep(row.id).await.request(true);
+    // It may be one whose provider is to tell of changes.
+    app.watches.changed();
     Ok(row)
 }
 

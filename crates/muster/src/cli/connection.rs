@@ -18,7 +18,7 @@ use crate::{
 /// Change how a directory is read.
 #[derive(Debug, Args)]
 #[group(id = "what", required = true, multiple = true, args = ["settings", "unset", "secret_file", "notifications",
-    "every", "everything_every"])]
+    "every", "everything_every", "expires"])]
 pub struct Set {
     /// The directory's name.
     name: String,
@@ -31,6 +31,10 @@ pub struct Set {
     /// File that holds a new client secret, key or token; `-` reads standard input.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+    /// The day on which the secret stops working, such as 2027-03-01, so that an alert comes in time; `never` takes it
+    /// away. A certificate knows its own end.
+    #[arg(long, value_name = "DATE")]
+    expires: Option<String>,
     /// Whether the provider is asked to tell of changes; needs `public_url` in the server's configuration.
     #[arg(long, value_enum)]
     notifications: Option<Switch>,
@@ -62,8 +66,9 @@ impl Set {
             }
         }
         settings.extend(self.unset.into_iter().map(|key| (key, None)));
-        if !settings.is_empty() || secret.is_some() {
-            let change = Change { settings, secret };
+        let expires = self.expires.map(|day| if day == "never" { String::new() } else { day });
+        if !settings.is_empty() || secret.is_some() || expires.is_some() {
+            let change = Change { settings, secret, expires };
             let _: BTreeMap<String, String> =
                 client.send_with(Method::PATCH, &format!("{path}/connection"), &change).await?;
         }

@@ -343,6 +343,9 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
         table::duration(detail.schedule.pull_every_s.cast_signed() * 1_000),
         table::duration(detail.schedule.full_every_s.cast_signed() * 1_000)
     );
+    if let Some(day) = &detail.expires {
+        println!("the credential stops working on {day}");
+    }
     if let Some(told) = &detail.notifications {
         println!("{}", told_of(told));
     }

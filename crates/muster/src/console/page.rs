@@ -84,6 +84,8 @@ pub(crate) struct Frame {
     pub(crate) path: String,
     pub(crate) flash: Option<Flash>,
     pub(crate) directories: Vec<NavDirectory>,
+    /// Alerts that nobody looks after.
+    pub(crate) alerts: usize,
     pub(crate) version: &'static str,
 }
 
@@ -104,6 +106,7 @@ impl Frame {
                 state: "good",
                 words: "in step",
             }],
+            alerts: 1,
             version: "0",
         }
     }
@@ -167,6 +170,7 @@ impl Visit {
             path: self.path.clone(),
             flash,
             directories: if self.who.is_some() { directories(self.app()) } else { Vec::new() },
+            alerts: self.app().alerts.status().unacknowledged,
             version: assets::version(),
         }
     }

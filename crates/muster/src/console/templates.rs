@@ -5,6 +5,7 @@ use askama::Template;
 use super::{
     account::AccountPage,
     administrators::AdministratorsPage,
+    alerts::AlertsPage,
     application::{ListPage, NewPage, connect::ConnectPage, sight::ApplicationPage},
     audit_log::AuditPage,
     changes::{ChangesPage, Row},
@@ -55,6 +56,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("done", rendered(&DonePage::sample())),
         ("account", rendered(&AccountPage::sample())),
         ("administrators", rendered(&AdministratorsPage::sample())),
+        ("alerts", rendered(&AlertsPage::sample())),
         ("applications", rendered(&ListPage::sample())),
         ("application", rendered(&ApplicationPage::sample())),
         ("new application", rendered(&NewPage::sample())),

@@ -130,7 +130,14 @@ fn credentials(headers: &HeaderMap) -> Option<String> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()
+    let given = STANDARD.decode(encoded.trim()).ok()?;
+    // UTF-8, but Python's requests, which clients are built on, writes Latin-1 where that is possible.
+    Some(String::from_utf8(given).unwrap_or_else(|given| latin_1(given.as_bytes())))
+}
+
+/// Latin-1 is the first 256 characters of Unicode.
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
 
 /// Who is at the other end.

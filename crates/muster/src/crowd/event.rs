@@ -21,6 +21,7 @@ use directory::{
     view::View,
 };
 
+pub(super) use self::token::name_of;
 use self::{
     changes::{Happening, Operation},
     token::Token,
@@ -59,17 +60,21 @@ pub(super) async fn current(call: &Call) -> Result<Response<Body>, CrowdError> {
     let looking = tokio::task::spawn_blocking(move || floors.oldest(application, client, now));
     let floor = looking.await.map_err(|_| CrowdError::failed("the position is not known"))?;
     let recent = published.recent.seq_at(now.plus(-OVERLAP_MS)).min(published.head);
-    let seq = floor.map_or(recent, |floor| floor.min(recent));
+    // Of the view that the list was of: if it is another one by now, the token has expired already.
+    let token = match floor {
+        Some(floor) => Token::of(floor.view, floor.seq.min(recent)),
+        None => Token::of(name_of(&view), recent),
+    };
     let mut writer = Writer::new(call.representation);
     writer.open("events");
-    writer.attribute("newEventToken", &Token::of(&view, seq).to_string());
+    writer.attribute("newEventToken", &token.to_string());
     writer.flag_attribute("incrementalSynchronisationAvailable", true);
     writer.close("events");
     Ok(writer.into_response())
 }
 
 /// `GET /event/TOKEN`.
-pub(super) fn since(call: &Call, token: &str) -> Result<Response<Body>, CrowdError> {
+pub(super) async fn since(call: &Call, token: &str) -> Result<Response<Body>, CrowdError> {
     let view = call.view()?;
     if !call.settings().incremental {
         let (status, message) =
@@ -78,7 +83,7 @@ pub(super) fn since(call: &Call, token: &str) -> Result<Response<Body>, CrowdErr
     }
     let head = view.published().head;
     let given = Token::parse(token).ok_or_else(CrowdError::token_expired)?;
-    if given != Token::of(&view, given.seq()) {
+    if !given.is_of(&view) {
         return Err(CrowdError::token_expired());
     }
     if given.seq() > head {
@@ -89,8 +94,12 @@ pub(super) fn since(call: &Call, token: &str) -> Result<Response<Body>, CrowdErr
             Err(CrowdError::token_expired())
         };
     }
-    let happenings = changes::since(&view, given.seq()).ok_or_else(CrowdError::token_expired)?;
-    let next = Token::of(&view, head);
+    let next = Token::of(name_of(&view), head);
+    // Up to 50,000 objects are put in order, during which others are to be answered.
+    let (seq, seen) = (given.seq(), Arc::clone(&view));
+    let looking = tokio::task::spawn_blocking(move || changes::since(&seen, seq));
+    let happenings = looking.await.map_err(|_| CrowdError::failed("the events are not known"))?;
+    let happenings = happenings.ok_or_else(CrowdError::token_expired)?;
     let document = Events::new(view, call.links.clone(), &next, happenings);
     Ok(respond(document, call.representation))
 }

@@ -6,14 +6,14 @@ use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use directory::{
-    id::{ChangeSeq, DirectoryId, Millis, ProviderId},
+    id::{DirectoryId, Millis, ProviderId},
     view::Published,
 };
 use secrecy::SecretString;
 
 use super::{
-    ApplicationId, ApplicationRegistry, Floors, Session, Sessions, SessionsFailed, Settings,
-    Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
+    ApplicationId, ApplicationRegistry, Floor, Floors, FloorsFailed, Session, Sessions,
+    SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
 };
 use crate::sign_in::Unavailable;
 
@@ -37,9 +37,18 @@ impl Surroundings {
 }
 
 impl Floors for Forgetful {
-    fn record(&self, _: ApplicationId, _: IpAddr, _: Millis, _: ChangeSeq) {}
+    /// Nothing changes here, so there is nothing to tell from.
+    fn record(
+        &self,
+        _: ApplicationId,
+        _: IpAddr,
+        _: Millis,
+        _: &Floor,
+    ) -> Result<(), FloorsFailed> {
+        Ok(())
+    }
 
-    fn oldest(&self, _: ApplicationId, _: IpAddr, _: Millis) -> Option<ChangeSeq> {
+    fn oldest(&self, _: ApplicationId, _: IpAddr, _: Millis) -> Option<Floor> {
         None
     }
 }

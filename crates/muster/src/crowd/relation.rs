@@ -6,7 +6,11 @@
 use std::sync::Arc;
 
 use axum::{body::Body, http::Response};
-use directory::{name::fold, nesting, view::View};
+use directory::{
+    name::fold,
+    nesting,
+    view::{GroupAt, UserAt, View},
+};
 
 use super::{
     call::Call,
@@ -71,9 +75,10 @@ pub(super) fn show(
         }
         Relation::GroupUsers => {
             let group = call.group(&view)?;
-            let users = match depth {
-                Depth::Direct => view.users_of(group),
-                Depth::Nested => nesting::users_of(&view, group),
+            let users = match (relation.tested(call), depth) {
+                (Some(tested), _) => member(&view, tested, group, depth).into_iter().collect(),
+                (None, Depth::Direct) => view.users_of(group),
+                (None, Depth::Nested) => nesting::users_of(&view, group),
             };
             let parent = view.group(group).name().to_string();
             answer(call, view, users, relation, |tested| (tested.to_owned(), parent))
@@ -99,6 +104,17 @@ pub(super) fn show(
     }
 }
 
+/// A person, if they are in a group. Asked from their side: a group may hold everybody.
+fn member(view: &View, name: &str, group: GroupAt, depth: Depth) -> Option<UserAt> {
+    let user = view.user_named(&fold(name))?;
+    let is_in = match depth {
+        Depth::Direct => view.is_member(user, group),
+        Depth::Nested => nesting::groups_of(view, user).contains(&group),
+    };
+    is_in.then_some(user)
+}
+
+/// Answers with a page of a list, or with the one thing that was tested for.
 fn answer<T: Entity + PartialEq>(
     call: &Call,
     view: Arc<View>,

@@ -97,7 +97,7 @@ pub(super) async fn dispatch(
         Resource::Webhook(id) => webhook::remove(call, id),
         Resource::Cookie => Ok(cookie::show(call)),
         Resource::Event => event::current(call).await,
-        Resource::Events(token) => event::since(call, token),
+        Resource::Events(token) => event::since(call, token).await,
         Resource::User => Err(write::user(call, method)),
         Resource::UserAttribute => Err(write::of_user(call)),
         Resource::UserWrite(what) => Err(write::user_part(call, *what)),

@@ -1,18 +1,21 @@
 //! `POST /search` and `GET /search`: people and groups that match, and the lists of full synchronisations.
 //!
 //! Invariant: before a whole list of people leaves, its position is recorded, so that a token fetched
-//! afterwards tells again what changed in between (DESIGN.md 10.8).
+//! afterwards tells again what changed in between (DESIGN.md 10.8); a list that cannot be recorded does not
+//! leave.
 
 use std::sync::Arc;
 
 use axum::{body::Body, http::Response};
-use directory::view::{GroupAt, UserAt};
+use directory::view::{GroupAt, UserAt, View};
 
 use super::{
+    Floor, FloorsFailed,
     call::Call,
     cql,
     document::{List, Source, respond},
     error::CrowdError,
+    event,
     restriction::{self, Searched},
 };
 
@@ -32,7 +35,7 @@ pub(super) async fn show(call: &Call, by_query: bool) -> Result<Response<Body>, 
         Searched::Users => {
             let whole = filter.is_everything() && page.start == 0 && page.max == usize::MAX;
             if whole {
-                record(call, view.published().head).await?;
+                record(call, &view).await?;
             }
             let detail = call.parameters.detail("user");
             let source = Source::<UserAt>::Filtered(filter);
@@ -58,10 +61,12 @@ fn searched(call: &Call) -> Result<Searched, CrowdError> {
 }
 
 /// Records that a whole list is served; floors may lie in a store, which async threads do not wait for.
-async fn record(call: &Call, seq: directory::id::ChangeSeq) -> Result<(), CrowdError> {
+async fn record(call: &Call, view: &View) -> Result<(), CrowdError> {
+    let floor = Floor { seq: view.published().head, view: event::name_of(view) };
     let floors = Arc::clone(&call.state.surroundings().floors);
     let (application, client, now) = (call.application.id, call.client, call.now);
     let recording =
-        tokio::task::spawn_blocking(move || floors.record(application, client, now, seq));
-    recording.await.map_err(|_| CrowdError::failed("the list could not be recorded"))
+        tokio::task::spawn_blocking(move || floors.record(application, client, now, &floor));
+    let recorded = recording.await.unwrap_or(Err(FloorsFailed));
+    recorded.map_err(|error| CrowdError::failed(error.to_string()))
 }

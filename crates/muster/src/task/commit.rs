@@ -129,6 +129,7 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     // Still under the lock: whoever plans next must plan from what is served now.
     app.published_up_to_date().await;
     drop(slot);
+    app.alerts.look();
     Ok(report)
 }
 

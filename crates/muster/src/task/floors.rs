@@ -1,14 +1,14 @@
 //! From which position of the change log an application has to be told again, kept in the store.
 //!
-//! Invariant: a position that cannot be read or written makes events start earlier at the most: whoever asks
-//! is then told of the last minutes only, as the ruling says for a client that never read a list.
+//! Invariant: a position that cannot be written keeps the list back, and one that cannot be read makes the
+//! next synchronisation a whole one; neither lets a change go untold.
 
 use std::net::IpAddr;
 
 use directory::id::{ChangeSeq, Millis};
-use store::Store;
+use store::{FloorRow, Store};
 
-use crate::crowd::{ApplicationId, Floors};
+use crate::crowd::{ApplicationId, Floor, Floors, FloorsFailed};
 
 /// Floors in the store; calls block.
 #[derive(Debug)]
@@ -22,21 +22,32 @@ impl StoredFloors {
 }
 
 impl Floors for StoredFloors {
-    fn record(&self, application: ApplicationId, client: IpAddr, at: Millis, seq: ChangeSeq) {
+    fn record(
+        &self,
+        application: ApplicationId,
+        client: IpAddr,
+        at: Millis,
+        floor: &Floor,
+    ) -> Result<(), FloorsFailed> {
+        let row = FloorRow { seq: floor.seq, view: floor.view.clone() };
         let recorded = tokio::task::block_in_place(|| {
-            self.0.record_floor(application, &client.to_string(), at, seq)
+            self.0.record_floor(application, &client.to_string(), at, &row)
         });
-        if let Err(error) = recorded {
-            tracing::error!(%error, "a product's position could not be written; it may miss changes of the last minutes");
-        }
+        recorded.map_err(|error| {
+            tracing::error!(%error, "a product's position could not be written; it is refused the list of people");
+            FloorsFailed
+        })
     }
 
-    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ChangeSeq> {
+    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<Floor> {
         let read =
             tokio::task::block_in_place(|| self.0.floor(application, &client.to_string(), at));
-        read.unwrap_or_else(|error| {
-            tracing::error!(%error, "a product's position could not be read; its next synchronisation is whole");
-            Some(ChangeSeq(0))
-        })
+        match read {
+            Ok(row) => row.map(|FloorRow { seq, view }| Floor { seq, view }),
+            Err(error) => {
+                tracing::error!(%error, "a product's position could not be read; its next synchronisation is whole");
+                Some(Floor { seq: ChangeSeq(0), view: String::new() })
+            }
+        }
     }
 }

@@ -74,6 +74,7 @@ pub async fn run(app: App, keeper: Arc<Keeper>) {
             status.completed = status.completed.max(now.ticket);
             status.last = Some(report);
         });
+        app.alerts.look();
     }
 }
 

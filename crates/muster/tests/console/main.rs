@@ -127,7 +127,10 @@ fn posts() -> Vec<String> {
     }
     paths.retain(|path| !OWN.contains(&path.as_str()));
     let named = |path: &String| {
-        path.replace("{name}", "x").replace("{draft}", "y").replace("{step}", "app")
+        path.replace("{name}", "x")
+            .replace("{draft}", "y")
+            .replace("{step}", "app")
+            .replace("{id}", "1")
     };
     paths.iter().map(named).collect()
 }

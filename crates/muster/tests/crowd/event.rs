@@ -1,37 +1,34 @@
-//! Events: cases 108 to 123.
+//! Events: cases 108 to 120, and 124.
 
-use directory::{
-    id::{DAY_MS, DirectoryId, MINUTE_MS},
-    view::Shape,
-};
-use muster::crowd::{Application, Settings};
+use directory::id::{DirectoryId, MINUTE_MS};
+use muster::crowd::Settings;
 
 use crate::{
     tree::Node,
-    world::{Person, State, Team, World, application},
+    world::{Person, State, Team, World},
 };
 
-fn start() -> State {
+pub(crate) fn start() -> State {
     State::of(&["alice", "bob"], &[Team::of("devs", &[0], &[]), Team::of("leads", &[], &[])])
 }
 
-async fn token(world: &World) -> String {
+pub(crate) async fn token(world: &World) -> String {
     let events = world.xml("/event").await;
     events.attribute("newEventToken").unwrap().to_owned()
 }
 
 /// A token of the present, as if nothing had happened for long.
-async fn settled_token(world: &World) -> String {
+pub(crate) async fn settled_token(world: &World) -> String {
     world.advance(10 * MINUTE_MS);
     token(world).await
 }
 
-async fn events(world: &World, token: &str) -> Node {
+pub(crate) async fn events(world: &World, token: &str) -> Node {
     world.xml(&format!("/event/{token}")).await
 }
 
 /// Events in short: `element OPERATION name`, and what else they hold.
-fn short(events: &Node) -> Vec<String> {
+pub(crate) fn short(events: &Node) -> Vec<String> {
     let list = |event: &Node, element: &str| {
         let mut names = event.child(element).unwrap().names();
         names.sort_unstable();
@@ -321,86 +318,6 @@ async fn case_120_a_token_is_not_used_up() {
     let path = format!("/event/{token}");
     assert_eq!(world.get(&path).await.body, world.get(&path).await.body);
     assert_eq!(short(&events(&world, &token).await), ["user CREATED carol"]);
-}
-
-const WHOLE: &str = "/search?entity-type=user&start-index=0&max-results=-1&expand=user";
-
-#[tokio::test]
-async fn case_121_what_changes_during_a_full_reading_is_told() {
-    let mut state = start();
-    let world = World::new(std::slice::from_ref(&state));
-    world.advance(10 * MINUTE_MS);
-    let path = WHOLE.replace("&expand", "&x");
-    assert_eq!(world.post(&path, "<null-search-restriction/>").await.status, 200);
-    state.people.insert(2, Person::named("carol"));
-    world.commit(1, &state);
-    // A full reading that takes hours: five minutes of overlap would not do.
-    world.advance(DAY_MS / 2);
-    assert_eq!(short(&events(&world, &token(&world).await).await), ["user CREATED carol"]);
-    // Another address of the application counts for two hours, its own for a day.
-    let elsewhere = world.ask("GET", "/event").peer("192.0.2.99").send().await.xml();
-    let elsewhere = elsewhere.attribute("newEventToken").unwrap().to_owned();
-    assert!(events(&world, &elsewhere).await.children.is_empty());
-    world.advance(DAY_MS);
-    assert!(events(&world, &token(&world).await).await.children.is_empty());
-}
-
-#[tokio::test]
-async fn case_121_rotating_addresses_and_short_overlap() {
-    let mut state = start();
-    let world = World::new(std::slice::from_ref(&state));
-    world.advance(10 * MINUTE_MS);
-    assert_eq!(world.get(WHOLE).await.status, 200);
-    state.people.insert(2, Person::named("carol"));
-    world.commit(1, &state);
-    world.advance(60 * MINUTE_MS);
-    let elsewhere = world.ask("GET", "/event").peer("192.0.2.99").send().await.xml();
-    let elsewhere = elsewhere.attribute("newEventToken").unwrap().to_owned();
-    assert_eq!(short(&events(&world, &elsewhere).await), ["user CREATED carol"]);
-    // Without any reading a token points five minutes back.
-    state.people.insert(3, Person::named("dan"));
-    world.commit(1, &state);
-    world.advance(4 * MINUTE_MS);
-    let unread = world.ask("GET", "/event").of("united").send().await.xml();
-    let unread = unread.attribute("newEventToken").unwrap().to_owned();
-    let ask = world.ask("GET", &format!("/event/{unread}")).of("united");
-    assert_eq!(short(&ask.send().await.xml()), ["user CREATED dan"]);
-}
-
-#[tokio::test]
-async fn case_122_a_token_ahead_is_lag_for_a_minute() {
-    let world = World::new(&[start()]);
-    let token = settled_token(&world).await;
-    let (stem, _) = token.rsplit_once(':').unwrap();
-    let ahead = format!("{stem}:{}", world.head().0 + 5);
-    let answer = events(&world, &ahead).await;
-    assert_eq!(answer.attribute("newEventToken"), Some(ahead.as_str()));
-    assert!(answer.children.is_empty());
-    world.advance(59_000);
-    assert_eq!(events(&world, &ahead).await.attribute("newEventToken"), Some(ahead.as_str()));
-    world.advance(1_000);
-    world.get(&format!("/event/{ahead}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
-}
-
-#[tokio::test]
-async fn case_123_another_view_is_410() {
-    let world = World::new(&[start(), State::of(&["zoe"], &[])]);
-    let token = settled_token(&world).await;
-    let usual = Shape::default();
-    let views = [
-        (vec![1], usual),
-        (vec![2, 1], usual),
-        (vec![1, 2], Shape { aggregate: true, ..usual }),
-        (vec![1, 2], Shape { flattened: true, ..usual }),
-        (vec![1, 2], Shape { frozen: Some(1), ..usual }),
-    ];
-    for (directories, shape) in views {
-        let jira = Application { shape, ..application(1, "jira", &directories) };
-        world.applications.replace(vec![jira]);
-        world.get(&format!("/event/{token}")).await.fails(410, "EVENT_TOKEN_EXPIRED");
-    }
-    world.applications.replace(vec![application(1, "jira", &[1, 2])]);
-    assert_eq!(events(&world, &token).await.name, "events");
 }
 
 fn masking() -> (World, State, State) {

@@ -12,6 +12,8 @@ mod membership;
 mod reference;
 mod search;
 mod session;
+mod stalled;
+mod token;
 mod transport;
 mod tree;
 mod user;

@@ -112,6 +112,21 @@ async fn case_008_a_password_may_hold_colons_and_umlauts() {
     assert_eq!(World::usual().get("/user?username=alice").await.status, 200);
 }
 
+/// Python's requests writes credentials in Latin-1 if it can.
+#[tokio::test]
+async fn case_008_a_password_may_come_in_latin_1() {
+    let world = World::usual();
+    let latin_1: Vec<u8> =
+        format!("jira:{PASSWORD}").chars().map(|c| u8::try_from(c).unwrap()).collect();
+    assert!(str::from_utf8(&latin_1).is_err());
+    let wrong = [&latin_1[..], b"!"].concat();
+    for (given, expected) in [(latin_1, 200), (wrong, 401)] {
+        let value = format!("Basic {}", STANDARD.encode(given));
+        let ask = world.ask("GET", "/user?username=alice").credentials(None);
+        assert_eq!(ask.header("authorization", &value).send().await.status, expected);
+    }
+}
+
 #[tokio::test]
 async fn case_009_the_scheme_has_any_case() {
     let value = format!("bAsIc {}", STANDARD.encode(format!("JIRA:{PASSWORD}")));
@@ -195,6 +210,17 @@ async fn case_016_both_context_paths_are_served() {
         link(user),
         "http://muster.example.org/crowd/rest/usermanagement/1/user?username=alice"
     );
+    // Clients that join an address with a slash at its end and a path as they are.
+    for context in ["/crowd", ""] {
+        let path = format!("{context}//rest/usermanagement/latest/user?username=alice");
+        let answer = world.ask_at("GET", &path).send().await;
+        assert_eq!(answer.status, 200, "{path}");
+        let expected =
+            format!("http://muster.example.org{context}/rest/usermanagement/1/user?username=alice");
+        assert_eq!(link(answer.xml()), expected);
+        let anonymous = world.ask_at("GET", &path).credentials(None).send().await;
+        assert_eq!(anonymous.status, 401);
+    }
     let ask = world.ask("GET", "/user?username=alice").peer("10.1.1.1");
     let user = ask.header("x-forwarded-proto", "https").send().await.xml();
     assert!(link(user).starts_with("https://"));

@@ -22,10 +22,18 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) async fn of(world: &World) -> Self {
+        Self::until(world, std::future::pending()).await
+    }
+
+    /// The same until the server is to stop.
+    pub(crate) async fn until(
+        world: &World,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut serving = JoinSet::new();
-        serving.spawn(http::serve(listener, world.router.clone(), std::future::pending()));
+        serving.spawn(http::serve(listener, world.router.clone(), stop));
         Self { address, _serving: serving }
     }
 

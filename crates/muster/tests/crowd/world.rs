@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -29,8 +29,9 @@ use directory::{
     view::{Frozen, FrozenNames, Published, Served, Shape, renamed},
 };
 use muster::crowd::{
-    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floors, Session, Sessions,
-    SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
+    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floor, Floors, FloorsFailed,
+    Session, Sessions, SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks,
+    WebhooksFailed,
 };
 use muster::sign_in::{Person as SignedIn, SignIn, Verdict};
 use secrecy::{ExposeSecret, SecretString};
@@ -103,21 +104,37 @@ impl State {
     }
 }
 
+type ReadAt = BTreeMap<(ApplicationId, IpAddr), (Millis, Floor)>;
+
+/// Positions in memory; none while they are said to be full.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryFloors(Mutex<BTreeMap<(ApplicationId, IpAddr), (Millis, ChangeSeq)>>);
+pub(crate) struct MemoryFloors(Mutex<ReadAt>, pub(crate) AtomicBool);
 
 impl Floors for MemoryFloors {
-    fn record(&self, application: ApplicationId, client: IpAddr, at: Millis, seq: ChangeSeq) {
-        self.0.lock().unwrap().insert((application, client), (at, seq));
+    fn record(
+        &self,
+        application: ApplicationId,
+        client: IpAddr,
+        at: Millis,
+        floor: &Floor,
+    ) -> Result<(), FloorsFailed> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(FloorsFailed);
+        }
+        self.0.lock().unwrap().insert((application, client), (at, floor.clone()));
+        Ok(())
     }
 
-    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ChangeSeq> {
+    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<Floor> {
         let known = self.0.lock().unwrap();
         let counts = |(app, address): &(ApplicationId, IpAddr), then: Millis| {
             let age = at.since(then);
             *app == application && (age <= 2 * HOUR_MS || (*address == client && age <= DAY_MS))
         };
-        known.iter().filter(|(key, (then, _))| counts(key, *then)).map(|(_, (_, seq))| *seq).min()
+        let counted = || known.iter().filter(|(key, (then, _))| counts(key, *then));
+        let seq = counted().map(|(_, (_, floor))| floor.seq).min()?;
+        let (_, (_, last)) = counted().max_by_key(|(key, (then, _))| (key.1 == client, *then))?;
+        Some(Floor { seq, view: last.view.clone() })
     }
 }
 
@@ -213,6 +230,7 @@ pub(crate) struct World {
     pub(crate) published: Arc<ArcSwap<Published>>,
     pub(crate) applications: Arc<ApplicationRegistry>,
     pub(crate) now: Arc<AtomicI64>,
+    pub(crate) floors: Arc<MemoryFloors>,
     pub(crate) router: Router,
 }
 
@@ -275,10 +293,11 @@ impl World {
         ]);
         let now = Arc::new(AtomicI64::new(START.0));
         let clock = Arc::clone(&now);
+        let floors = Arc::new(MemoryFloors::default());
         let state = CrowdState::new(Surroundings {
             published: Arc::clone(&published),
             applications: Arc::clone(&applications),
-            floors: Arc::new(MemoryFloors::default()),
+            floors: floors.clone(),
             sessions: Arc::new(MemorySessions::default()),
             webhooks: Arc::new(MemoryWebhooks::default()),
             sign_in: Arc::new(TestSignIn),
@@ -286,7 +305,7 @@ impl World {
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             settings,
         });
-        let world = Self { published, applications, now, router: crowd::router(state) };
+        let world = Self { published, applications, now, floors, router: crowd::router(state) };
         for (no, state) in (1..).zip(states) {
             world.commit(no, state);
         }
@@ -356,15 +375,18 @@ impl World {
         self.published.store(Arc::new(published));
     }
 
+    /// A request behind the version, unless the path says otherwise.
     pub(crate) fn ask(&self, method: &str, path: &str) -> Ask<'_> {
-        let request = Request::builder()
-            .method(method)
-            .uri(if path.starts_with("/crowd/") || path.starts_with("/rest/") {
-                path.to_owned()
-            } else {
-                format!("/crowd/rest/usermanagement/1{path}")
-            })
-            .header(header::HOST, "muster.example.org");
+        if path.starts_with("/crowd/") || path.starts_with("/rest/") {
+            return self.ask_at(method, path);
+        }
+        self.ask_at(method, &format!("/crowd/rest/usermanagement/1{path}"))
+    }
+
+    /// A request of a whole path.
+    pub(crate) fn ask_at(&self, method: &str, path: &str) -> Ask<'_> {
+        let request =
+            Request::builder().method(method).uri(path).header(header::HOST, "muster.example.org");
         Ask {
             world: self,
             request,

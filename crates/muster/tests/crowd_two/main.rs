@@ -7,6 +7,8 @@
 mod authentication;
 #[path = "../crowd/event.rs"]
 mod event;
+#[path = "../crowd/follow.rs"]
+mod follow;
 #[path = "../crowd/group.rs"]
 mod group;
 #[path = "../crowd/membership.rs"]
@@ -15,6 +17,8 @@ mod membership;
 mod search;
 #[path = "../crowd/session.rs"]
 mod session;
+#[path = "../crowd/token.rs"]
+mod token;
 #[path = "../crowd/transport.rs"]
 mod transport;
 #[path = "../crowd/tree.rs"]

@@ -2,13 +2,18 @@
 //! fails, Muster keeps its directory in step, and a product synchronises from it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alerts;
 mod applications;
+mod apply;
 mod bad_input;
 mod edits;
 mod expected;
 mod faults;
 mod guard;
+mod mail_server;
 mod product;
 mod random;
+mod receiver;
 mod service;
+mod sources;
 mod webhooks;

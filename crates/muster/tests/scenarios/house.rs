@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) quotas: Quotas,
     /// Past which a plan waits; none for no limits.
     pub(crate) limits: Option<Limits>,
+    /// Whether the provider is asked to tell of changes.
+    pub(crate) notifications: bool,
 }
 
 impl Plan {
@@ -60,6 +62,7 @@ impl Plan {
             seed,
             quotas: Quotas::Off,
             limits: Some(no_limits),
+            notifications: false,
         }
     }
 
@@ -74,6 +77,7 @@ pub(crate) struct House {
     running: Running,
     clock: Arc<AtomicI64>,
     data: TempDir,
+    listen: SocketAddr,
     server: Option<Server>,
     http: reqwest::Client,
     directory: DirectoryId,
@@ -94,16 +98,21 @@ impl House {
             quotas: plan.quotas,
             ..Options::new(ANYWHERE)
         };
+        let mut options = options;
+        // Being told of groups needs one permission more than reading them.
+        options.entra_roles.extend(plan.notifications.then(|| "Group.Read.All".to_owned()));
         let running = simulator::start(options).await.unwrap();
+        let listen = if plan.notifications { free_port() } else { ANYWHERE };
         let clock = Arc::new(AtomicI64::new(Clock::system().now().0));
         let data = tempfile::tempdir().unwrap();
-        let server = start(&data, &clock).await;
+        let server = start(&data, listen, &clock).await;
         let mut add = demo::directories(running.description()).unwrap().remove(0);
         let usual = api::directory::usual_rules(&add.provider);
         add.rules = Some(Rules { limits: plan.limits.unwrap_or_default(), ..usual });
         let never = 10_000_000;
-        add.schedule =
-            Some(Schedule { pull_every_s: never, full_every_s: never, ..Schedule::default() });
+        let (pull_every_s, full_every_s) = (never, never);
+        let notifications = plan.notifications;
+        add.schedule = Some(Schedule { pull_every_s, full_every_s, notifications });
         let name = add.name.clone();
         let row = api::directory::connect_directory(&server.app, add).await.unwrap();
         let application = api::application::Add {
@@ -124,6 +133,7 @@ impl House {
             running,
             clock,
             data,
+            listen,
             server: Some(server),
             http: connect::http::local_client().unwrap(),
             directory: row.id,
@@ -246,6 +256,27 @@ impl House {
         }
     }
 
+    /// Which requests are for a collection, as a regular expression; `.` is all of them.
+    pub(crate) fn route(&self, collection: &'static str) -> &'static str {
+        match (self.provider, collection) {
+            // Okta's addresses of members end as those of users do, and a person's groups are asked for to confirm.
+            (Provider::Okta, "users") => "/v1/users(\\?|$)",
+            (Provider::Okta, "groups") => "/v1/groups(\\?|$)",
+            (Provider::Okta, "members") => "/v1/groups/[^/]+/users",
+            (_, route) => route,
+        }
+    }
+
+    /// Somebody leaves, so that their login is free at the provider.
+    pub(crate) async fn deletes(&self, user: &str) {
+        let path = format!("users/{user}");
+        self.control("DELETE", &path, Value::Null).await;
+        if self.provider == Provider::Okta {
+            // The login of somebody deactivated stays theirs.
+            self.control("DELETE", &path, Value::Null).await;
+        }
+    }
+
     /// At Okta whoever is deactivated can be deleted for good, which no list shows.
     async fn purge_at_times(&mut self) {
         if self.provider == Provider::Okta && !self.deleted.is_empty() && self.dice.roll(25) == 0 {
@@ -267,13 +298,38 @@ impl House {
     /// The server goes and comes, with what it has on disk.
     pub(crate) async fn restart(&mut self) {
         self.server.take().unwrap().stop().await;
-        self.server = Some(start(&self.data, &self.clock).await);
+        self.server = Some(start(&self.data, self.listen, &self.clock).await);
         self.product.moved(Some(self.server().url.clone()));
         let keeper = self.server().app.keeper(self.directory).unwrap();
         // A server reads at its start.
         while keeper.status().last.is_none() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    /// Waits until the provider tells this server of changes.
+    pub(crate) async fn is_told(&self) {
+        loop {
+            let webhooks = self.control("GET", "webhooks", Value::Null).await;
+            let standing = self.server().app.watches.standing(self.directory);
+            let registered = standing.is_some_and(|standing| !standing.registered.is_empty());
+            if registered && webhooks["registered"].as_array().is_some_and(|all| !all.is_empty()) {
+                // What is told at first is told.
+                self.control("POST", "webhooks/flush", Value::Null).await;
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Time passes.
+    pub(crate) fn wait(&self, ms: i64) {
+        self.clock.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// How many reads there were.
+    pub(crate) fn reads(&self) -> usize {
+        self.server().app.store.latest_runs(self.directory, 1_000).unwrap().len()
     }
 
     pub(crate) async fn truth(&self) -> Truth {
@@ -325,15 +381,22 @@ impl House {
     }
 }
 
-async fn start(data: &TempDir, clock: &Arc<AtomicI64>) -> Server {
+/// A port that is free now, for a server whose address must be known before it starts.
+fn free_port() -> SocketAddr {
+    std::net::TcpListener::bind(ANYWHERE).unwrap().local_addr().unwrap()
+}
+
+async fn start(data: &TempDir, listen: SocketAddr, clock: &Arc<AtomicI64>) -> Server {
+    let public_url = (listen.port() != 0).then(|| format!("http://{listen}"));
+    let file = File { public_url, ..File::default() };
     let clock = Arc::clone(clock);
     let clock = Clock::from_fn(move || Millis(clock.load(Ordering::SeqCst)));
     // A commit that was under way when the server stopped comes to its end first.
     for _ in 0..100 {
-        match Server::start(data.path(), ANYWHERE, &File::default(), clock.clone()).await {
+        match Server::start(data.path(), listen, &file, clock.clone()).await {
             Ok(server) => return server,
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
-    Server::start(data.path(), ANYWHERE, &File::default(), clock).await.unwrap()
+    Server::start(data.path(), listen, &file, clock).await.unwrap()
 }

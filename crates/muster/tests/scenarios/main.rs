@@ -50,6 +50,7 @@ scenarios!(
     s09_two_people_swap_their_names,
     s10_a_name_is_given_to_somebody_new,
     s11_groups_in_a_circle,
+    s12_a_storm_of_word_is_one_read,
     s13_two_directories_have_one_name,
     s14_a_link_to_another_host_is_not_followed,
 );
@@ -155,7 +156,8 @@ async fn s07_an_empty_list_removes_nobody(provider: Provider) {
     let mut house = House::build(provider, Plan::guarded(7)).await;
     let before = house.rest("before").await;
     for route in ["users", "groups", "members"] {
-        house.faults(json!([{"route": route, "kind": "empty", "times": 1_000_000}])).await;
+        let empty = json!([{"route": house.route(route), "kind": "empty", "times": 1_000_000}]);
+        house.faults(empty).await;
         house.try_read(true).await;
         house.has(&before, &format!("while {route} are shown empty")).await;
         house.no_faults().await;
@@ -213,7 +215,7 @@ async fn s10_a_name_is_given_to_somebody_new(provider: Provider) {
     let old = house.new_user(&login).await;
     house.read(false).await;
     house.rest("before").await;
-    house.control("DELETE", &format!("users/{old}"), Value::Null).await;
+    house.deletes(&old).await;
     house.read(false).await;
     house.rest("left").await;
     let new = house.new_user(&login).await;
@@ -246,6 +248,25 @@ async fn s11_groups_in_a_circle(provider: Provider) {
     house.control("PUT", &format!("groups/{}/users/{member}", groups[0]), Value::Null).await;
     house.read(false).await;
     house.rest("with a circle").await;
+}
+
+/// However often the provider says that something changed, within three seconds it is read once.
+async fn s12_a_storm_of_word_is_one_read(provider: Provider) {
+    let mut house = House::build(provider, Plan { notifications: true, ..Plan::small(12) }).await;
+    house.is_told().await;
+    let before = house.reads();
+    // Word comes twice, in any order, and at times with a secret that is not ours.
+    let storm = json!({"duplicate": 0.5, "shuffle": true, "wrong_secret": 0.2, "debounce_ms": 0});
+    house.control("POST", "webhooks", storm).await;
+    house.edits(60).await;
+    house.control("POST", "webhooks/flush", Value::Null).await;
+    assert_eq!(house.reads(), before, "nothing is read in the first three seconds");
+    house.wait(3_000);
+    while house.reads() == before {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    house.rest("after a storm").await;
+    assert_eq!(house.reads(), before + 1);
 }
 
 /// The first directory that has a name owns it.

@@ -68,7 +68,7 @@ pub(crate) async fn told(provider: Provider) {
         *kinds.entry(kind).or_insert(0) += 1;
         let route = ROUTES[1 + house.dice.roll(3)];
         let share = [0.1, 0.5, 0.9][house.dice.roll(3)];
-        let hidden = json!([{"route": route, "kind": kind, "share": share, "seed": done,
+        let hidden = json!([{"route": house.route(route), "kind": kind, "share": share, "seed": done,
             "times": 1_000_000}]);
         house.faults(hidden).await;
         for full in [true, false] {
@@ -92,7 +92,8 @@ fn loud(house: &mut House, kinds: &mut std::collections::BTreeMap<&'static str, 
             "throttle" => ("status", 429),
             other => (other, 500),
         };
-        let route = ROUTES[house.dice.roll(ROUTES.len())];
+        let collection = ROUTES[house.dice.roll(ROUTES.len())];
+        let route = house.route(collection);
         faults.push(json!({"route": route, "kind": kind, "status": status, "retry_after_s": 0,
             "delay_ms": 10, "times": 1 + house.dice.roll(3)}));
     }

@@ -8,11 +8,11 @@ use serde::Deserialize;
 
 use super::Entra;
 use super::error::GraphError;
-use super::graph::Noun;
 use super::json::{Head, Rows};
-use super::members::{ObjectStyle, live_object};
+use super::members::{ObjectStyle, live_object, shows_members};
 use super::property::select_objects;
 use super::query::Query;
+use super::route::Noun;
 use super::token::Claims;
 use super::write;
 use crate::exchange::Call;
@@ -41,9 +41,9 @@ impl Entra {
     /// `POST …/checkMemberGroups`: those of the named groups that contain the object, at any depth.
     pub(super) fn check_member_groups(
         &self,
-        noun: Noun,
-        id: &str,
+        (noun, id): (Noun, &str),
         call: &Call,
+        claims: &Claims,
     ) -> Result<Vec<u8>, GraphError> {
         let body: CheckBody = read_body(call)?;
         if body.group_ids.len() > CHECK_GROUPS_MAX {
@@ -63,7 +63,10 @@ impl Entra {
                 return Err(GraphError::bad_request(format!("Invalid object identifier '{id}'.")));
             };
             let group = tenant.find_group(guid);
-            if group.is_some_and(|group| within.binary_search(&group).is_ok()) {
+            if group.is_some_and(|group| {
+                within.binary_search(&group).is_ok()
+                    && shows_members(&tenant, Member::Group(group), claims)
+            }) {
                 write::push_guid(rows.next(), guid);
             }
         }

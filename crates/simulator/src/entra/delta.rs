@@ -7,17 +7,19 @@
 use super::Entra;
 use super::cursor::{Continues, Cursor, DELTA_LIFE_MS, Refused, badly_formed};
 use super::error::GraphError;
-use super::graph::Noun;
 use super::json::{Head, Rows};
 use super::property::{
     GroupProperty, Scope, USER_DEFAULT, UserProperty, select_groups, select_users,
     user_properties_of,
 };
 use super::query::Query;
+use super::route::Noun;
+use super::token::Claims;
 use super::write::{self, Columns, Nulls};
 use crate::chance::{draw, hash_bytes, unit};
 use crate::exchange::Call;
 use crate::faults::FaultKind;
+use crate::provider::Granted;
 use crate::tenant::id::Guid;
 use crate::tenant::{Life, Tenant};
 
@@ -43,6 +45,8 @@ pub(super) struct Round {
     /// Position, selection and flags.
     pub(super) cursor: Cursor,
     pub(super) noun: Noun,
+    /// Whether members of groups that hide them are shown.
+    pub(super) sees_hidden: bool,
 }
 
 impl Round {
@@ -129,7 +133,7 @@ impl Entra {
                 issued_ms: now_ms,
                 ..Cursor::default()
             };
-            Ok(Round { cursor, noun })
+            Ok(Round { cursor, noun, sees_hidden: false })
         };
         match (query.delta_token.as_deref(), query.skip_token.as_deref()) {
             (Some(_), Some(_)) => Err(badly_formed()),
@@ -148,7 +152,7 @@ impl Entra {
                 cursor.end = head.max(cursor.position);
                 cursor.position -= self.replayed(&cursor, token, call);
                 cursor.start = cursor.position;
-                Ok(Round { cursor, noun })
+                Ok(Round { cursor, noun, sees_hidden: false })
             }
             (None, Some(token)) => {
                 let mut cursor = self.open_delta(noun, token, call)?;
@@ -160,7 +164,7 @@ impl Entra {
                     cursor.position = cursor.position.saturating_sub(50);
                     cursor.inner = 0;
                 }
-                Ok(Round { cursor, noun })
+                Ok(Round { cursor, noun, sees_hidden: false })
             }
         }
     }
@@ -196,7 +200,7 @@ impl Entra {
         let epoch = self.app.cursor_epoch();
         if cursor.epoch < epoch {
             let location = format!("{}{}?$deltatoken=", call.base, call.path);
-            let error = if epoch % 2 == 1 { GraphError::of_status(410) } else { lost(410) };
+            let error = if epoch % 2 == 1 { GraphError::of_status(410, None) } else { lost(410) };
             return Err(error.with_header("location", location));
         }
         if self.world.clock.now_ms() > cursor.issued_ms + DELTA_LIFE_MS {
@@ -259,8 +263,31 @@ impl Entra {
         None
     }
 
-    /// `GET /users/delta`.
-    pub(super) fn users_delta(&self, query: &Query, call: &Call) -> Result<Vec<u8>, GraphError> {
+    /// `GET /users/delta` and `/groups/delta`, where the tenant has them.
+    pub(super) fn delta(
+        &self,
+        noun: Noun,
+        query: &Query,
+        call: &Call,
+        claims: &Claims,
+    ) -> Result<Vec<u8>, GraphError> {
+        use crate::TenantKind::{B2c, External, Workforce};
+        match self.kind {
+            External => {
+                let text = "Change tracking is not implemented for this type of tenant.";
+                return Err(GraphError::new(501, "NotImplemented", text));
+            }
+            B2c => return Err(no_delta()),
+            Workforce if self.app.is_revoked(Granted::Delta) => return Err(no_delta()),
+            Workforce => {}
+        }
+        match noun {
+            Noun::Users => self.users_delta(query, call),
+            Noun::Groups => self.groups_delta(query, call, claims),
+        }
+    }
+
+    fn users_delta(&self, query: &Query, call: &Call) -> Result<Vec<u8>, GraphError> {
         let tenant = self.world.read();
         let mut round = self.round(Noun::Users, query, call, &tenant)?;
         if let Some(page) = self.idle_page(&mut round, call) {
@@ -274,6 +301,10 @@ impl Entra {
         };
         Ok(self.delta_page(&round, end, &rows, call))
     }
+}
+
+fn no_delta() -> GraphError {
+    GraphError::unsupported("Change tracking is not supported in this type of tenant.")
 }
 
 /// Everything that exists, and some tombstones of what is in the bin.

@@ -8,11 +8,12 @@ use std::collections::{HashMap, HashSet};
 use super::Entra;
 use super::delta::{End, PAGE_OBJECTS, Round, write_removed};
 use super::error::GraphError;
-use super::graph::Noun;
 use super::json::Rows;
 use super::members::{listed, rank};
 use super::property::{GroupProperty, group_properties_of};
 use super::query::Query;
+use super::route::Noun;
+use super::token::Claims;
 use super::write::{self, Columns, Nulls};
 use crate::chance::draw;
 use crate::exchange::Call;
@@ -30,9 +31,15 @@ struct Touched {
 
 impl Entra {
     /// `GET /groups/delta`.
-    pub(super) fn groups_delta(&self, query: &Query, call: &Call) -> Result<Vec<u8>, GraphError> {
+    pub(super) fn groups_delta(
+        &self,
+        query: &Query,
+        call: &Call,
+        claims: &Claims,
+    ) -> Result<Vec<u8>, GraphError> {
         let tenant = self.world.read();
         let mut round = self.round(Noun::Groups, query, call, &tenant)?;
+        round.sees_hidden = claims.sees_hidden();
         if let Some(page) = self.idle_page(&mut round, call) {
             return Ok(page);
         }
@@ -46,8 +53,10 @@ impl Entra {
     }
 }
 
-fn wants_members(round: &Round) -> bool {
+/// Whether the members of a group are selected, and may be seen.
+fn wants_members(tenant: &Tenant, round: &Round, group: u32) -> bool {
     round.cursor.query & GroupProperty::Members.bit() != 0
+        && (round.sees_hidden || !tenant.hidden_groups.contains(&group))
 }
 
 fn initial_groups(tenant: &Tenant, round: &Round, call: &Call, rows: &mut Rows) -> End {
@@ -70,7 +79,7 @@ fn initial_groups(tenant: &Tenant, round: &Round, call: &Call, rows: &mut Rows) 
             (at, inner) = (at + 1, 0);
             continue;
         }
-        let (slice, rest) = if wants_members(round) {
+        let (slice, rest) = if wants_members(tenant, round, at) {
             slice_of(tenant, at, inner.saturating_sub(1), links)
         } else {
             (Vec::new(), None)
@@ -172,7 +181,7 @@ fn touched_groups(tenant: &Tenant, round: &Round) -> (Vec<Touched>, usize) {
     while entry < round.cursor.end as usize {
         let change = tenant.group_log[entry];
         if let GroupTouch::Member(member) = change.what
-            && (!wants_members(round) || !listed(tenant, member))
+            && (!wants_members(tenant, round, change.group) || !listed(tenant, member))
         {
             entry += 1;
             continue;

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use super::error::GraphError;
-use super::graph::Noun;
 use super::members::ObjectStyle;
 use super::property::{
     GROUP_DEFAULT, GroupProperty, Scope, USER_DEFAULT, UserProperty, select_groups, select_objects,
     select_users,
 };
 use super::query::Query;
+use super::route::Noun;
 use super::token::Claims;
 use super::{DOMAIN, Entra, INITIAL_DOMAIN};
 use crate::exchange::Call;
@@ -62,7 +62,11 @@ impl Entra {
                 "displayName": "Contoso",
                 "createdDateTime": "2016-01-04T09:00:00Z",
                 "countryLetterCode": "DE",
-                "tenantType": "AAD",
+                "tenantType": match self.kind {
+                    crate::TenantKind::Workforce => "AAD",
+                    crate::TenantKind::B2c => "AAD B2C",
+                    crate::TenantKind::External => "CIAM",
+                },
                 "onPremisesSyncEnabled": true,
                 "technicalNotificationMails": [format!("it@{DOMAIN}")],
                 "verifiedDomains": [domain(DOMAIN, false), domain(INITIAL_DOMAIN, true)],

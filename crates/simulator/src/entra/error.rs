@@ -4,6 +4,31 @@
 
 use crate::clock::time_text;
 
+/// Reasons that a fault can name: the code and the message.
+const REASONS: [(&str, &str, &str); 5] = [
+    (
+        "InvalidAudience",
+        "InvalidAuthenticationToken",
+        "Access token validation failure. Invalid audience.",
+    ),
+    (
+        "Authorization_IdentityNotFound",
+        "Authorization_IdentityNotFound",
+        "The identity of the calling application could not be established.",
+    ),
+    (
+        "Request_ThrottledTemporarily",
+        "Request_ThrottledTemporarily",
+        "Your request is throttled temporarily.",
+    ),
+    (
+        "syncStateNotFound",
+        "syncStateNotFound",
+        "The sync state generation is not found. The delta token is expired and data must be synchronized again.",
+    ),
+    ("PageSize", "Request_BadRequest", "Cannot query data for more than 120 users at a time."),
+];
+
 /// One error of Graph.
 #[derive(Debug, Clone)]
 pub(crate) struct GraphError {
@@ -61,8 +86,12 @@ impl GraphError {
         )
     }
 
-    /// The error that goes with a bare status, for injected faults.
-    pub(crate) fn of_status(status: u16) -> Self {
+    /// The error that goes with a status, for injected faults; a reason is one of the vendor's codes.
+    pub(crate) fn of_status(status: u16, reason: Option<&str>) -> Self {
+        let special = REASONS.iter().find(|(reasons, ..)| Some(*reasons) == reason);
+        if let Some((_, code, message)) = special {
+            return Self::new(status, code, *message);
+        }
         let (code, message) = match status {
             401 => {
                 ("InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")

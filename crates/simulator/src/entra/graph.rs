@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::Entra;
 use super::error::GraphError;
 use super::login::audience_is_graph;
-use super::query::{Family, Query};
+use super::query::Query;
+use super::route::{Noun, Route, cost, key_syntax};
 use super::token::{Claims, TokenError};
 use crate::chance::hash_bytes;
 use crate::exchange::{Call, Reply};
@@ -16,156 +17,6 @@ use crate::exchange::{Call, Reply};
 /// The content type of Graph's successes.
 const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;\
                     IEEE754Compatible=false;charset=utf-8";
-
-/// The two kinds of object that are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Noun {
-    Users,
-    Groups,
-}
-
-/// A type that a collection of objects is narrowed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cast {
-    All,
-    Only(&'static str),
-}
-
-/// What a path of Graph means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Route<'a> {
-    List(Noun),
-    Count(Noun),
-    Delta(Noun),
-    Get(Noun, &'a str),
-    Members { group: &'a str, cast: Cast, transitive: bool },
-    MemberOf { noun: Noun, id: &'a str, cast: Cast, transitive: bool },
-    CheckMemberGroups(Noun, &'a str),
-    GetByIds,
-    Object(&'a str),
-    Deleted(Noun),
-    DeletedItem(&'a str),
-    Organization,
-    Batch,
-}
-
-impl<'a> Route<'a> {
-    /// The route of a path below the version.
-    fn of(path: &[&'a str]) -> Option<Self> {
-        let (noun, rest) = match path {
-            ["users", rest @ ..] => (Noun::Users, rest),
-            ["groups", rest @ ..] => (Noun::Groups, rest),
-            ["$batch"] => return Some(Self::Batch),
-            ["organization"] => return Some(Self::Organization),
-            ["directoryObjects", "getByIds" | "microsoft.graph.getByIds"] => {
-                return Some(Self::GetByIds);
-            }
-            ["directoryObjects", id] => return Some(Self::Object(id)),
-            ["directory", "deletedItems", "microsoft.graph.user"] => {
-                return Some(Self::Deleted(Noun::Users));
-            }
-            ["directory", "deletedItems", "microsoft.graph.group"] => {
-                return Some(Self::Deleted(Noun::Groups));
-            }
-            ["directory", "deletedItems", id] => return Some(Self::DeletedItem(id)),
-            _ => return None,
-        };
-        match *rest {
-            [] => Some(Self::List(noun)),
-            ["$count"] => Some(Self::Count(noun)),
-            ["delta" | "delta()" | "microsoft.graph.delta" | "microsoft.graph.delta()"] => {
-                Some(Self::Delta(noun))
-            }
-            [id] => Some(Self::Get(noun, id)),
-            [id, "checkMemberGroups" | "microsoft.graph.checkMemberGroups"] => {
-                Some(Self::CheckMemberGroups(noun, id))
-            }
-            [id, relation] => Self::relation(noun, id, relation, Cast::All),
-            [id, relation, cast] => {
-                let cast =
-                    CASTS.iter().find(|name| cast.strip_prefix("microsoft.graph.") == Some(name));
-                Self::relation(noun, id, relation, Cast::Only(cast?))
-            }
-            _ => None,
-        }
-    }
-
-    fn relation(noun: Noun, id: &'a str, relation: &str, cast: Cast) -> Option<Self> {
-        match (noun, relation) {
-            (Noun::Groups, "members") => Some(Self::Members { group: id, cast, transitive: false }),
-            (Noun::Groups, "transitiveMembers") => {
-                Some(Self::Members { group: id, cast, transitive: true })
-            }
-            (_, "memberOf") => Some(Self::MemberOf { noun, id, cast, transitive: false }),
-            (_, "transitiveMemberOf") => Some(Self::MemberOf { noun, id, cast, transitive: true }),
-            _ => None,
-        }
-    }
-
-    /// The template, for counting.
-    fn template(self) -> &'static str {
-        let users = |noun: Noun| noun == Noun::Users;
-        match self {
-            Self::List(noun) if users(noun) => "/v1.0/users",
-            Self::List(_) => "/v1.0/groups",
-            Self::Count(noun) if users(noun) => "/v1.0/users/$count",
-            Self::Count(_) => "/v1.0/groups/$count",
-            Self::Delta(noun) if users(noun) => "/v1.0/users/delta",
-            Self::Delta(_) => "/v1.0/groups/delta",
-            Self::Get(noun, _) if users(noun) => "/v1.0/users/{id}",
-            Self::Get(..) => "/v1.0/groups/{id}",
-            Self::Members { transitive: true, .. } => "/v1.0/groups/{id}/transitiveMembers",
-            Self::Members { .. } => "/v1.0/groups/{id}/members",
-            Self::MemberOf { noun, transitive: true, .. } if users(noun) => {
-                "/v1.0/users/{id}/transitiveMemberOf"
-            }
-            Self::MemberOf { transitive: true, .. } => "/v1.0/groups/{id}/transitiveMemberOf",
-            Self::MemberOf { noun, .. } if users(noun) => "/v1.0/users/{id}/memberOf",
-            Self::MemberOf { .. } => "/v1.0/groups/{id}/memberOf",
-            Self::CheckMemberGroups(noun, _) if users(noun) => "/v1.0/users/{id}/checkMemberGroups",
-            Self::CheckMemberGroups(..) => "/v1.0/groups/{id}/checkMemberGroups",
-            Self::GetByIds => "/v1.0/directoryObjects/getByIds",
-            Self::Object(_) => "/v1.0/directoryObjects/{id}",
-            Self::Deleted(noun) if users(noun) => {
-                "/v1.0/directory/deletedItems/microsoft.graph.user"
-            }
-            Self::Deleted(_) => "/v1.0/directory/deletedItems/microsoft.graph.group",
-            Self::DeletedItem(_) => "/v1.0/directory/deletedItems/{id}",
-            Self::Organization => "/v1.0/organization",
-            Self::Batch => "/v1.0/$batch",
-        }
-    }
-
-    /// Resource units before modifiers.
-    fn base_cost(self) -> i32 {
-        match self {
-            Self::Members { transitive: true, .. } | Self::GetByIds => 5,
-            Self::Members { .. } => 3,
-            Self::List(Noun::Users) | Self::Get(Noun::Users, _) | Self::MemberOf { .. } => 2,
-            Self::Batch => 0,
-            _ => 1,
-        }
-    }
-
-    fn family(self) -> Family {
-        match self {
-            Self::Delta(_) => Family::Delta,
-            Self::List(_) | Self::Members { .. } | Self::MemberOf { .. } | Self::Deleted(_) => {
-                Family::List
-            }
-            _ => Family::One,
-        }
-    }
-
-    fn method(self) -> &'static str {
-        match self {
-            Self::CheckMemberGroups(..) | Self::GetByIds | Self::Batch => "POST",
-            _ => "GET",
-        }
-    }
-}
-
-const CASTS: [&str; 5] = ["user", "group", "device", "orgContact", "servicePrincipal"];
 
 impl Entra {
     /// Answers a request below Graph's host.
@@ -192,7 +43,7 @@ impl Entra {
             return self.graph_error(&error, call, "(unknown)");
         };
         let template = route.template();
-        if call.method != route.method() {
+        if !route.allows(&call.method) {
             let error = GraphError::new(
                 405,
                 "Request_BadRequest",
@@ -209,7 +60,10 @@ impl Entra {
         let result = Query::read(call, route.family())
             .and_then(|query| self.dispatch(route, &query, call, claims));
         let mut reply = match result {
-            Ok(body) => Reply::new(template, JSON, body),
+            Ok(body) => {
+                let status = route.success(&call.method);
+                Reply { status, ..Reply::new(template, JSON, body) }
+            }
             Err(error) => self.graph_error(&error, call, template),
         };
         if route == Route::Count(Noun::Users) || route == Route::Count(Noun::Groups) {
@@ -242,7 +96,12 @@ impl Entra {
             Route::MemberOf { noun, .. } | Route::CheckMemberGroups(noun, _) => {
                 groups && (noun == Noun::Groups || users)
             }
-            Route::Batch => true,
+            Route::Batch
+            | Route::ServicePrincipal(_)
+            | Route::AssignedTo(_)
+            | Route::Subscriptions
+            | Route::Subscription(_)
+            | Route::Reauthorize(_) => true,
             _ => users || groups,
         };
         if !allowed {
@@ -251,23 +110,29 @@ impl Entra {
         match route {
             Route::List(noun) => self.list(noun, query, call),
             Route::Count(noun) => self.count(noun, query),
-            Route::Delta(Noun::Users) => self.users_delta(query, call),
-            Route::Delta(Noun::Groups) => self.groups_delta(query, call),
+            Route::Delta(noun) => self.delta(noun, query, call, claims),
             Route::Get(noun, id) => self.get(noun, id, query, call),
             Route::Members { .. } => self.members(route, query, call, claims),
             Route::MemberOf { .. } => self.member_of(route, query, call, claims),
-            Route::CheckMemberGroups(noun, id) => self.check_member_groups(noun, id, call),
+            Route::CheckMemberGroups(noun, id) => {
+                self.check_member_groups((noun, id), call, claims)
+            }
             Route::GetByIds => self.get_by_ids(query, call, claims),
             Route::Object(id) => self.object(id, query, call, claims),
             Route::Deleted(noun) => self.deleted(noun, query, call, claims),
             Route::DeletedItem(id) => self.deleted_item(id, query, call, claims),
             Route::Organization => Ok(self.organization(call)),
             Route::Batch => self.batch(call, claims),
+            Route::ServicePrincipal(key) => self.service_principal(key, call, claims),
+            Route::AssignedTo(key) => self.assigned_to(key, query, call, claims),
+            Route::Subscriptions if call.method == "POST" => self.subscribe(call, claims),
+            Route::Subscriptions => Ok(self.list_subscriptions(call)),
+            Route::Subscription(id) | Route::Reauthorize(id) => self.subscription(id, call),
         }
     }
 
     /// The claims of the request's token, if the token is good.
-    fn authenticate(&self, call: &Call) -> Result<Arc<Claims>, GraphError> {
+    pub(super) fn authenticate(&self, call: &Call) -> Result<Arc<Claims>, GraphError> {
         let header = call.header("authorization").unwrap_or_default();
         let token = header.strip_prefix("Bearer ").unwrap_or_default().trim();
         if token.is_empty() {
@@ -321,7 +186,7 @@ impl Entra {
         self.world.counters.told_to_wait(call.fingerprint(), now, until);
         let scope =
             format!("Tenant_Application/ReadWrite/{}/{}", self.app.client_id, self.app.tenant_id);
-        Err(GraphError::of_status(429)
+        Err(GraphError::of_status(429, None)
             .with_header("retry-after", seconds.to_string())
             .with_header("x-ms-throttle-scope", scope)
             .with_header("x-ms-throttle-information", "ResourceUnitLimitExceeded".to_owned())
@@ -370,58 +235,5 @@ impl Entra {
     /// An object's number for omit faults: its id, so that it is lacking or not in all listings alike.
     pub(super) fn omit_number(id: crate::tenant::id::Guid) -> u64 {
         hash_bytes(&id.0)
-    }
-}
-
-/// Resource units of a request (A4).
-fn cost(route: Route<'_>, call: &Call) -> u32 {
-    let base = route.base_cost();
-    if base == 0 {
-        return 0;
-    }
-    let option = |name: &str| {
-        let mut found = call.query.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        found.next().map(|(_, value)| value.as_str())
-    };
-    let mut cost = base;
-    if option("$select").is_some() {
-        cost -= if route == Route::GetByIds { 3 } else { 1 };
-    }
-    if option("$expand").is_some() {
-        cost += 1;
-    }
-    if option("$top").and_then(|top| top.parse::<u32>().ok()).is_some_and(|top| top < 20) {
-        cost -= 1;
-    }
-    cost.max(1).unsigned_abs()
-}
-
-/// Rewrites `users('x')` to `users/x`.
-fn key_syntax(path: &str) -> String {
-    path.replace("('", "/").replace("')", "")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_of_the_sdks_are_understood() {
-        let route = |path: &str| {
-            let path = key_syntax(path);
-            let segments: Vec<&str> = path.split('/').collect();
-            Route::of(&segments).map(Route::template)
-        };
-        for delta in ["delta", "delta()", "microsoft.graph.delta()"] {
-            assert_eq!(route(&format!("users/{delta}")), Some("/v1.0/users/delta"));
-        }
-        assert_eq!(route("users('a@b')"), Some("/v1.0/users/{id}"));
-        assert_eq!(
-            route("groups/1/members/microsoft.graph.user"),
-            Some("/v1.0/groups/{id}/members")
-        );
-        assert_eq!(route("groups/1/members/microsoft.graph.pizza"), None);
-        assert_eq!(route("users/1/members"), None);
-        assert_eq!(route("directory/deletedItems/1"), Some("/v1.0/directory/deletedItems/{id}"));
     }
 }

@@ -1,17 +1,18 @@
 //! The login host: the token endpoint, its errors, and the discovery documents that MSAL and OIDC clients read first.
 //!
 //! Invariant: an error has the status, `error` and `error_codes` of the vendor's table (A1.3). The token is issued even
-//! without consent; it then has no roles. Passwords, codes and certificates are not served.
+//! without consent; it then has no roles. Passwords and codes are not served.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::token::Claims;
-use super::{DOMAIN, Entra, INITIAL_DOMAIN};
+use super::{DOMAIN, Entra, INITIAL_DOMAIN, assertion};
 use crate::chance::draw;
 use crate::clock::time_text;
 use crate::exchange::{Call, Reply};
-use crate::tenant::id::{Guid, Ids, Kind};
+use crate::provider::Granted;
+use crate::tenant::id::Guid;
 
 /// Graph's name in scopes and audiences whatever its address.
 const GRAPH: &str = "https://graph.microsoft.com";
@@ -20,14 +21,19 @@ const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 
 /// One error of the login host.
 #[derive(Debug)]
-struct LoginError {
+pub(super) struct LoginError {
     status: u16,
     error: &'static str,
     code: u32,
     text: String,
 }
 
-fn refuse(status: u16, error: &'static str, code: u32, text: impl Into<String>) -> LoginError {
+pub(super) fn refuse(
+    status: u16,
+    error: &'static str,
+    code: u32,
+    text: impl Into<String>,
+) -> LoginError {
     LoginError { status, error, code, text: text.into() }
 }
 
@@ -78,6 +84,9 @@ impl Entra {
         let result = match path.as_slice() {
             ["common", "discovery", "instance"] => return self.instance(call),
             [tenant, "oauth2", "v2.0", "token"] => self.token(tenant, call),
+            [tenant, "adminconsent"] | [tenant, "v2.0", "adminconsent"] => {
+                self.admin_consent(tenant, call)
+            }
             [tenant, "v2.0", ".well-known", "openid-configuration"] => self.discovery(tenant, call),
             [tenant, "discovery", "v2.0", "keys"] | [tenant, "discovery", "keys"] => {
                 self.check_tenant(tenant).map(|()| {
@@ -95,7 +104,7 @@ impl Entra {
     }
 
     /// Whether the tenant part of the address names this tenant.
-    fn check_tenant(&self, tenant: &str) -> Result<(), LoginError> {
+    pub(super) fn check_tenant(&self, tenant: &str) -> Result<(), LoginError> {
         let lower = tenant.to_ascii_lowercase();
         if lower == DOMAIN || lower == INITIAL_DOMAIN {
             return Ok(());
@@ -145,6 +154,12 @@ impl Entra {
             return Err(refuse(400, "invalid_request", 900_561, text));
         }
         self.check_tenant(tenant)?;
+        if self.app.is_revoked(Granted::Cloud) {
+            let text = format!(
+                "Tenant '{tenant}' request is being redirected to the National Cloud 'MicrosoftOnline.US'."
+            );
+            return Err(refuse(400, "invalid_request", 90_038, text));
+        }
         let form = Form::read(call);
         let grant = form.get("grant_type").ok_or_else(|| missing("grant_type"))?;
         if grant != "client_credentials" {
@@ -153,22 +168,44 @@ impl Entra {
         }
         let client = form.get("client_id").ok_or_else(|| missing("client_id"))?;
         let scope = form.get("scope").ok_or_else(|| missing("scope"))?;
-        if Guid::parse(client) != Some(self.app.client_id) {
+        let exists = !self.app.is_revoked(Granted::Existence);
+        if !exists || Guid::parse(client) != Some(self.app.client_id) {
             let text = format!(
                 "Application with identifier '{client}' was not found in the directory 'Contoso'."
             );
             return Err(refuse(400, "unauthorized_client", 700_016, text));
         }
+        if self.app.is_revoked(Granted::Account) {
+            let text = format!("Application '{client}' is disabled.");
+            return Err(refuse(400, "unauthorized_client", 7_000_112, text));
+        }
         let audience = check_scope(scope, call)?;
-        self.check_credential(&form)?;
-        Ok(self.issue(audience, call))
+        self.check_credential(&form, tenant, call)?;
+        if self.app.is_revoked(Granted::Policy) {
+            let text = "Access has been blocked by Conditional Access policies. The access policy does not allow token \
+                        issuance.";
+            return Err(refuse(400, "invalid_grant", 53_003, text));
+        }
+        let strength = if form.get("client_assertion").is_some() { "2" } else { "1" };
+        Ok(self.issue(audience, strength, call))
     }
 
-    fn check_credential(&self, form: &Form) -> Result<(), LoginError> {
-        if form.get("client_assertion").is_some() {
-            let text = "The certificate with identifier used to sign the client assertion is not \
-                        registered on application.";
-            return Err(refuse(401, "invalid_client", 700_027, text));
+    fn check_credential(&self, form: &Form, tenant: &str, call: &Call) -> Result<(), LoginError> {
+        if self.app.is_revoked(Granted::Confidential) {
+            let text = format!(
+                "Client is public so neither 'client_assertion' nor 'client_secret' should be presented. \
+                 Application: '{}'.",
+                self.app.client_id
+            );
+            return Err(refuse(401, "invalid_client", 700_025, text));
+        }
+        if let Some(assertion) = form.get("client_assertion") {
+            let kind = form.get("client_assertion_type");
+            if kind.ok_or_else(|| missing("client_assertion_type"))? != assertion::KIND {
+                let text = "The client_assertion_type is not supported.";
+                return Err(refuse(400, "invalid_request", 9_002_313, text));
+            }
+            return self.check_assertion(assertion, tenant, call);
         }
         let Some(secret) = form.get("client_secret") else {
             let text = "The request body must contain the following parameter: 'client_assertion' \
@@ -183,7 +220,7 @@ impl Entra {
             );
             return Err(refuse(401, "invalid_client", 7_000_215, text));
         }
-        if self.app.secret_expired() {
+        if self.app.is_revoked(Granted::Secret) {
             let text = format!(
                 "The provided client secret keys for app '{}' are expired. Visit the Azure portal \
                  to create new keys for your app.",
@@ -194,10 +231,10 @@ impl Entra {
         Ok(())
     }
 
-    fn issue(&self, audience: String, call: &Call) -> Reply {
+    fn issue(&self, audience: String, strength: &str, call: &Call) -> Reply {
         let now = self.world.clock.now_ms() / 1000;
         let number = self.app.number_token();
-        let object = Ids::new(self.world.seed ^ 0xa99).guid(Kind::Fixed, 2).to_string();
+        let object = self.app.object_id.to_string();
         let life = self.app.token_life_s;
         let claims = Claims {
             aud: audience,
@@ -207,7 +244,7 @@ impl Entra {
             exp: now + i64::from(life),
             app_displayname: "Directory sync".to_owned(),
             appid: self.app.client_id.to_string(),
-            appidacr: "1".to_owned(),
+            appidacr: strength.to_owned(),
             idtyp: "app".to_owned(),
             oid: object.clone(),
             roles: self.app.roles(),
@@ -297,17 +334,37 @@ impl Entra {
         reply
     }
 
-    /// The login host's answer to an injected status.
+    /// The login host's answer to an injected status; a reason is the number of one of the vendor's errors.
     pub(super) fn login_status(&self, status: u16, call: &Call) -> Reply {
+        let reason = call.picked.reason.as_deref().and_then(|reason| reason.parse::<u32>().ok());
         let (error, code, text) = match status {
             429 => ("temporarily_unavailable", 90_055, "The server is too busy."),
             401 => ("invalid_client", 7_000_215, "Invalid client secret provided."),
             400 | 403 => ("invalid_grant", 53_003, "Access has been blocked by policies."),
             _ => ("temporarily_unavailable", 90_033, "A transient error has occurred."),
         };
-        self.login_error(&refuse(status, error, code, text), call)
+        let Some(code) = reason else {
+            return self.login_error(&refuse(status, error, code, text), call);
+        };
+        let known = ERRORS.iter().find(|(_, codes)| codes.contains(&code));
+        let error = known.map_or("invalid_request", |(error, _)| error);
+        self.login_error(&refuse(status, error, code, "As control said."), call)
     }
 }
+
+/// What the vendor calls its errors, by number (A1.3); all others are `invalid_request`.
+const ERRORS: [(&str, &[u32]); 7] = [
+    (
+        "invalid_client",
+        &[7_000_215, 7_000_222, 7_000_218, 700_025, 700_027, 700_024, 50_012, 50_013, 50_027],
+    ),
+    ("unauthorized_client", &[700_016, 7_000_112]),
+    ("invalid_scope", &[70_011, 1_002_012]),
+    ("invalid_resource", &[500_011]),
+    ("invalid_grant", &[53_003, 530_032, 530_035, 65_001]),
+    ("invalid_tenant", &[90_002]),
+    ("temporarily_unavailable", &[90_055, 50_196, 90_033, 90_024, 50_033]),
+];
 
 /// The audience that a scope asks for: Graph at its own address or by its public name.
 fn check_scope(scope: &str, call: &Call) -> Result<String, LoginError> {

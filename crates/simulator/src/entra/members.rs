@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::Entra;
 use super::cursor::Cursor;
 use super::error::GraphError;
-use super::graph::{Cast, Noun, Route};
 use super::json::{Head, Rows};
 use super::property::{UserProperty, select_objects};
 use super::query::Query;
+use super::route::{Cast, Noun, Route};
 use super::token::Claims;
 use super::write::{self, Columns, Nulls};
 use crate::counters::Violation;
@@ -133,6 +133,10 @@ impl Entra {
         let cursor = self.object_cursor(query)?;
         let tenant = self.world.read();
         let group = live_group(&tenant, id)?;
+        let hidden = tenant.hidden_groups.contains(&group) && !claims.sees_hidden();
+        if hidden && self.hidden == crate::HiddenMembers::Refused {
+            return Err(GraphError::denied());
+        }
         let mut style = ObjectStyle::new(masks, claims);
         style.typed = cast == Cast::All;
         let mut source: Box<dyn Iterator<Item = Member> + '_> = if transitive {
@@ -143,7 +147,8 @@ impl Entra {
             direct_members(&tenant, group, cursor.position, self.world.clock.now_ms())
         };
         let mut wanted = source.by_ref().filter(|member| {
-            listed(&tenant, *member)
+            !hidden
+                && listed(&tenant, *member)
                 && cast_allows(cast, &tenant, *member)
                 && !call.picked.omits(Self::omit_number(tenant.member_id(*member)))
         });
@@ -174,6 +179,7 @@ impl Entra {
         let mut wanted = groups.into_iter().map(Member::Group).filter(|group| {
             rank(*group) >= cursor.position
                 && cast_allows(cast, &tenant, *group)
+                && shows_members(&tenant, *group, claims)
                 && !call.picked.omits(Self::omit_number(tenant.member_id(*group)))
         });
         let page = ObjectPage { tenant: &tenant, style: &style, cursor: &cursor };
@@ -293,6 +299,12 @@ fn direct_members(
     all.sort_unstable_by_key(|member| rank(*member));
     all.dedup();
     Box::new(all.into_iter().filter(move |member| rank(*member) >= from).filter(shown))
+}
+
+/// Whether a token may see who is in a group.
+pub(super) fn shows_members(tenant: &Tenant, group: Member, claims: &Claims) -> bool {
+    let hides = matches!(group, Member::Group(at) if tenant.hidden_groups.contains(&at));
+    !hides || claims.sees_hidden()
 }
 
 /// The position of a live group, or 404.

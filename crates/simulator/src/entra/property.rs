@@ -192,7 +192,8 @@ fn names(select: &str) -> impl Iterator<Item = &str> {
     select.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
-fn unknown(name: &str, kind: &str) -> GraphError {
+/// 400 for a property that a type does not have.
+pub(super) fn unknown(name: &str, kind: &str) -> GraphError {
     GraphError::new(
         400,
         "BadRequest",
@@ -244,6 +245,9 @@ pub(super) fn group_properties_of(fields: u32) -> u64 {
     }
     if fields & field::DESCRIPTION != 0 {
         mask |= GroupProperty::Description.bit();
+    }
+    if fields & field::VISIBILITY != 0 {
+        mask |= GroupProperty::Visibility.bit();
     }
     mask
 }

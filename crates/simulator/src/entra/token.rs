@@ -76,6 +76,13 @@ impl Claims {
     }
 }
 
+impl Claims {
+    /// Whether it may see who is in groups that hide their members.
+    pub(crate) fn sees_hidden(&self) -> bool {
+        self.any_role(&["Member.Read.Hidden"])
+    }
+}
+
 /// Why a text is no token of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {

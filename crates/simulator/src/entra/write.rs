@@ -251,6 +251,7 @@ fn group_value(
         P::MailEnabled => push_bool(out, mail_enabled),
         P::SecurityEnabled => push_bool(out, security_enabled(card)),
         P::GroupTypes if card.kind == GroupKind::M365 => push_list(out, &["Unified"]),
+        P::Visibility if hides_members(tenant, id) => push_text(out, "HiddenMembership"),
         P::Visibility if card.kind == GroupKind::M365 => {
             let private = draw(tenant.seed, 0x715, u64::from(id.0[15])) & 1 == 0;
             push_text(out, if private { "Private" } else { "Public" });
@@ -268,6 +269,11 @@ fn group_value(
         }
         _ => out.extend_from_slice(b"null"),
     }
+}
+
+fn hides_members(tenant: &Tenant, id: Guid) -> bool {
+    let hidden = &tenant.hidden_groups;
+    !hidden.is_empty() && tenant.find_group(id).is_some_and(|at| hidden.contains(&at))
 }
 
 /// Whether a group has a mailbox.

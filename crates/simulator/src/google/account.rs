@@ -22,11 +22,12 @@ const CERTIFICATES: &str = "https://www.googleapis.com/oauth2/v1/certs";
 const CERTIFICATE_OF: &str = "https://www.googleapis.com/robot/v1/metadata/x509";
 
 /// What can be taken away.
-const KNOWN: [Granted; 8] = [
+const KNOWN: [Granted; 9] = [
     Granted::Consent,
     Granted::Scope,
     Granted::Role,
     Granted::Secret,
+    Granted::Existence,
     Granted::Api,
     Granted::Account,
     Granted::Policy,

@@ -7,6 +7,7 @@ use super::{
     Google, JSON,
     access::{Access, NOTHING},
     api_error,
+    channels::STOP,
     error::ApiError,
 };
 use crate::exchange::{Call, Reply};
@@ -26,6 +27,8 @@ enum Method<'a> {
     HasMember(&'a str, &'a str),
     OrgUnits(&'a str),
     Activities(&'a str, &'a str),
+    Watch,
+    Stop,
 }
 
 impl<'a> Method<'a> {
@@ -35,6 +38,7 @@ impl<'a> Method<'a> {
         let found = match (base, rest) {
             (["admin", "directory", "v1"], rest) => match *rest {
                 ["users"] => (Self::Users, "/admin/directory/v1/users"),
+                ["users", "watch"] => (Self::Watch, "/admin/directory/v1/users/watch"),
                 ["users", key] => (Self::User(key), "/admin/directory/v1/users/{userKey}"),
                 ["groups"] => (Self::Groups, "/admin/directory/v1/groups"),
                 ["groups", key] => (Self::Group(key), "/admin/directory/v1/groups/{groupKey}"),
@@ -58,6 +62,7 @@ impl<'a> Method<'a> {
                 Self::Activities(user, name),
                 "/admin/reports/v1/activity/users/{userKey}/applications/{applicationName}",
             ),
+            (["admin", "directory_v1", "channels"], ["stop"]) => (Self::Stop, STOP),
             _ => return None,
         };
         Some(found)
@@ -84,6 +89,9 @@ impl Google {
             Ok(body) => body,
             Err(error) => return api_error(&error, route),
         };
+        if body.is_empty() {
+            return Reply { status: 204, ..Reply::new(route, JSON, body) };
+        }
         let tag = tag_of(&body);
         let known = call.header("if-none-match");
         let reply = if tag.is_some() && tag.as_deref() == known {
@@ -109,11 +117,16 @@ impl Google {
             Some(outer) if !own => self.access(outer)?,
             _ => self.access(call)?,
         };
-        if call.method != "GET" {
+        let calls = matches!(method, Method::Watch | Method::Stop) && call.method == "POST";
+        if call.method != "GET" && !calls {
             // All methods that are not reading need scopes that no token here has.
             self.admit(&access, NOTHING)?;
         }
         match method {
+            Method::Watch if calls => self.watch(call, &access),
+            Method::Stop if calls => self.stop_channel(call, &access),
+            Method::Watch => self.user("watch", call, &access),
+            Method::Stop => Err(ApiError::not_found("channel")),
             Method::Users => self.users(call, &access),
             Method::User(key) => self.user(key, call, &access),
             Method::Groups => self.groups(call, &access),

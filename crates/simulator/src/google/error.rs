@@ -51,6 +51,11 @@ impl ApiError {
         Self::new(400, "invalid", message)
     }
 
+    /// What is wrong with a channel.
+    pub(super) fn about_channel(status: u16, reason: &'static str, message: String) -> Self {
+        Self::new(status, reason, message)
+    }
+
     /// 400: a parameter that the method does not have, or a value that its type does not have.
     pub(super) fn malformed(message: &str, parameter: &str) -> Self {
         let details = vec![json!({

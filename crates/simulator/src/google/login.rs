@@ -1,7 +1,7 @@
 //! The token endpoint: a signed assertion becomes an access token.
 //!
 //! Invariant: `error` and `error_description` are those of Google's table (B1.4). The assertion's times are judged by
-//! the real clock, because the client's clock does not advance with the virtual one; the token expires by the virtual.
+//! the clock on the wall, because the client's clock does not advance with the virtual one; the token expires by the virtual.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,6 @@ use super::{
     access::{Access, Subject, scope_bit},
 };
 use crate::{
-    clock,
     exchange::{Call, Reply},
     provider::Granted,
     tenant::{ENABLED, Member},
@@ -133,7 +132,8 @@ impl Google {
         let header: Header = serde_json::from_slice(&header).map_err(|_| malformed())?;
         let body = decode(body).ok_or_else(malformed)?;
         let claims: Claims = serde_json::from_slice(&body).map_err(|_| malformed())?;
-        if claims.iss != self.account.email {
+        let exists = !self.account.is_revoked(Granted::Existence);
+        if !exists || claims.iss != self.account.email {
             return Err(invalid_grant("Invalid grant: account not found"));
         }
         let own_key = header.kid.as_ref().is_none_or(|kid| *kid == self.account.key_id);
@@ -150,7 +150,7 @@ impl Google {
         if claims.aud != own && !AUDIENCES.contains(&claims.aud.as_str()) {
             return Err(invalid_grant("Invalid JWT: Failed audience check."));
         }
-        let now = clock::real_ms() / 1000;
+        let now = self.world.clock.wall_ms() / 1000;
         let life = claims.exp - claims.iat;
         let timely = claims.iat <= now + SKEW_S && claims.exp > now - SKEW_S;
         if !(0..=LIFE_S).contains(&life) || !timely {

@@ -126,6 +126,9 @@ impl ApiError {
 
     /// What a fault asks for; a reason can name the code.
     pub(super) fn of_status(status: u16, reason: Option<&str>) -> Self {
+        if reason == Some("insufficient_scope") {
+            return Self { status, ..Self::scope("DPoP", "okta.users.read") };
+        }
         if let Some(reason) = reason.filter(|reason| KNOWN.iter().any(|(code, ..)| code == reason))
         {
             let mut error = Self::code(reason);

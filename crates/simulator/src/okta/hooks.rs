@@ -1,9 +1,9 @@
 //! `eventHooks`: registered receivers of events.
 //!
 //! Invariant: a hook must be verified before anything is delivered to it, and a change of its address ends that. What
-//! is due is found here; sending is [`Okta::deliver`]'s business, and challenging a receiver [`Okta::challenge`]'s.
+//! is due is found here; calling is [`crate::webhook`]'s business.
 
-use std::sync::Mutex;
+use std::{borrow::Cow, sync::Mutex};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use crate::{
     chance::draw,
     exchange::{Call, Reply},
     tenant::{Tenant, key::okta_signs},
+    webhook::{Message, Tongue},
 };
 
 pub(super) const LIST: &str = "/api/v1/eventHooks";
@@ -101,16 +102,6 @@ pub(super) struct Hooks {
     state: Mutex<State>,
 }
 
-/// Events on their way to a receiver.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Delivery {
-    pub(super) uri: String,
-    /// Names and values, the secret one included.
-    pub(super) headers: Vec<(String, String)>,
-    /// The document (C7).
-    pub(super) body: Value,
-}
-
 /// What is done with hooks.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part<'a> {
@@ -192,14 +183,8 @@ impl Okta {
         call: &Call,
     ) -> Result<Reply, ApiError> {
         if operation == "verify" {
-            let uri = {
-                let state = crate::lock(&self.hooks.state);
-                state.hooks[place(&state, id)?].wanted.channel.config.uri.clone()
-            };
-            let number = self.world.next_number();
-            let draws = |at| draw(self.world.seed ^ number, 0x3401, at);
-            self.challenge(&uri, &okta_signs("", 32, draws))
-                .map_err(|cause| ApiError::validation("eventHook", cause))?;
+            place(&crate::lock(&self.hooks.state), id)?;
+            check_heard(call).map_err(|cause| ApiError::validation("eventHook", cause))?;
         }
         let state = &mut crate::lock(&self.hooks.state);
         let at = place(state, id)?;
@@ -214,35 +199,61 @@ impl Okta {
         Ok(document(LIFECYCLE, &hook.document(&call.base)))
     }
 
-    /// After an edit: finds what is due for each hook, and hands it over.
-    pub(super) fn tell_hooks(&self) {
+    /// What happened since this was asked last, for each hook that wants to know.
+    pub(super) fn hook_messages(&self, tongue: &mut Tongue) -> Vec<Message> {
         let tenant = self.world.read();
         let mut state = crate::lock(&self.hooks.state);
-        let due = due(&mut state, &tenant, self.world.seed);
-        drop((state, tenant));
-        for delivery in due {
-            self.deliver(&delivery);
+        due(&mut state, &tenant, self.world.seed, tongue)
+    }
+
+    /// The call that a receiver must answer before it counts as verified: a `GET` with the header
+    /// `x-okta-verification-challenge`, to which it says `{"verification": challenge}` (C7). Whether the request for it
+    /// is let in is looked at afterwards: a proof of possession is good for one look.
+    pub(super) fn challenge(&self, call: &Call) -> Option<Message> {
+        let path: Vec<&str> = call.path.split('/').filter(|part| !part.is_empty()).collect();
+        let ["api", "v1", "eventHooks", id, "lifecycle", "verify"] = path[..] else { return None };
+        if call.method != "POST" {
+            return None;
         }
+        let state = crate::lock(&self.hooks.state);
+        let hook = state.hooks.get(place(&state, id).ok()?)?;
+        let number = self.world.next_number();
+        let word = okta_signs("", 32, |at| draw(self.world.seed ^ number, 0x3401, at));
+        let mut headers = vec![("x-okta-verification-challenge".into(), word.clone())];
+        headers.extend(hook.headers());
+        Some(Message {
+            url: hook.wanted.channel.config.uri.clone(),
+            method: "GET",
+            headers,
+            body: Vec::new(),
+            what: "challenge",
+            word,
+        })
     }
 
-    /// Sends events to a receiver: a `POST` of the body with the headers, within 3 s, again once after a timeout or a
-    /// 5xx (C7).
-    ///
-    /// This is where sending is to be plugged in; until then nothing is sent.
-    #[expect(clippy::unused_self, reason = "what sends belongs to the organisation")]
-    fn deliver(&self, delivery: &Delivery) {
-        let _ = (&delivery.uri, &delivery.headers, &delivery.body);
+    /// The registered receivers, as control shows them.
+    pub(super) fn hooks_report(&self) -> Value {
+        let state = crate::lock(&self.hooks.state);
+        let row = |hook: &Hook| {
+            let uri = &hook.wanted.channel.config.uri;
+            json!({"id": hook.id, "url": uri, "active": hook.active, "verified": hook.verified})
+        };
+        state.hooks.iter().map(row).collect()
     }
+}
 
-    /// Asks a receiver to prove itself: a `GET` with the header `x-okta-verification-challenge`, answered by
-    /// `{"verification": challenge}` (C7). Says why it failed.
-    ///
-    /// This is where sending is to be plugged in; until then no receiver can be verified.
-    #[expect(clippy::unused_self, reason = "what sends belongs to the organisation")]
-    fn challenge(&self, uri: &str, challenge: &str) -> Result<(), String> {
-        let _ = challenge;
-        Err(format!("Event hook verification failed: {uri} was not reached; nothing is sent here."))
+/// Whether a receiver said what it was to say; otherwise why it is not verified.
+fn check_heard(call: &Call) -> Result<(), String> {
+    let failed = |why: &str| Err(format!("Event hook verification failed: {why}"));
+    let Some(heard) = call.heard.first() else { return failed("nobody could be called.") };
+    if heard.status != 200 {
+        return failed(&format!("the endpoint answered with status {}.", heard.status));
     }
+    let said: Value = serde_json::from_slice(&heard.body).unwrap_or_default();
+    if said["verification"] != heard.word.as_str() {
+        return failed("the endpoint did not return the verification value.");
+    }
+    Ok(())
 }
 
 fn document(route: &'static str, value: &Value) -> Reply {
@@ -290,6 +301,12 @@ fn wanted(body: &[u8]) -> Result<Wanted, ApiError> {
 }
 
 impl Hook {
+    /// The headers that a client wants with every call, but for the secret.
+    fn headers(&self) -> Vec<(Cow<'static, str>, String)> {
+        let own = self.wanted.channel.config.headers.iter();
+        own.map(|header| (header.key.clone().into(), header.value.clone())).collect()
+    }
+
     /// As Okta shows it: the secret is not shown.
     fn document(&self, base: &str) -> Value {
         let Wanted { name, events, channel } = &self.wanted;
@@ -342,7 +359,7 @@ impl Hook {
 }
 
 /// What happened since this was asked last, for each hook that is active, verified and interested.
-fn due(state: &mut State, tenant: &Tenant, seed: u64) -> Vec<Delivery> {
+fn due(state: &mut State, tenant: &Tenant, seed: u64, tongue: &mut Tongue) -> Vec<Message> {
     let seen = std::mem::replace(&mut state.seen, tenant.journal.len());
     let listening = |hook: &&Hook| hook.active && hook.verified;
     if !state.hooks.iter().any(|hook| listening(&hook)) {
@@ -360,11 +377,11 @@ fn due(state: &mut State, tenant: &Tenant, seed: u64) -> Vec<Delivery> {
             continue;
         };
         delivered += 1;
-        let config = &hook.wanted.channel.config;
-        let mut headers: Vec<(String, String)> =
-            config.headers.iter().map(|one| (one.key.clone(), one.value.clone())).collect();
-        if let Some(scheme) = &config.auth_scheme {
-            headers.push((scheme.key.clone(), scheme.value.clone().unwrap_or_default()));
+        let mut headers = hook.headers();
+        headers.push(("content-type".into(), JSON.to_owned()));
+        if let Some(scheme) = &hook.wanted.channel.config.auth_scheme {
+            let secret = tongue.secret(scheme.value.as_deref().unwrap_or_default());
+            headers.push((scheme.key.clone().into(), secret));
         }
         let number = draw(seed, 0x3402, delivered);
         let body = json!({
@@ -377,7 +394,14 @@ fn due(state: &mut State, tenant: &Tenant, seed: u64) -> Vec<Delivery> {
             "contentType": "application/json",
             "data": {"events": wanted},
         });
-        due.push(Delivery { uri: config.uri.clone(), headers, body });
+        due.push(Message {
+            url: hook.wanted.channel.config.uri.clone(),
+            method: "POST",
+            headers,
+            body: body.to_string().into_bytes(),
+            what: "events",
+            word: String::new(),
+        });
     }
     state.delivered = delivered;
     due

@@ -190,6 +190,16 @@ fn take<'a>(from: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::{
+        rand::SystemRandom,
+        rsa::KeySize,
+        signature::{
+            ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+            ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+            RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaEncoding, RsaKeyPair,
+        },
+    };
+
     use super::*;
 
     #[test]
@@ -201,6 +211,57 @@ mod tests {
                  hAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
         let key = PublicKey::read(&json!({"kty": "RSA", "n": n, "e": "AQAB"})).unwrap();
         assert_eq!(key.thumbprint, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    }
+
+    fn unsigned(algorithm: &str) -> String {
+        let header = json!({"alg": algorithm}).to_string();
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode("{}"))
+    }
+
+    fn check(message: &str, signature: &[u8], key: &PublicKey) {
+        let text = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+        assert!(Jwt::read(&text).unwrap().is_signed_by(key), "{message}");
+        let mut other = signature.to_vec();
+        other[7] ^= 1;
+        let text = format!("{message}.{}", URL_SAFE_NO_PAD.encode(other));
+        assert!(!Jwt::read(&text).unwrap().is_signed_by(key), "{message}");
+    }
+
+    #[test]
+    fn all_algorithms_are_verified_with_keys_that_fit() {
+        let random = SystemRandom::new();
+        let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let public = RsaPublicKeyComponents::<Vec<u8>>::from(rsa.public_key());
+        let [n, e] = [&public.n, &public.e].map(|part| URL_SAFE_NO_PAD.encode(part));
+        let key = PublicKey::read(&json!({"kty": "RSA", "n": n, "e": e})).unwrap();
+        let encodings: [(&str, &dyn RsaEncoding); 3] = [
+            ("RS256", &RSA_PKCS1_SHA256),
+            ("RS384", &RSA_PKCS1_SHA384),
+            ("RS512", &RSA_PKCS1_SHA512),
+        ];
+        for (algorithm, encoding) in encodings {
+            let message = unsigned(algorithm);
+            let mut signature = vec![0; rsa.public_modulus_len()];
+            rsa.sign(encoding, &random, message.as_bytes(), &mut signature).unwrap();
+            check(&message, &signature, &key);
+        }
+        for (algorithm, curve, signing) in [
+            ("ES256", "P-256", &ECDSA_P256_SHA256_FIXED_SIGNING),
+            ("ES384", "P-384", &ECDSA_P384_SHA384_FIXED_SIGNING),
+            ("ES512", "P-521", &ECDSA_P521_SHA512_FIXED_SIGNING),
+        ] {
+            let pair = EcdsaKeyPair::generate(signing).unwrap();
+            let point = &pair.public_key().as_ref()[1..];
+            let [x, y] = [&point[..point.len() / 2], &point[point.len() / 2..]];
+            let [x, y] = [x, y].map(|part| URL_SAFE_NO_PAD.encode(part));
+            let jwk = json!({"kty": "EC", "crv": curve, "x": x, "y": y});
+            let message = unsigned(algorithm);
+            let signature = pair.sign(&random, message.as_bytes()).unwrap();
+            check(&message, signature.as_ref(), &PublicKey::read(&jwk).unwrap());
+            let text = format!("{message}.{}", URL_SAFE_NO_PAD.encode(&signature));
+            assert!(!Jwt::read(&text).unwrap().is_signed_by(&key), "another kind of key");
+        }
+        assert!(Jwt::read(&format!("{}.AA", unsigned("PS256"))).unwrap().algorithm().is_none());
     }
 
     #[test]

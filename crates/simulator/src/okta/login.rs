@@ -240,6 +240,7 @@ pub(super) fn elsewhere() -> Reply {
 
 /// The answer that a fault asks for; `None` where Okta uses the envelope of its API.
 pub(super) fn status(status: u16, reason: Option<&str>) -> Option<Reply> {
+    // By its name, or by what is wrong with a client that the name does not say.
     const NAMED: [(&str, &str); 8] = [
         ("invalid_client", "The client_assertion signature is invalid."),
         ("invalid_request", "The request is malformed."),
@@ -256,7 +257,21 @@ pub(super) fn status(status: u16, reason: Option<&str>) -> Option<Reply> {
         403 => "access_denied",
         _ => "",
     };
+    const CLIENT: [(&str, &str); 2] = [
+        (
+            "audience",
+            "The audience claim for client_assertion must be the endpoint invoked for the request.",
+        ),
+        ("expired", "The client_assertion token is expired."),
+    ];
     let wanted = reason.unwrap_or(usual);
+    if let Some((_, text)) = CLIENT.into_iter().find(|(wrong, _)| *wrong == wanted) {
+        return Some(OAuthError::new(status, "invalid_client", text).reply(ROUTE));
+    }
     let (error, text) = NAMED.into_iter().find(|(error, _)| *error == wanted)?;
-    Some(OAuthError::new(status, error, text).reply(ROUTE))
+    let reply = OAuthError::new(status, error, text).reply(ROUTE);
+    if error == "use_dpop_nonce" {
+        return Some(reply.with_header("dpop-nonce", "a-nonce-that-is-none".to_owned()));
+    }
+    Some(reply)
 }

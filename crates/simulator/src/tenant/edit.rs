@@ -123,6 +123,8 @@ pub(crate) struct GroupEdit {
     pub(crate) email: Edit<String>,
     /// Only when creating.
     pub(crate) kind: Option<GroupKind>,
+    /// Whether it hides its members; Entra only.
+    pub(crate) hidden: Option<bool>,
 }
 
 impl UserEdit {

@@ -147,6 +147,9 @@ impl Tenant {
         group: Option<u32>,
     ) -> Result<GroupEdit, EditError> {
         let mut fitted = edit.clone();
+        if edit.hidden.is_some() && self.vendor != Provider::Entra {
+            return Err(EditError::NotHere("hidden"));
+        }
         if self.vendor != Provider::Google {
             return match edit.email {
                 Edit::Keep if self.vendor == Provider::Okta => self.fit_org_group(fitted, group),

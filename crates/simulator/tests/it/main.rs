@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, here and in its harness")]
 
 mod asking;
+mod certificate;
+mod channels;
 mod control;
 mod delta;
 mod faults;
@@ -18,8 +20,17 @@ mod google_members;
 mod google_reports;
 mod listing;
 mod login;
+mod okta_control;
+mod okta_faults;
+mod okta_listing;
 mod okta_login;
+mod okta_logs;
+mod okta_members;
+mod okta_quotas;
 mod org;
+mod receiver;
+mod standing;
+mod subscriptions;
 mod tenant;
 mod throttle;
 mod wire;

@@ -12,7 +12,7 @@ use directory::{
     snapshot::{Directory, Size},
 };
 use proptest::prelude::*;
-use store::{LogFilter, LogOrder, NewApplication, RunCommit, Sight, Store, StoreError};
+use store::{FloorRow, LogFilter, LogOrder, NewApplication, RunCommit, Sight, Store, StoreError};
 
 use crate::{
     NOW, connection, open,
@@ -279,17 +279,27 @@ fn applications_come_back_as_they_were_added() {
 fn a_floor_is_the_clients_own_or_the_oldest_of_two_hours() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    assert_eq!(store.floor(1, "10.0.0.1", NOW).unwrap(), None);
-    store.record_floor(1, "10.0.0.1", NOW, ChangeSeq(5)).unwrap();
-    store.record_floor(2, "10.0.0.1", NOW, ChangeSeq(1)).unwrap();
-    assert_eq!(store.floor(1, "10.0.0.1", NOW).unwrap(), Some(ChangeSeq(5)));
+    let floor = |seq, view: &str| FloorRow { seq: ChangeSeq(seq), view: view.to_owned() };
+    let record = |application, client, at, of: &FloorRow| {
+        store.record_floor(application, client, at, of).unwrap();
+    };
+    let known = |client, at| store.floor(1, client, at).unwrap();
+    assert_eq!(known("10.0.0.1", NOW), None);
+    record(1, "10.0.0.1", NOW, &floor(5, "a"));
+    record(2, "10.0.0.1", NOW, &floor(1, "z"));
+    assert_eq!(known("10.0.0.1", NOW), Some(floor(5, "a")));
     // Another address of the same application counts for two hours.
-    assert_eq!(store.floor(1, "10.0.0.2", NOW.plus(HOUR_MS)).unwrap(), Some(ChangeSeq(5)));
-    assert_eq!(store.floor(1, "10.0.0.2", NOW.plus(3 * HOUR_MS)).unwrap(), None);
-    assert_eq!(store.floor(1, "10.0.0.1", NOW.plus(3 * HOUR_MS)).unwrap(), Some(ChangeSeq(5)));
-    store.record_floor(1, "10.0.0.1", NOW.plus(HOUR_MS), ChangeSeq(9)).unwrap();
-    assert_eq!(store.floor(1, "10.0.0.1", NOW.plus(3 * HOUR_MS + 1)).unwrap(), Some(ChangeSeq(9)));
-    assert_eq!(store.floor(1, "10.0.0.1", NOW.plus(26 * HOUR_MS)).unwrap(), None);
+    assert_eq!(known("10.0.0.2", NOW.plus(HOUR_MS)), Some(floor(5, "a")));
+    assert_eq!(known("10.0.0.2", NOW.plus(3 * HOUR_MS)), None);
+    assert_eq!(known("10.0.0.1", NOW.plus(3 * HOUR_MS)), Some(floor(5, "a")));
+    // The view is that of the client's own list, or of the latest; the position is the oldest that counts.
+    record(1, "10.0.0.3", NOW.plus(1), &floor(7, "b"));
+    assert_eq!(known("10.0.0.1", NOW.plus(2)), Some(floor(5, "a")));
+    assert_eq!(known("10.0.0.2", NOW.plus(2)), Some(floor(5, "b")));
+    assert_eq!(known("10.0.0.3", NOW.plus(2)), Some(floor(5, "b")));
+    record(1, "10.0.0.1", NOW.plus(HOUR_MS), &floor(9, "c"));
+    assert_eq!(known("10.0.0.1", NOW.plus(3 * HOUR_MS + 1)), Some(floor(9, "c")));
+    assert_eq!(known("10.0.0.1", NOW.plus(26 * HOUR_MS)), None);
 }
 
 /// DESIGN.md 10.8: positions that products were told mean something else after an older copy was put back.

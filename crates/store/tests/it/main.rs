@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, and counts are small"
 )]
 
+mod alerts;
 mod console;
 mod keeping;
 mod opening;

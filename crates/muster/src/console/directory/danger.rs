@@ -83,6 +83,8 @@ pub(in crate::console) struct SettingsPage {
     frame: Frame,
     head: Head,
     settings: Vec<(String, String)>,
+    /// When the credential stops working, if that is known.
+    ends: Option<String>,
     pull_minutes: u64,
     full_hours: u64,
     notifications: bool,
@@ -101,6 +103,7 @@ impl SettingsPage {
             frame: Frame::sample(),
             head: Head::sample("settings"),
             settings: vec![("tenant".to_owned(), "example.org".to_owned())],
+            ends: Some("2027-03-01".to_owned()),
             pull_minutes: 5,
             full_hours: 24,
             notifications: true,
@@ -121,6 +124,7 @@ impl SettingsPage {
         Ok(Self {
             frame: frame(visit, &head, "Settings"),
             settings: detail.settings.into_iter().collect(),
+            ends: detail.expires,
             pull_minutes: schedule.pull_every_s.div_ceil(60),
             full_hours: schedule.full_every_s.div_ceil(3_600),
             notifications: schedule.notifications,
@@ -185,6 +189,8 @@ pub(in crate::console) async fn set_schedule(
 #[derive(Deserialize)]
 pub(in crate::console) struct NewCredential {
     secret: SecretString,
+    #[serde(default)]
+    expires: String,
 }
 
 /// A new credential: the old one is about to end, or has ended.
@@ -199,7 +205,8 @@ pub(in crate::console) async fn set_credential(
     if secret.is_empty() {
         return Ok(visit.failed(&back, "The field was empty; the credential is as it was."));
     }
-    let change = Change { secret: Some(secret), ..Change::default() };
+    let expires = Some(new.expires.trim().to_owned());
+    let change = Change { secret: Some(secret), expires, ..Change::default() };
     match actions::reconnect(visit.app(), &name, change).await {
         Ok(()) => {}
         Err(problem) if problem.status < 500 => {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::DraftRow;
 
 use crate::{
-    api::directory::usual_rules,
+    api::{connection::day, directory::usual_rules},
     app::App,
     console::page::{Refusal, Visit},
     entropy,
@@ -129,6 +129,14 @@ impl Draft {
         let secret = secret.trim();
         if !secret.is_empty() {
             secret.clone_into(&mut self.secret);
+        }
+    }
+
+    /// When the credential stops working, if that is known.
+    pub(super) fn credential_ends(&self) -> Option<Millis> {
+        match &self.made {
+            Some(made) if self.uses_made_key() => made.expires,
+            _ => day(self.text("expires")).ok().flatten(),
         }
     }
 

@@ -78,6 +78,12 @@ pub(in crate::console) async fn start(
         }
         Err(problem) => return Err(problem.into()),
     };
+    // So that somebody is told in time.
+    if let Some(ends) = draft.credential_ends() {
+        let directory = row.id;
+        app.blocking(move |store| store.set_expires(directory, Some(ends))).await?;
+        app.alerts.look();
+    }
     visit.console.readings.forget(&id);
     app.blocking(move |store| store.remove_draft(&id)).await?;
     let detail =
@@ -106,6 +112,7 @@ async fn with_what_was_read(
     let committed = commit::commit(app, &keeper, Step::Observed(Box::new(observed))).await;
     app.blocking(move |store| store.set_paused(id, false)).await?;
     keeper.settings_changed().await;
+    app.watches.changed();
     if let Err(error) = committed {
         // The schedule reads it again by itself.
         tracing::error!(

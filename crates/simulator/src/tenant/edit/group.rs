@@ -149,7 +149,12 @@ impl Tenant {
             }
             fields |= bit;
         }
-        fields
+        let changed = match edit.hidden {
+            Some(true) => self.hidden_groups.insert(group),
+            Some(false) => self.hidden_groups.remove(&group),
+            None => false,
+        };
+        if changed { fields | field::VISIBILITY } else { fields }
     }
 
     pub(super) fn log_group(&mut self, group: u32, fields: u32, at_ms: i64) {

@@ -1,0 +1,147 @@
+//! Alerts: what an administrator is told of without looking.
+//!
+//! Invariants: whether something is the matter is a pure function of what is known ([`condition`]); what lets somebody
+//! use a channel appears in no message, log or error. The state is kept by `task::alert`, in the store.
+
+pub mod channel;
+pub mod condition;
+pub mod credential;
+mod mail;
+mod post;
+pub mod shape;
+
+use directory::id::Millis;
+use serde::{Deserialize, Serialize};
+
+/// What can be the matter with a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Something waits for a person.
+    Held,
+    /// Three reads in a row failed.
+    Failing,
+    /// The provider's credential is about to stop working.
+    Credential,
+    /// People or groups cannot be served.
+    SetAside,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Held, Self::Failing, Self::Credential, Self::SetAside];
+
+    /// The name that the command line, the admin API and the store use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Failing => "failing",
+            Self::Credential => "credential",
+            Self::SetAside => "set_aside",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// The name under which a channel asks for the good news.
+pub const RECOVERED: &str = "recovered";
+
+/// Checks what a channel wants to be told of.
+///
+/// # Errors
+/// Names what there is.
+pub fn check_wanted(alerts: &[String]) -> Result<(), String> {
+    let known = |name: &String| name == RECOVERED || Kind::named(name).is_some();
+    match alerts.iter().find(|name| !known(name)) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "there is no alert `{name}`; there are held, failing, credential, set_aside and recovered"
+        )),
+    }
+}
+
+/// Why a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Something is the matter, or there is something new about it.
+    Raised,
+    /// It is over.
+    Recovered,
+    /// Somebody tries the channel.
+    Test,
+}
+
+/// What a channel is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Why.
+    pub event: Event,
+    /// What is the matter; nothing in a test.
+    pub kind: Option<Kind>,
+    /// The alert's number; 0 in a test.
+    pub alert: u32,
+    /// How often there was something to tell of this alert.
+    pub version: u32,
+    /// The directory's name; empty in a test.
+    pub directory: String,
+    /// One sentence.
+    pub title: String,
+    /// More sentences.
+    pub details: Vec<String>,
+    /// Since when.
+    pub at: Millis,
+}
+
+impl Message {
+    /// What is sent to try a channel.
+    pub fn test(channel: &str, at: Millis) -> Self {
+        Self {
+            event: Event::Test,
+            kind: None,
+            alert: 0,
+            version: 0,
+            directory: String::new(),
+            title: format!("this is a test of the alert channel `{channel}`"),
+            details: vec!["nothing is the matter; alerts of Muster will come here".to_owned()],
+            at,
+        }
+    }
+
+    /// The event's name in messages.
+    pub fn event_name(&self) -> &'static str {
+        match self.event {
+            Event::Raised => "raised",
+            Event::Recovered => RECOVERED,
+            Event::Test => "test",
+        }
+    }
+
+    /// The headline of a message.
+    pub fn headline(&self) -> String {
+        match self.event {
+            Event::Raised => format!("Muster: {}", self.title),
+            Event::Recovered => format!("Muster, all right again: {}", self.title),
+            Event::Test => "Muster: test".to_owned(),
+        }
+    }
+
+    /// The time as people write it, in UTC.
+    pub fn time(&self) -> String {
+        let at = jiff::Timestamp::from_millisecond(self.at.0).ok();
+        at.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
+    }
+}
+
+/// Takes line breaks and other control characters out of a text, and cuts it.
+pub(crate) fn plain(text: &str, chars_max: usize) -> String {
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    if text.chars().count() <= chars_max {
+        return clean.collect();
+    }
+    clean.take(chars_max.saturating_sub(1)).chain(['…']).collect()
+}

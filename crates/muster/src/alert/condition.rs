@@ -1,0 +1,262 @@
+//! Whether something is the matter with a directory: a pure function of what is known of it.
+//!
+//! Invariants: what is not known changes nothing, neither for the better nor for the worse; an open alert is told again
+//! only for what was not told of it before.
+
+use std::collections::BTreeSet;
+
+use directory::{
+    id::{DAY_MS, Millis},
+    plan::Issue,
+    report::{Outcome, RunKind, RunReport},
+};
+use store::{AlertRow, AlertText, Telling};
+
+use super::{
+    Kind,
+    credential::{Expiry, Source},
+    plain,
+};
+
+/// So many reads in a row that fail are worth an alert.
+pub const FAILURES_MIN: usize = 3;
+/// People and groups named in one message.
+const NAMED_MAX: usize = 10;
+/// People and groups set aside that are remembered one by one.
+const REMEMBERED_MAX: usize = 1_000;
+/// Characters of one sentence.
+const SENTENCE_CHARS_MAX: usize = 600;
+
+/// What is known of a directory.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The time now.
+    pub now: Millis,
+    /// The directory's name.
+    pub name: &'a str,
+    /// Its provider.
+    pub provider: &'a str,
+    /// Whether its schedule is stopped.
+    pub paused: bool,
+    /// When the provider was last read with success.
+    pub last_read: Option<Millis>,
+    /// Its latest runs, newest first.
+    pub runs: &'a [RunReport],
+    /// Who cannot be served, or not under the name that the rules make.
+    pub issues: &'a [Issue],
+    /// When its credential stops working.
+    pub expiry: Option<Expiry>,
+}
+
+/// How a matter stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Not known, or not to be judged now.
+    Unknown,
+    /// All is well.
+    Clear,
+    /// Something is the matter.
+    Standing(AlertText),
+}
+
+/// What is to be done about a matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing.
+    Nothing,
+    /// An alert begins.
+    Raise(AlertText),
+    /// There is more, or something else, to say of it.
+    Change(AlertText, Telling),
+    /// It is over.
+    Resolve(String),
+}
+
+/// How a matter stands.
+pub fn state(kind: Kind, facts: &Facts<'_>) -> State {
+    match kind {
+        Kind::Credential => credential(facts),
+        // Nothing is read: nothing gets better or worse.
+        _ if facts.paused => State::Unknown,
+        Kind::Held => held(facts),
+        Kind::Failing => failing(facts),
+        Kind::SetAside => set_aside(facts),
+    }
+}
+
+/// What is to be done, given how the matter stands and what was said of it.
+pub fn step(kind: Kind, name: &str, open: Option<&AlertRow>, state: State) -> Step {
+    match (open, state) {
+        (_, State::Unknown) | (None, State::Clear) => Step::Nothing,
+        (None, State::Standing(text)) => Step::Raise(text),
+        (Some(_), State::Clear) => Step::Resolve(over(kind, name)),
+        (Some(open), State::Standing(mut text)) => {
+            let known = &open.text;
+            let telling = if text.aspects.is_subset(&known.aspects) {
+                Telling::Quietly
+            } else {
+                Telling::Again
+            };
+            text.aspects.extend(known.aspects.iter().cloned());
+            if text == *known { Step::Nothing } else { Step::Change(text, telling) }
+        }
+    }
+}
+
+/// How it is said that a matter is over.
+fn over(kind: Kind, name: &str) -> String {
+    match kind {
+        Kind::Held => format!("nothing waits for a decision in `{name}` any more"),
+        Kind::Failing => format!("`{name}` reads its provider again"),
+        Kind::Credential => format!("the credential of `{name}` was renewed"),
+        Kind::SetAside => format!("nobody is set aside in `{name}` any more"),
+    }
+}
+
+fn held(facts: &Facts<'_>) -> State {
+    let Some(run) = last_success(facts) else { return State::Unknown };
+    if run.held.is_empty() {
+        return State::Clear;
+    }
+    let name = facts.name;
+    let mut details: Vec<String> =
+        run.held.iter().map(|held| plain(&held.why, SENTENCE_CHARS_MAX)).collect();
+    if run.held.iter().any(|held| held.approvable) {
+        details.push(format!(
+            "look at it with `muster directory preview {name}`, then approve or discard; products see these people \
+             and groups as before until then"
+        ));
+    } else {
+        details.push("only the provider can clear it up; it is asked again at each run".to_owned());
+    }
+    State::Standing(AlertText {
+        aspects: run.held.iter().map(|held| held.kind.as_str().to_owned()).collect(),
+        title: format!("changes in `{name}` wait for a decision"),
+        details,
+    })
+}
+
+fn failing(facts: &Facts<'_>) -> State {
+    let pulls = facts.runs.iter().filter(|run| run.kind != RunKind::Decision);
+    let failures: Vec<(&str, Option<&str>)> = pulls
+        .take(FAILURES_MIN)
+        .map_while(|run| match &run.outcome {
+            Outcome::Failed { error, code } => Some((error.as_str(), code.as_deref())),
+            _ => None,
+        })
+        .collect();
+    let Some((error, code)) = failures.first() else {
+        return if last_success(facts).is_some() { State::Clear } else { State::Unknown };
+    };
+    if failures.len() < FAILURES_MIN {
+        return State::Unknown;
+    }
+    let name = facts.name;
+    let since = match facts.last_read {
+        Some(at) => {
+            format!("it was last read at {}; products are served what was read then", utc(at))
+        }
+        None => "it was never read with success, so products get no answer from it".to_owned(),
+    };
+    State::Standing(AlertText {
+        aspects: BTreeSet::from([code.unwrap_or("other").to_owned()]),
+        title: format!("`{name}` cannot be read: {FAILURES_MIN} runs in a row failed"),
+        details: vec![
+            plain(error, SENTENCE_CHARS_MAX),
+            since,
+            format!("try the connection step by step with `muster directory check {name}`"),
+        ],
+    })
+}
+
+fn credential(facts: &Facts<'_>) -> State {
+    let Some(Expiry { at, source }) = facts.expiry else { return State::Clear };
+    // A token that is in use has its whole idle time left.
+    let days: &[i64] = match source {
+        Source::Idle => &[7, 1, 0],
+        Source::Certificate | Source::Told => &[30, 7, 1, 0],
+    };
+    let left = at.since(facts.now);
+    let passed: BTreeSet<String> = days
+        .iter()
+        .filter(|days| left <= **days * DAY_MS)
+        .map(|days| format!("{days} days"))
+        .collect();
+    if passed.is_empty() {
+        return State::Clear;
+    }
+    let (name, on) = (facts.name, utc(at));
+    let what = match source {
+        Source::Certificate => "the certificate",
+        Source::Told => "the credential",
+        Source::Idle => "the API token",
+    };
+    let title = if left <= 0 {
+        format!("{what} of `{name}` stopped working at {on}")
+    } else if source == Source::Idle {
+        format!("{what} of `{name}` is not used and stops working at {on}")
+    } else {
+        format!("{what} of `{name}` stops working at {on}")
+    };
+    let renew = match (source, facts.provider) {
+        (Source::Idle, _) => format!(
+            "Okta ends API tokens that were not used for 30 days: let the directory be read again (`muster directory \
+             resume {name}`, `muster directory check {name}`)"
+        ),
+        (Source::Certificate, "entra") => format!(
+            "make a new one with `muster directory key entra`, upload it, then `muster directory set {name} \
+             --secret-file FILE`"
+        ),
+        _ => format!(
+            "make a new one at the provider, then `muster directory set {name} --secret-file FILE --expires DATE`"
+        ),
+    };
+    State::Standing(AlertText { aspects: passed, title, details: vec![renew] })
+}
+
+fn set_aside(facts: &Facts<'_>) -> State {
+    let Some(run) = last_success(facts) else { return State::Unknown };
+    if run.set_aside == 0 {
+        return State::Clear;
+    }
+    let mut aside: Vec<&Issue> = facts.issues.iter().filter(|issue| !issue.served).collect();
+    // After a start, who they are is known from the first run on.
+    if aside.len() as u64 != run.set_aside {
+        return State::Unknown;
+    }
+    aside.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut aspects: BTreeSet<String> =
+        aside.iter().take(REMEMBERED_MAX).map(|issue| issue.id.to_string()).collect();
+    if aside.len() > REMEMBERED_MAX {
+        aspects.insert(format!("more than {}", aside.len().ilog2()));
+    }
+    let name = facts.name;
+    let mut details: Vec<String> = aside
+        .iter()
+        .take(NAMED_MAX)
+        .map(|issue| plain(&format!("{}: {}", issue.label, issue.reason), SENTENCE_CHARS_MAX))
+        .collect();
+    let more = aside.len().saturating_sub(NAMED_MAX);
+    if more > 0 {
+        details.push(format!("and {more} more"));
+    }
+    details.push(format!("`muster directory show {name}` lists them"));
+    let title = match aside.len() {
+        1 => format!("one person or group of `{name}` cannot be served"),
+        count => format!("{count} people and groups of `{name}` cannot be served"),
+    };
+    State::Standing(AlertText { aspects, title, details })
+}
+
+/// The latest run that did not fail.
+fn last_success<'a>(facts: &Facts<'a>) -> Option<&'a RunReport> {
+    facts.runs.iter().find(|run| !matches!(run.outcome, Outcome::Failed { .. }))
+}
+
+fn utc(at: Millis) -> String {
+    let time = jiff::Timestamp::from_millisecond(at.0).ok();
+    time.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

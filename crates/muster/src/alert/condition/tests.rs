@@ -1,0 +1,173 @@
+//! Each matter by cases: what is known in, what is to be done out.
+
+use directory::{
+    decisions::{Digest, Node},
+    id::{ProviderId, UserNo},
+    report::{GuardKind, HeldKind},
+};
+
+use super::*;
+
+fn facts(runs: &[RunReport]) -> Facts<'_> {
+    Facts {
+        now: Millis(100 * DAY_MS),
+        name: "contoso",
+        provider: "entra",
+        paused: false,
+        last_read: Some(Millis(0)),
+        runs,
+        issues: &[],
+        expiry: None,
+    }
+}
+
+fn failed(code: &str) -> RunReport {
+    let outcome =
+        Outcome::Failed { error: "the secret has expired".into(), code: Some(code.to_owned()) };
+    RunReport { outcome, ..RunReport::default() }
+}
+
+fn decision() -> RunReport {
+    RunReport { kind: RunKind::Decision, ..RunReport::default() }
+}
+
+fn waiting(kinds: &[GuardKind]) -> RunReport {
+    let held = kinds.iter().map(|kind| HeldKind {
+        kind: *kind,
+        count: 30,
+        why: format!("30 people: {}", kind.as_str()),
+        digest: Digest("d".to_owned()),
+        approvable: true,
+        sample: Vec::new(),
+    });
+    RunReport { outcome: Outcome::Held, held: held.collect(), ..RunReport::default() }
+}
+
+fn open(text: AlertText) -> AlertRow {
+    AlertRow {
+        id: 1,
+        directory: directory::id::DirectoryId(1),
+        directory_name: "contoso".to_owned(),
+        kind: String::new(),
+        text,
+        version: 1,
+        raised: Millis(0),
+        changed: Millis(0),
+        resolved: None,
+        acknowledged: None,
+    }
+}
+
+fn standing(kind: Kind, facts: &Facts<'_>) -> AlertText {
+    match state(kind, facts) {
+        State::Standing(text) => text,
+        other => panic!("{kind:?} is {other:?}"),
+    }
+}
+
+fn aspects(text: &AlertText) -> Vec<&str> {
+    text.aspects.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn three_failures_in_a_row_are_an_alert_and_one_success_ends_it() {
+    let (bad, good) = (failed("E-SECRET"), RunReport::default());
+    let of = |runs: &[RunReport]| state(Kind::Failing, &facts(runs));
+    assert_eq!(of(&[]), State::Unknown);
+    assert_eq!(of(&[bad.clone(), bad.clone(), good.clone()]), State::Unknown, "not yet, not over");
+    let three = [bad.clone(), decision(), bad.clone(), bad.clone(), good.clone()];
+    let text = standing(Kind::Failing, &facts(&three));
+    assert_eq!(aspects(&text), ["E-SECRET"]);
+    assert!(text.details[0].contains("expired") && text.details[2].contains("check contoso"));
+    assert_eq!(of(&[good, bad.clone(), bad.clone(), bad]), State::Clear);
+    let paused = Facts { paused: true, ..facts(&three) };
+    assert_eq!(state(Kind::Failing, &paused), State::Unknown);
+}
+
+#[test]
+fn what_waits_is_told_once_and_again_for_another_kind() {
+    let one = [waiting(&[GuardKind::PeopleLeaving])];
+    let text = standing(Kind::Held, &facts(&one));
+    assert_eq!(aspects(&text), ["people_leaving"]);
+    let raise = step(Kind::Held, "contoso", None, State::Standing(text.clone()));
+    assert_eq!(raise, Step::Raise(text.clone()));
+    let row = open(text.clone());
+    assert_eq!(
+        step(Kind::Held, "contoso", Some(&row), State::Standing(text.clone())),
+        Step::Nothing
+    );
+    // Another number is no news.
+    let mut more = text.clone();
+    more.details[0] = "31 people".to_owned();
+    let changed = step(Kind::Held, "contoso", Some(&row), State::Standing(more.clone()));
+    assert_eq!(changed, Step::Change(more, Telling::Quietly));
+    let two = [waiting(&[GuardKind::TakeOver])];
+    let Step::Change(both, Telling::Again) =
+        step(Kind::Held, "contoso", Some(&row), state(Kind::Held, &facts(&two)))
+    else {
+        panic!("another kind is news")
+    };
+    assert_eq!(aspects(&both), ["people_leaving", "take_over"]);
+    // The first kind alone again: told already.
+    let back = step(Kind::Held, "contoso", Some(&open(both)), state(Kind::Held, &facts(&one)));
+    assert!(matches!(back, Step::Change(_, Telling::Quietly)), "{back:?}");
+    // A failure tells nothing about what waits.
+    let failing = [failed("N-CONN"), one[0].clone()];
+    assert_eq!(aspects(&standing(Kind::Held, &facts(&failing))), ["people_leaving"]);
+    let done = [decision(), one[0].clone()];
+    let over = step(Kind::Held, "contoso", Some(&row), state(Kind::Held, &facts(&done)));
+    assert!(matches!(over, Step::Resolve(_)), "{over:?}");
+}
+
+#[test]
+fn a_credential_is_told_of_at_30_7_and_1_days_and_when_it_is_over() {
+    let with = |left: i64, source| Facts {
+        expiry: Some(Expiry { at: Millis(100 * DAY_MS + left), source }),
+        ..facts(&[])
+    };
+    let of = |left, source| state(Kind::Credential, &with(left, source));
+    assert_eq!(of(30 * DAY_MS + 1, Source::Certificate), State::Clear);
+    for (left, told) in [
+        (30 * DAY_MS, vec!["30 days"]),
+        (8 * DAY_MS, vec!["30 days"]),
+        (7 * DAY_MS, vec!["30 days", "7 days"]),
+        (DAY_MS, vec!["1 days", "30 days", "7 days"]),
+        (-1, vec!["0 days", "1 days", "30 days", "7 days"]),
+    ] {
+        assert_eq!(aspects(&standing(Kind::Credential, &with(left, Source::Told))), told);
+    }
+    assert_eq!(of(29 * DAY_MS, Source::Idle), State::Clear, "a token that is in use");
+    let idle = standing(Kind::Credential, &with(6 * DAY_MS, Source::Idle));
+    assert!(idle.title.contains("is not used"), "{}", idle.title);
+    let over = standing(Kind::Credential, &with(0, Source::Told));
+    assert!(over.title.contains("stopped working"), "{}", over.title);
+    let paused = Facts { paused: true, ..with(0, Source::Idle) };
+    assert!(matches!(state(Kind::Credential, &paused), State::Standing(_)));
+    assert_eq!(state(Kind::Credential, &facts(&[])), State::Clear);
+}
+
+#[test]
+fn somebody_new_who_is_set_aside_is_news() {
+    let issue = |no: u32| Issue {
+        node: Node::User(UserNo(no)),
+        id: ProviderId::parse(&format!("id-{no}")).unwrap(),
+        label: format!("person {no}"),
+        reason: directory::plan::Reason::Discarded,
+        served: false,
+    };
+    let run = |count| RunReport { set_aside: count, ..RunReport::default() };
+    let issues: Vec<Issue> = (0..12).map(issue).collect();
+    let of = |count: usize, runs: &[RunReport]| {
+        let known = Facts { issues: &issues[..count], ..facts(&[]) };
+        state(Kind::SetAside, &Facts { runs, ..known })
+    };
+    assert_eq!(of(0, &[run(0)]), State::Clear);
+    assert_eq!(of(0, &[run(2)]), State::Unknown, "after a start");
+    let State::Standing(two) = of(2, &[run(2)]) else { panic!("two are set aside") };
+    let news = step(Kind::SetAside, "contoso", Some(&open(two.clone())), of(3, &[run(3)]));
+    assert!(matches!(news, Step::Change(_, Telling::Again)), "{news:?}");
+    let less = step(Kind::SetAside, "contoso", Some(&open(two)), of(1, &[run(1)]));
+    assert!(matches!(less, Step::Change(_, Telling::Quietly)), "{less:?}");
+    let State::Standing(many) = of(12, &[run(12)]) else { panic!("twelve are set aside") };
+    assert!(many.details.contains(&"and 2 more".to_owned()), "{:?}", many.details);
+}
