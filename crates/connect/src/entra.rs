@@ -15,6 +15,7 @@ mod probe;
 mod pull;
 mod scope;
 mod settings;
+mod tenant;
 mod token;
 mod watch;
 mod wire;
@@ -23,6 +24,7 @@ use std::{collections::BTreeMap, sync::atomic::AtomicUsize};
 
 use secrecy::SecretString;
 
+pub use self::tenant::{entra_authority, entra_tenant_id};
 use self::{settings::Settings, token::Tokens};
 use crate::{Surroundings, error::ConnectError, http::Http, pace::Speed, scope::LastScope};
 

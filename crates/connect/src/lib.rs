@@ -32,6 +32,7 @@ use secrecy::SecretString;
 
 pub use self::{
     credential::Credential,
+    entra::{entra_authority, entra_tenant_id},
     error::ConnectError,
     pace::urgently,
     person::OnePerson,

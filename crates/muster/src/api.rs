@@ -3,8 +3,11 @@
 //! Invariant: every answer that is not a success is `application/problem+json` with a `detail` that names
 //! the thing and the next step; internals never leave.
 
+pub mod actions;
+pub mod administrator;
 pub mod alert;
 pub mod application;
+mod audit;
 pub mod change;
 pub mod connection;
 pub mod directory;
@@ -86,9 +89,13 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/alerts/channels/{name}/test", post(alert::channel::test))
         .route("/secrets/compare", post(secret::compare))
         .route("/changes", get(change::list))
+        .route("/administrators", get(administrator::list))
+        .route("/administrators/reset", post(administrator::reset))
+        .route("/audit", get(audit::list))
         .fallback(async || Problem::not_found("there is no such address in the admin API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(app.clone(), audit::write_down))
         .layer(middleware::from_fn_with_state(token, authenticate))
         .with_state(app);
     Router::new().nest("/api/v1", routes)

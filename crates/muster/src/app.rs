@@ -15,17 +15,17 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use connect::{ConnectError, Connector};
 use directory::{id::DirectoryId, name::fold, snapshot::Directory, view::Published};
-use store::{ConnectionRow, NewConnection, Store, StoreError};
+use store::{CallerRow, ConnectionRow, NewConnection, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
     clock::Clock,
-    crowd::ApplicationRegistry,
+    crowd::{ApplicationRegistry, Caller},
     task::{
         Driver,
         alert::{self, Alerts},
-        follow,
+        callers, follow,
         keeper::Keeper,
         notify, pull,
         watch::{self, Watches},
@@ -81,6 +81,7 @@ impl App {
             let published = follow::load(&store)?;
             let applications = ApplicationRegistry::default();
             applications.replace(crate::api::application::registered(&store)?);
+            applications.callers().restore(store.callers()?.into_iter().map(known_caller));
             Ok::<_, StoreError>((store, published, applications))
         });
         let (store, published, applications) =
@@ -108,6 +109,7 @@ impl App {
     /// When the store cannot be read.
     pub async fn start(&self) -> anyhow::Result<()> {
         self.driver.start("follow", follow::run(self.clone())).await;
+        self.driver.start("callers", callers::run(self.clone())).await;
         self.driver.start("notify", notify::run(self.clone())).await;
         for row in self.blocking(Store::connections).await? {
             self.keep(row.id).await;
@@ -184,7 +186,8 @@ impl App {
         Connector::new(&new.provider, &new.settings, &new.secret, self.surroundings()).map(drop)
     }
 
-    fn surroundings(&self) -> connect::Surroundings {
+    /// What a connector cannot make itself.
+    pub(crate) fn surroundings(&self) -> connect::Surroundings {
         let clock = self.clock.clone();
         connect::Surroundings::new(move || clock.now(), u64::from_le_bytes(crate::entropy::bytes()))
     }
@@ -223,6 +226,11 @@ impl App {
     fn lock_keepers(&self) -> std::sync::MutexGuard<'_, BTreeMap<DirectoryId, Arc<Keeper>>> {
         self.keepers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+fn known_caller(row: CallerRow) -> (u32, Caller) {
+    let CallerRow { application, first, last, requests, client, agent } = row;
+    (application, Caller { first, last, requests, client, agent })
 }
 
 impl Deref for App {

@@ -3,6 +3,7 @@
 //! Invariant: commands other than `serve`, `demo` and `simulate` talk to the running server's admin API and
 //! nothing else. Exit codes: 0 done, 1 failed, 2 usage, 3 something is held.
 
+pub mod admin;
 pub mod alert;
 pub mod application;
 pub mod apply;
@@ -57,6 +58,9 @@ pub enum Command {
     Alert(alert::AlertCommand),
     /// Show what changed in the directories.
     Changes(changes::Changes),
+    /// Look after the console's administrators.
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
 }
 
 /// Options of every command that talks to a running server.
@@ -106,6 +110,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Export(command) => command.run().await,
         Command::Alert(command) => command.run().await,
         Command::Changes(command) => command.run().await,
+        Command::Admin(command) => command.run().await,
     }
 }
 

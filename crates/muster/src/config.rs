@@ -35,6 +35,8 @@ pub struct File {
     pub full_synchronisation_only: bool,
     /// For how many days the history is kept.
     pub history_days: Option<u32>,
+    /// Whether the console is shown over a network without encryption.
+    pub allow_plain_http: bool,
 }
 
 /// How long the history is kept unless told otherwise, in days.

@@ -9,6 +9,7 @@ mod auth;
 mod authentication;
 mod body;
 mod call;
+mod callers;
 mod cookie;
 mod cql;
 mod date;
@@ -56,6 +57,7 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 pub use self::application::{
     AddressRule, Application, ApplicationId, ApplicationRegistry, InvalidAddressRule,
 };
+pub use self::callers::{Caller, Callers};
 pub use self::endpoint::{ENDPOINTS, Endpoint, Method as EndpointMethod};
 pub use self::session::{FactorsDigest, Session, Sessions, SessionsFailed, TokenDigest};
 pub use self::settings::{Settings, Unchecked};
@@ -227,6 +229,8 @@ async fn serve(
     let now = (surroundings.clock)();
     let application =
         authenticator.authenticate(applications, &parts.headers, peer.client, now).await?;
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    applications.callers().note(application.id, peer.client, agent.unwrap_or_default(), now);
     let (endpoint, resource) = target.resource().ok_or_else(CrowdError::no_such_path)?;
     let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
     if !endpoint.allows(method) {

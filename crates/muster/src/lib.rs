@@ -6,9 +6,11 @@
 pub mod alert;
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod crowd;
 pub mod entropy;
 pub mod health;

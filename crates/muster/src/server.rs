@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::Context;
-use axum::{Router, response::Html, routing::get};
+use axum::Router;
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -21,6 +21,7 @@ use crate::{
     app::App,
     clock::Clock,
     config::File,
+    console::{self, Console},
     crowd, entropy, health, hooks, http, sign_in,
     task::{floors::StoredFloors, sessions::StoredSessions, sweep, webhooks::StoredWebhooks},
 };
@@ -66,6 +67,8 @@ pub struct Server {
     pub url: String,
     /// The admin API's token.
     pub token: String,
+    /// Where the first administrator is made, while there is none.
+    pub first_link: Option<String>,
     serving: JoinHandle<()>,
 }
 
@@ -88,9 +91,12 @@ impl Server {
         let token = admin_token(data, &url)?;
         app.start().await?;
         app.driver.start("sweep", sweep::run(app.clone(), kept_ms)).await;
+        let base = app.public_url.as_ref().map_or(url.as_str(), |public| public.as_str());
+        let first_link = console::first_link(&app, base.trim_end_matches('/')).await?;
+        let first_link = first_link.map(|console::FirstLink(link)| link);
         let router = router(&app, &token, file);
         let serving = serve(listener, router, app.clone());
-        Ok(Self { app, url, token, serving })
+        Ok(Self { app, url, token, first_link, serving })
     }
 
     /// Ends requests, then tasks.
@@ -124,7 +130,7 @@ fn router(app: &App, token: &str, file: &File) -> Router {
         settings: file.crowd(),
     });
     Router::new()
-        .route("/", get(async || Html(include_str!("welcome.html"))))
+        .merge(console::router(Console::new(app.clone(), file)))
         .merge(crowd::router(state))
         .merge(api::router(app.clone(), TokenHash::of(token)))
         .merge(hooks::router(app.clone()))

@@ -4,6 +4,7 @@
 //! wants something signals a task and reads its [`Status`].
 
 pub mod alert;
+pub mod callers;
 pub mod commit;
 pub mod floors;
 pub mod follow;

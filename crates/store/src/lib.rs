@@ -4,16 +4,22 @@
 //! come from one head row under the writer's lock; secrets are sealed. All calls block.
 #![warn(missing_docs)]
 
+mod administrators;
 mod alerts;
 mod applications;
+mod audit;
 mod base;
+mod callers;
 mod change_log;
 mod channels;
 mod connections;
+mod console_sessions;
 mod db;
 mod decisions;
+mod drafts;
 mod encoding;
 mod error;
+mod figures;
 mod floors;
 mod history;
 mod log_index;
@@ -51,11 +57,16 @@ use directory::{
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
+    administrators::{AdministratorRow, InvitationRow, Role},
     alerts::{AlertRow, AlertText, Matter, Telling, Told},
     applications::{ApplicationRow, NewApplication, Sight},
+    audit::{AuditFilter, AuditRow, NewAudit},
     base::Floor,
+    callers::CallerRow,
     channels::{ChannelRow, NewChannel},
     connections::{ConnectionRow, NewConnection, Pin, Schedule},
+    console_sessions::ConsoleSessionRow,
+    drafts::DraftRow,
     error::StoreError,
     floors::FloorRow,
     history::{LogFilter, LogOrder, Past},

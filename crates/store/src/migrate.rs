@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::{StoreError, log_index};
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 5;
+pub(crate) const SCHEMA: u32 = 7;
 /// The oldest schema whose programs may still read what this one writes: older ones know no log with a beginning.
 const MIN_READER: u32 = 5;
 
@@ -31,6 +31,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V3__webhooks", include_str!("../migrations/main/V3__webhooks.sql")),
             ("V4__alerts", include_str!("../migrations/main/V4__alerts.sql")),
             ("V5__history", include_str!("../migrations/main/V5__history.sql")),
+            ("V7__console", include_str!("../migrations/main/V7__console.sql")),
         ],
     )?;
     let transaction = connection.transaction()?;
@@ -56,6 +57,7 @@ pub(crate) fn state(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V3__seen", include_str!("../migrations/state/V3__seen.sql")),
             ("V4__watch", include_str!("../migrations/state/V4__watch.sql")),
             ("V5__floor_views", include_str!("../migrations/state/V5__floor_views.sql")),
+            ("V8__console", include_str!("../migrations/state/V8__console.sql")),
         ],
     )?;
     Ok(true)

@@ -299,13 +299,13 @@ fn shape(application: u32, sight: &Sight) -> Shape {
     }
 }
 
-async fn refresh(app: &App) -> anyhow::Result<()> {
+pub(super) async fn refresh(app: &App) -> anyhow::Result<()> {
     let applications = app.blocking(registered).await?;
     app.applications.replace(applications);
     Ok(())
 }
 
-async fn row_named(app: &App, name: &str) -> Result<ApplicationRow, Problem> {
+pub(super) async fn row_named(app: &App, name: &str) -> Result<ApplicationRow, Problem> {
     let rows = app.blocking(Store::applications).await?;
     let missing = || {
         Problem::not_found(format!(

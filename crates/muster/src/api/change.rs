@@ -6,7 +6,10 @@ use axum::{
     Json,
     extract::{Query, State},
 };
-use directory::id::{ChangeSeq, Millis, RunId};
+use directory::{
+    decisions::Node,
+    id::{ChangeSeq, DirectoryId, Millis, RunId},
+};
 use serde::{Deserialize, Serialize};
 use store::{LogFilter, LogOrder};
 
@@ -100,12 +103,33 @@ pub(super) async fn list(
         order: if wanted.after.is_some() { LogOrder::OldestFirst } else { LogOrder::NewestFirst },
         limit: wanted.limit.unwrap_or(LIMIT).min(LIMIT_MAX),
     };
+    Ok(Json(read(&app, filter).await?))
+}
+
+/// What happened to a person or group, newest first.
+pub(super) async fn of(
+    app: &App,
+    directory: DirectoryId,
+    node: Node,
+    limit: usize,
+) -> anyhow::Result<Vec<Entry>> {
+    let order = LogOrder::NewestFirst;
+    let node = Some((directory, node));
+    let filter =
+        LogFilter { directory: Some(directory), node, order, limit, ..LogFilter::default() };
+    let mut entries = read(app, filter).await?;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// Entries of the log ready to be read, oldest first.
+async fn read(app: &App, filter: LogFilter) -> anyhow::Result<Vec<Entry>> {
     let published = app.published.load_full();
+    let about = filter.node.map(|(_, node)| node);
     let read = move |store: &store::Store| {
         let mut entries = store.log_of(&filter)?;
         entries.sort_by_key(|entry| entry.seq);
-        let about = node.map(|(_, node)| node);
         Reader { store, published: Arc::clone(&published), about }.entries(&entries)
     };
-    Ok(Json(app.blocking(read).await?))
+    app.blocking(read).await
 }

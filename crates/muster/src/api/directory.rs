@@ -216,6 +216,12 @@ pub struct Whom {
     user: String,
 }
 
+impl Whom {
+    pub(super) fn of(user: &str) -> Self {
+        Self { user: user.to_owned() }
+    }
+}
+
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, Problem> {
     let rows = app.blocking(store::Store::connections).await?;
     Ok(Json(rows.iter().map(|row| summary(&app, row)).collect()))
@@ -275,6 +281,18 @@ pub fn usual_schedule(provider: &str) -> Schedule {
 /// # Errors
 /// When name, provider, settings or rules cannot be used.
 pub async fn connect_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem> {
+    let row = add_directory(app, add).await?;
+    app.keep(row.id).await.request(true);
+    // It may be one whose provider is to tell of changes.
+    app.watches.changed();
+    Ok(row)
+}
+
+/// Adds a directory that is not read yet.
+///
+/// # Errors
+/// When name or settings cannot be used.
+pub async fn add_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem> {
     let name = add.name.trim().to_owned();
     if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
         return Err(Problem::bad_request("a directory's name has 1 to 100 characters"));
@@ -298,9 +316,6 @@ pub async fn connect_directory(app: &App, add: Add) -> Result<ConnectionRow, Pro
     let now = app.clock.now();
     let row = app.blocking(move |store| store.add_connection(&new, now)).await?;
     app.published_up_to_date().await;
-    app.keep(row.id).await.request(true);
-    // It may be one whose provider is to tell of changes.
-    app.watches.changed();
     Ok(row)
 }
 

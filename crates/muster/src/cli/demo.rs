@@ -50,6 +50,8 @@ const OURS: [&str; 7] = [
     "google-service-account.json",
     "okta-service-app",
 ];
+/// The administrator of the demo's console.
+const ADMINISTRATOR: &str = "admin";
 /// How often the first read is looked at.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -152,7 +154,9 @@ impl Demo {
             let sees = std::slice::from_ref(name);
             applications.push(Admitted::new(server, &application, sees).await?);
         }
-        self.write(server, description, &applications)?;
+        let password = entropy::token();
+        administrator(server, &password).await?;
+        self.write(server, (description, &password), &applications)?;
         instructions(server, &self.data, &applications[0].credentials, &names[0]);
         Ok(())
     }
@@ -160,13 +164,12 @@ impl Demo {
     fn write(
         &self,
         server: &Server,
-        description: &Description,
+        (description, password): (&Description, &str),
         applications: &[Admitted],
     ) -> anyhow::Result<()> {
         let demo = &applications[0].credentials;
-        let password = entropy::token();
         let file = DemoFile {
-            console: json!({"url": format!("{}/", server.url), "username": "admin", "password": password}),
+            console: json!({"url": format!("{}/", server.url), "username": ADMINISTRATOR, "password": password}),
             crowd: json!({
                 "url": format!("{}/crowd", server.url),
                 "application": demo.name,
@@ -178,6 +181,16 @@ impl Demo {
         };
         server::write_private(&self.data.join(DEMO_FILE), &serde_json::to_string_pretty(&file)?)
     }
+}
+
+/// Makes the administrator who may sign in to the console.
+async fn administrator(server: &Server, password: &str) -> anyhow::Result<()> {
+    let hash = api::application::hash(password.to_owned()).await?;
+    let now = server.app.clock.now();
+    let make = move |store: &store::Store| {
+        store.put_administrator(ADMINISTRATOR, store::Role::Administrator, &hash, now)
+    };
+    server.app.blocking(make).await.map(drop)
 }
 
 /// Makes room for a new demo; never clears a server's data that a demo did not make.
@@ -343,6 +356,9 @@ fn instructions(
         "then press Test Settings, Save and Test, and Synchronise. Confluence, Bitbucket and Bamboo ask"
     );
     println!("for the same.");
+    println!();
+    println!("The console is at {}/; sign in as {ADMINISTRATOR}, with the password in", server.url);
+    println!("{}.", data.join(DEMO_FILE).display());
     println!();
     println!("Look at it, and play with it:");
     println!("  muster directory show {directory} --data {}", data.display());

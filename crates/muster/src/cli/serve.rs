@@ -41,6 +41,10 @@ impl Serve {
             server.url,
             self.data.display()
         );
+        if let Some(link) = &server.first_link {
+            println!("first start: make the first administrator at {link}");
+            println!("the link works once, for seven days; a restart prints a new one");
+        }
         until_stopped().await;
         println!("stopping");
         server.stop().await;

@@ -14,7 +14,7 @@ use directory::{
 use futures_util::future::join_all;
 use ipnet::IpNet;
 
-use super::hosts::Hosts;
+use super::{callers::Callers, hosts::Hosts};
 
 /// The number of an application, never reused.
 pub type ApplicationId = u32;
@@ -124,7 +124,10 @@ fn is_host_name(name: &str) -> bool {
 
 /// The applications that may read, by folded name.
 #[derive(Debug, Default)]
-pub struct ApplicationRegistry(ArcSwap<HashMap<String, Arc<Application>>>);
+pub struct ApplicationRegistry {
+    named: ArcSwap<HashMap<String, Arc<Application>>>,
+    callers: Callers,
+}
 
 impl ApplicationRegistry {
     /// Puts these in the place of all.
@@ -132,12 +135,17 @@ impl ApplicationRegistry {
         let named = applications
             .into_iter()
             .map(|application| (fold(&application.name).into_owned(), Arc::new(application)));
-        self.0.store(Arc::new(named.collect()));
+        self.named.store(Arc::new(named.collect()));
+    }
+
+    /// How applications called so far.
+    pub fn callers(&self) -> &Callers {
+        &self.callers
     }
 
     /// An application by its name in any case.
     pub(super) fn named(&self, name: &str) -> Option<Arc<Application>> {
-        self.0.load().get(&*fold(name)).cloned()
+        self.named.load().get(&*fold(name)).cloned()
     }
 }
 

@@ -8,6 +8,7 @@ mod ask;
 pub mod person;
 pub mod pin;
 mod planning;
+pub mod what_if;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

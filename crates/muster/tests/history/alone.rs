@@ -110,11 +110,15 @@ async fn while_everything_is_read(provider: Provider) {
     house.read(false).await;
     house.rest("before").await;
     // So slow that the read of everything is under way for long, and others wait in front of us.
-    let slow = json!([{"route": "members", "kind": "delay", "delay_ms": 200, "times": 100_000}]);
+    let slow = json!([{"route": house.route("members"), "kind": "delay", "delay_ms": 200, "times": 100_000}]);
     house.faults(slow).await;
     reset(&house).await;
     let ticket = house.request(true);
-    while !house.counters().await["requests"].to_string().contains("members") {
+    let of_members = |counters: &Value| {
+        let requests = counters["requests"].to_string();
+        requests.contains("members") || requests.contains("groups/{id}/users")
+    };
+    while !of_members(&house.counters().await) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     house
@@ -140,6 +144,7 @@ async fn an_empty_list_of_groups_loses_nothing(provider: Provider) {
     let route = match provider {
         Provider::Entra => "memberOf",
         Provider::Google => "groups\\?.*userKey",
+        Provider::Okta => "users/[^/]+/groups",
     };
     // Later than the last read, so that nobody asks twice.
     later(&house, 1_000).await;
@@ -155,6 +160,12 @@ macro_rules! for_each_provider {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 super::$name(simulator::Provider::Entra).await;
+            })*
+        }
+        mod okta {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(simulator::Provider::Okta).await;
             })*
         }
         mod google {

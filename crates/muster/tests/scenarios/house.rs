@@ -10,7 +10,7 @@ use std::{
 };
 
 use directory::{
-    id::{DirectoryId, Millis},
+    id::DirectoryId,
     report::{Outcome, RunReport},
     rules::{Limits, Rules},
 };
@@ -103,7 +103,7 @@ impl House {
         options.entra_roles.extend(plan.notifications.then(|| "Group.Read.All".to_owned()));
         let running = simulator::start(options).await.unwrap();
         let listen = if plan.notifications { free_port() } else { ANYWHERE };
-        let clock = Arc::new(AtomicI64::new(Clock::system().now().0));
+        let clock = Arc::new(AtomicI64::new(0));
         let data = tempfile::tempdir().unwrap();
         let server = start(&data, listen, &clock).await;
         let mut add = demo::directories(running.description()).unwrap().remove(0);
@@ -391,7 +391,7 @@ async fn start(data: &TempDir, listen: SocketAddr, clock: &Arc<AtomicI64>) -> Se
     let public_url = (listen.port() != 0).then(|| format!("http://{listen}"));
     let file = File { public_url, ..File::default() };
     let clock = Arc::clone(clock);
-    let clock = Clock::from_fn(move || Millis(clock.load(Ordering::SeqCst)));
+    let clock = Clock::from_fn(move || Clock::system().now().plus(clock.load(Ordering::SeqCst)));
     // A commit that was under way when the server stopped comes to its end first.
     for _ in 0..500 {
         match Server::start(data.path(), listen, &file, clock.clone()).await {

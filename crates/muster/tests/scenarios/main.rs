@@ -261,7 +261,7 @@ async fn s12_a_storm_of_word_is_one_read(provider: Provider) {
     house.edits(60).await;
     house.control("POST", "webhooks/flush", Value::Null).await;
     for _ in 0..2_000 {
-        // Word may still be on its way after the flush, and the server's clock stands unless it is moved.
+        // Word may still be on its way after the flush.
         house.wait(100);
         if house.reads() > before {
             break;

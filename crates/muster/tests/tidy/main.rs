@@ -69,6 +69,9 @@ const ARROWS: &[(&str, &[&str])] = &[
         "crowd",
         &["store::", "connect::", "crate::task", "crate::console", "crate::api", "crate::cli"],
     ),
+    // People and groups come from what is published, never from the store.
+    ("console", &["crate::cli", "load_mirror", "load_served", "load_directory", "rusqlite"]),
+    ("audit", &["crate::api", "crate::cli", "crate::console"]),
     ("api", &["crate::crowd::xml", "crate::crowd::json", "crate::cli"]),
     ("task", &["crate::api", "crate::cli", "axum::"]),
     ("http", &["crate::", "store::", "connect::", "directory::"]),

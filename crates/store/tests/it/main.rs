@@ -6,6 +6,7 @@
 )]
 
 mod alerts;
+mod console;
 mod history;
 mod keeping;
 mod opening;

@@ -79,15 +79,15 @@ fn a_newer_database_is_refused_or_served_read_only_and_never_changed() {
         let database = rusqlite::Connection::open(data.path().join("muster.db")).unwrap();
         database.execute("UPDATE meta SET value = ?2 WHERE name = ?1", (name, value)).unwrap();
     };
-    set("schema", "7");
+    set("schema", "70");
     let store = open(data.path());
     assert!(store.read_only());
     assert_eq!(store.connections().unwrap().len(), 1);
     assert!(matches!(store.set_paused(id, true), Err(StoreError::ReadOnly)));
     drop(store);
-    set("min_reader", "6");
+    set("min_reader", "60");
     let error = Store::open(data.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 7, min_reader: 6, known: 5 }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 70, min_reader: 60, known: 7 }), "{error}");
     assert!(error.to_string().contains("newer Muster"), "{error}");
 }
 

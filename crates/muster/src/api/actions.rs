@@ -1,0 +1,183 @@
+//! What the admin API does, as functions: the console does the same through the same code.
+//!
+//! Invariant: nothing is decided here; each function is one request of the admin API.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use connect::ProbeReport;
+use directory::{
+    decisions::Node, explain::Explanation, id::DirectoryId, report::RunReport, rules::Rules,
+};
+use serde_json::json;
+use store::Schedule;
+
+use super::{
+    Problem,
+    alert::{self, channel},
+    application::{self, sight},
+    change::{self, Entry, Wanted},
+    connection,
+    directory::{self as directories, Decide, Detail, Preview, Summary, Sync},
+};
+use crate::app::App;
+
+fn named(name: &str) -> Path<String> {
+    Path(name.to_owned())
+}
+
+/// All directories.
+pub async fn directories(app: &App) -> Result<Vec<Summary>, Problem> {
+    Ok(directories::list(State(app.clone())).await?.0)
+}
+
+/// One directory.
+pub async fn directory(app: &App, name: &str) -> Result<Detail, Problem> {
+    Ok(directories::show(State(app.clone()), named(name)).await?.0)
+}
+
+/// What waits in a directory.
+pub async fn preview(app: &App, name: &str) -> Result<Preview, Problem> {
+    Ok(directories::preview(State(app.clone()), named(name)).await?.0)
+}
+
+/// Lets what waits pass.
+pub async fn approve(app: &App, name: &str, decide: Decide) -> Result<RunReport, Problem> {
+    Ok(directories::approve(State(app.clone()), named(name), Ok(Json(decide))).await?.0)
+}
+
+/// Keeps what waits as it is served.
+pub async fn discard(app: &App, name: &str, decide: Decide) -> Result<RunReport, Problem> {
+    Ok(directories::discard(State(app.clone()), named(name), Ok(Json(decide))).await?.0)
+}
+
+/// Stops a directory's schedule, or starts it.
+pub async fn set_paused(app: &App, name: &str, paused: bool) -> Result<(), Problem> {
+    let app = State(app.clone());
+    let done = if paused {
+        directories::pause(app, named(name)).await
+    } else {
+        directories::resume(app, named(name)).await
+    };
+    done.map(drop)
+}
+
+/// Asks for a run; gives the number to wait for.
+pub async fn sync(app: &App, name: &str, full: bool) -> Result<u64, Problem> {
+    let asked = directories::sync(State(app.clone()), named(name), Ok(Json(Sync { full }))).await;
+    asked.map(|(_, queued)| queued.0.ticket)
+}
+
+/// Replaces a directory's rules.
+pub async fn set_rules(app: &App, name: &str, rules: Rules) -> Result<RunReport, Problem> {
+    Ok(directories::set_rules(State(app.clone()), named(name), Ok(Json(rules))).await?.0)
+}
+
+/// Checks a directory's connection.
+pub async fn check(app: &App, name: &str) -> Result<ProbeReport, Problem> {
+    Ok(directories::check(State(app.clone()), named(name)).await?.0)
+}
+
+/// Removes a directory that no application reads.
+pub async fn remove_directory(app: &App, name: &str) -> Result<(), Problem> {
+    directories::remove(State(app.clone()), named(name)).await.map(drop)
+}
+
+/// Replaces a directory's schedule.
+pub async fn set_schedule(app: &App, name: &str, schedule: Schedule) -> Result<(), Problem> {
+    connection::set_schedule(State(app.clone()), named(name), Ok(Json(schedule))).await.map(drop)
+}
+
+/// Changes how a directory's provider is reached.
+pub async fn reconnect(app: &App, name: &str, change: connection::Change) -> Result<(), Problem> {
+    connection::change(State(app.clone()), named(name), Ok(Json(change))).await.map(drop)
+}
+
+/// Why somebody is or is not there.
+pub async fn explain(app: &App, name: &str, user: &str) -> Result<Explanation, Problem> {
+    let query = Query(directories::Whom::of(user));
+    Ok(directories::explain(State(app.clone()), named(name), query).await?.0)
+}
+
+/// All applications.
+pub async fn applications(app: &App) -> Result<Vec<application::Summary>, Problem> {
+    Ok(application::list(State(app.clone())).await?.0)
+}
+
+/// Gives an application another password.
+pub async fn new_password(app: &App, name: &str) -> Result<application::Credentials, Problem> {
+    let body = Ok(Json(application::NewPassword::default()));
+    Ok(application::new_password(State(app.clone()), named(name), body).await?.0)
+}
+
+/// Removes an application.
+pub async fn remove_application(app: &App, name: &str) -> Result<(), Problem> {
+    application::remove(State(app.clone()), named(name)).await.map(drop)
+}
+
+/// Looks at another sight of an application, or gives it that.
+pub async fn change_sight(
+    app: &App,
+    name: &str,
+    change: sight::Change,
+) -> Result<sight::Effect, Problem> {
+    Ok(sight::change(State(app.clone()), named(name), Ok(Json(change))).await?.0)
+}
+
+/// Replaces from where an application may call; gives what was there before.
+pub async fn set_addresses(
+    app: &App,
+    name: &str,
+    addresses: Vec<String>,
+) -> Result<serde_json::Value, Problem> {
+    let before = application::row_named(app, name).await?.addresses;
+    let body = application::Addresses { addresses: addresses.clone() };
+    application::set_addresses(State(app.clone()), named(name), Ok(Json(body))).await?;
+    Ok(json!({"before": before, "after": addresses}))
+}
+
+/// Changes, oldest first.
+pub async fn changes(app: &App, wanted: Wanted) -> Result<Vec<Entry>, Problem> {
+    Ok(change::list(State(app.clone()), Query(wanted)).await?.0)
+}
+
+/// What happened to a person or group, newest first.
+pub async fn history(
+    app: &App,
+    directory: DirectoryId,
+    node: Node,
+    limit: usize,
+) -> anyhow::Result<Vec<Entry>> {
+    change::of(app, directory, node, limit).await
+}
+
+/// What is the matter, and what was within a week.
+pub async fn alerts(app: &App) -> Result<alert::Alerts, Problem> {
+    Ok(alert::list(State(app.clone()), Ok(Query(alert::Wanted::default()))).await?.0)
+}
+
+/// Somebody looks after an alert.
+pub async fn acknowledge(app: &App, id: u32) -> Result<(), Problem> {
+    alert::acknowledge(State(app.clone()), Path(id.to_string())).await.map(drop)
+}
+
+/// Who is told of alerts.
+pub async fn channels(app: &App) -> Result<Vec<channel::Summary>, Problem> {
+    Ok(channel::list(State(app.clone())).await?.0)
+}
+
+/// Tells somebody else too.
+pub async fn add_channel(app: &App, channel: channel::Definition) -> Result<(), Problem> {
+    channel::add(State(app.clone()), Ok(Json(channel))).await.map(drop)
+}
+
+/// Tells a channel something now.
+pub async fn test_channel(app: &App, name: &str) -> Result<channel::Tried, Problem> {
+    Ok(channel::test(State(app.clone()), named(name)).await?.0)
+}
+
+/// Tells a channel nothing any more.
+pub async fn remove_channel(app: &App, name: &str) -> Result<(), Problem> {
+    channel::remove(State(app.clone()), named(name)).await.map(drop)
+}

@@ -1,0 +1,44 @@
+//! `muster admin`: a way back in for whoever lost the console's password.
+
+use clap::{Args, Subcommand};
+
+use crate::{
+    api::administrator::{Link, Reset as Wanted},
+    cli::{Done, Remote, client::Client},
+};
+
+/// Look after the console's administrators.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Print a one-time link where a password is chosen anew.
+    Reset(Reset),
+}
+
+/// Print a one-time link where a password is chosen anew.
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// The administrator; without a name the link makes a new one.
+    name: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl AdminCommand {
+    pub(super) async fn run(self) -> anyhow::Result<Done> {
+        let Self::Reset(Reset { name, remote }) = self;
+        let client = Client::new(&remote)?;
+        let link: Link =
+            client.post("/administrators/reset", &Wanted { name: name.clone() }).await?;
+        if remote.json {
+            println!("{}", serde_json::to_string(&link)?);
+            return Ok(Done::Ok);
+        }
+        match name {
+            Some(name) => println!("{name} chooses a new password at"),
+            None => println!("a new administrator is made at"),
+        }
+        println!("  {}", link.link);
+        println!("the link works once, for 24 hours");
+        Ok(Done::Ok)
+    }
+}

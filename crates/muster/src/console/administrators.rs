@@ -1,0 +1,173 @@
+//! Who may sign in, and as what.
+//!
+//! Invariant: nobody learns or chooses somebody else's password; whoever is invited gets a one-time link.
+
+use askama::Template;
+use axum::{Form, extract::Path, response::Response};
+use serde::Deserialize;
+use serde_json::json;
+use store::{AdministratorRow, Role, Store};
+
+use super::{
+    first_start::{link_for, name_objection},
+    page::{Frame, Refusal, Visit, show},
+    words::{When, segment},
+};
+use crate::audit;
+
+#[derive(Debug, Template)]
+#[template(path = "administrators.html")]
+pub(super) struct AdministratorsPage {
+    frame: Frame,
+    people: Vec<Line>,
+    /// A link that was just made: for whom, and the link.
+    link: Option<(String, String)>,
+    problem: Option<String>,
+    typed: String,
+}
+
+#[derive(Debug)]
+struct Line {
+    name: String,
+    path: String,
+    reader: bool,
+    created: When,
+    last: Option<When>,
+    this: bool,
+}
+
+impl AdministratorsPage {
+    #[cfg(test)]
+    pub(super) fn sample() -> Self {
+        let when = When::new(directory::id::Millis(0), directory::id::Millis(90_000));
+        let line = |this: bool| Line {
+            name: "ann".to_owned(),
+            path: "ann".to_owned(),
+            reader: !this,
+            created: when,
+            last: this.then_some(when),
+            this,
+        };
+        Self {
+            frame: Frame::sample(),
+            people: vec![line(true), line(false)],
+            link: Some(("bob".to_owned(), "http://127.0.0.1/first-start/t".to_owned())),
+            problem: Some("There is somebody of that name.".to_owned()),
+            typed: "bob".to_owned(),
+        }
+    }
+
+    async fn of(visit: &Visit) -> Result<Self, Refusal> {
+        let rows = visit.app().blocking(Store::administrators).await?;
+        let own = visit.who.as_ref().map(|who| who.administrator.id);
+        let now = visit.now();
+        let line = |row: &AdministratorRow| Line {
+            name: row.name.clone(),
+            path: segment(&row.name),
+            reader: row.role == Role::Reader,
+            created: When::new(row.created, now),
+            last: row.last_sign_in.map(|at| When::new(at, now)),
+            this: Some(row.id) == own,
+        };
+        Ok(Self {
+            frame: visit.frame("Administrators", "administrators"),
+            people: rows.iter().map(line).collect(),
+            link: None,
+            problem: None,
+            typed: String::new(),
+        })
+    }
+}
+
+pub(super) async fn list(visit: Visit) -> Result<Response, Refusal> {
+    show(&AdministratorsPage::of(&visit).await?)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Invite {
+    name: String,
+    role: String,
+}
+
+pub(super) async fn invite(visit: Visit, Form(invite): Form<Invite>) -> Result<Response, Refusal> {
+    let name = invite.name.trim().to_owned();
+    let role = Role::parse(&invite.role).unwrap_or(Role::Reader);
+    let wanted = name.clone();
+    let there = visit.app().blocking(move |store| store.administrator_named(&wanted)).await?;
+    let problem = name_objection(&name)
+        .or_else(|| there.map(|_| format!("There is somebody called {name} already.")));
+    let mut page = AdministratorsPage::of(&visit).await?;
+    if problem.is_some() {
+        return show(&AdministratorsPage { problem, typed: name, ..page });
+    }
+    let link = link_for(visit.app(), &visit.base(), Some(name.clone()), role).await?;
+    let detail = json!({"role": role.as_str()});
+    audit::record(visit.app(), &visit.actor(), "administrator.invite", &name, detail).await;
+    page.link = Some((name, link));
+    show(&page)
+}
+
+/// A new link for somebody who lost their password.
+pub(super) async fn link(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
+    let row = named(&visit, name).await?;
+    let link = link_for(visit.app(), &visit.base(), Some(row.name.clone()), row.role).await?;
+    audit::record(visit.app(), &visit.actor(), "administrator.link", &row.name, json!({})).await;
+    let page = AdministratorsPage::of(&visit).await?;
+    show(&AdministratorsPage { link: Some((row.name, link)), ..page })
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewRole {
+    role: String,
+}
+
+pub(super) async fn set_role(
+    visit: Visit,
+    Path(name): Path<String>,
+    Form(new): Form<NewRole>,
+) -> Result<Response, Refusal> {
+    let row = named(&visit, name).await?;
+    let role =
+        Role::parse(&new.role).ok_or_else(|| Refusal::bad_request("There is no such role."))?;
+    let id = row.id;
+    if !visit.app().blocking(move |store| store.set_administrator_role(id, role)).await? {
+        return Ok(visit.failed("/administrators", LAST));
+    }
+    let detail = json!({"before": row.role.as_str(), "after": role.as_str()});
+    audit::record(visit.app(), &visit.actor(), "administrator.role", &row.name, detail).await;
+    let text = format!("{} is {} now.", row.name, article(role));
+    Ok(visit.done("/administrators", text))
+}
+
+const LAST: &str = "That is the last administrator: nobody could change anything any more.";
+
+fn article(role: Role) -> &'static str {
+    match role {
+        Role::Administrator => "an administrator",
+        Role::Reader => "a reader",
+    }
+}
+
+pub(super) async fn sign_out(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
+    let row = named(&visit, name).await?;
+    let id = row.id;
+    visit.app().blocking(move |store| store.end_console_sessions(id, None)).await?;
+    audit::record(visit.app(), &visit.actor(), "session.end_all", &row.name, json!({})).await;
+    Ok(visit.done("/administrators", format!("{} is signed out everywhere.", row.name)))
+}
+
+pub(super) async fn remove(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
+    let row = named(&visit, name).await?;
+    let id = row.id;
+    if !visit.app().blocking(move |store| store.remove_administrator(id)).await? {
+        return Ok(visit.failed("/administrators", LAST));
+    }
+    let detail = json!({"before": {"role": row.role.as_str()}});
+    audit::record(visit.app(), &visit.actor(), "administrator.remove", &row.name, detail).await;
+    Ok(visit.done("/administrators", format!("{} cannot sign in any more.", row.name)))
+}
+
+async fn named(visit: &Visit, name: String) -> Result<AdministratorRow, Refusal> {
+    let found = visit.app().blocking(move |store| store.administrator_named(&name)).await?;
+    found.ok_or_else(|| Refusal::not_found("administrator of that name"))
+}

@@ -1,0 +1,400 @@
+//! The rules of a directory: as they are, and what others would do before they are saved.
+//!
+//! Invariant: what the form does not show stays as it was.
+
+use askama::Template;
+use axum::{Form, extract::Path, response::Response};
+use directory::{
+    id::{DAY_MS, DirectoryId},
+    observation::Attribute,
+    rules::{GroupRenames, Guests, NestedGroups, Rules, compiled::Compiled, names::TextRule},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Head, found, frame, runs::applied};
+use crate::{
+    api::{actions, directory::is_held},
+    audit,
+    console::{
+        page::{Frame, Refusal, Visit, sentence, show},
+        words::{count, counted},
+    },
+    task::commit::what_if::{Example, WhatIf, what_if},
+};
+
+/// The longest grace period, in days.
+const GRACE_DAYS_MAX: u32 = 3_650;
+
+/// What a user name can be made of, and what that is called.
+const USER_NAMES: [(TextRule, &str); 8] = [
+    (
+        TextRule::Attribute(Attribute::Login),
+        "sign-in name (user principal name, primary address, login)",
+    ),
+    (TextRule::LocalPart(Attribute::Login), "sign-in name up to the @"),
+    (TextRule::Attribute(Attribute::Mail), "mail address"),
+    (TextRule::LocalPart(Attribute::Mail), "mail address up to the @"),
+    (TextRule::Attribute(Attribute::MailNickname), "mail nickname"),
+    (TextRule::Attribute(Attribute::OnPremisesSamAccountName), "on-premises account name"),
+    (
+        TextRule::Attribute(Attribute::OnPremisesUserPrincipalName),
+        "on-premises user principal name",
+    ),
+    (TextRule::Attribute(Attribute::EmployeeId), "employee id"),
+];
+
+/// What a group's name can be made of.
+const GROUP_NAMES: [(TextRule, &str); 3] = [
+    (TextRule::Attribute(Attribute::DisplayName), "its name"),
+    (TextRule::Attribute(Attribute::MailNickname), "local part of its address"),
+    (TextRule::Attribute(Attribute::Mail), "its address"),
+];
+
+/// What the form of rules sends.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(in crate::console) struct RulesForm {
+    #[serde(default)]
+    user_name: String,
+    #[serde(default)]
+    group_name: String,
+    #[serde(default)]
+    guests: String,
+    #[serde(default)]
+    nested_groups: String,
+    #[serde(default)]
+    group_renames: String,
+    #[serde(default)]
+    grace_days: String,
+    #[serde(default)]
+    leaving_percent: String,
+    #[serde(default)]
+    leaving_min: String,
+    #[serde(default)]
+    memberships_percent: String,
+    #[serde(default)]
+    emptied_group_min: String,
+    #[serde(default)]
+    renames_percent: String,
+    /// `preview` or `save`.
+    #[serde(default)]
+    then: String,
+}
+
+impl RulesForm {
+    /// These rules with what was typed; names the field that cannot be used.
+    pub(in crate::console) fn on(&self, rules: &Rules) -> Result<Rules, String> {
+        let mut rules = rules.clone();
+        if let Some(rule) = known(&USER_NAMES, &self.user_name) {
+            rules.user_name = rule;
+        }
+        if let Some(rule) = known(&GROUP_NAMES, &self.group_name) {
+            rules.group_name = rule;
+        }
+        match self.guests.as_str() {
+            "included" => rules.guests = Guests::Included,
+            "excluded" => rules.guests = Guests::Excluded,
+            _ => {}
+        }
+        match self.nested_groups.as_str() {
+            "kept" => rules.nested_groups = NestedGroups::Kept,
+            "flattened" => rules.nested_groups = NestedGroups::Flattened,
+            _ => {}
+        }
+        match self.group_renames.as_str() {
+            "keep_accepted" => rules.group_renames = GroupRenames::KeepAccepted,
+            "follow" => rules.group_renames = GroupRenames::Follow,
+            _ => {}
+        }
+        if !self.grace_days.is_empty() {
+            let days = number(&self.grace_days, "The days of grace", GRACE_DAYS_MAX)?;
+            rules.grace_ms = i64::from(days) * DAY_MS;
+        }
+        let limits = &mut rules.limits;
+        let shares = [
+            (&self.leaving_percent, "People leaving", &mut limits.leaving_share),
+            (&self.memberships_percent, "Memberships lost", &mut limits.memberships_share),
+            (&self.renames_percent, "Renames", &mut limits.renames_share),
+        ];
+        for (text, what, share) in shares.into_iter().filter(|(text, ..)| !text.is_empty()) {
+            *share = number(text, what, 100)? * 100;
+        }
+        let counts = [
+            (&self.leaving_min, "The smallest number of people leaving", &mut limits.leaving_min),
+            (&self.emptied_group_min, "The size of a group", &mut limits.emptied_group_min),
+        ];
+        for (text, what, least) in counts.into_iter().filter(|(text, ..)| !text.is_empty()) {
+            *least = number(text, what, 1_000_000)?;
+        }
+        Ok(rules)
+    }
+}
+
+fn number(text: &str, what: &str, most: u32) -> Result<u32, String> {
+    let number = text.trim().parse().ok().filter(|number| *number <= most);
+    number.ok_or_else(|| format!("{what}: a whole number from 0 to {most}, please."))
+}
+
+fn known(known: &[(TextRule, &str)], wanted: &str) -> Option<TextRule> {
+    known.iter().map(|(rule, _)| rule).find(|rule| key(rule) == wanted).cloned()
+}
+
+/// What a rule is called in the form; none for one that the form cannot make.
+fn key(rule: &TextRule) -> String {
+    match rule {
+        TextRule::Attribute(attribute) => attribute.as_str().to_owned(),
+        TextRule::LocalPart(attribute) => format!("{}@", attribute.as_str()),
+        TextRule::Expression(_) => String::new(),
+    }
+}
+
+/// One of several.
+#[derive(Debug, Clone)]
+pub(in crate::console) struct Choice {
+    pub(in crate::console) value: String,
+    pub(in crate::console) label: String,
+    pub(in crate::console) chosen: bool,
+}
+
+/// Rules as the form shows them.
+#[derive(Debug, Clone)]
+pub(in crate::console) struct Shown {
+    pub(in crate::console) user_names: Vec<Choice>,
+    pub(in crate::console) group_names: Vec<Choice>,
+    pub(in crate::console) guests: bool,
+    pub(in crate::console) flattened: bool,
+    pub(in crate::console) follows: bool,
+    pub(in crate::console) grace_days: i64,
+    pub(in crate::console) leaving_percent: u32,
+    pub(in crate::console) leaving_min: u32,
+    pub(in crate::console) memberships_percent: u32,
+    pub(in crate::console) emptied_group_min: u32,
+    pub(in crate::console) renames_percent: u32,
+    /// All rules, those too that the form does not show.
+    pub(in crate::console) text: String,
+}
+
+impl Shown {
+    pub(in crate::console) fn of(rules: &Rules) -> Self {
+        let choices = |known: &[(TextRule, &str)], now: &TextRule| -> Vec<Choice> {
+            let choice = |(rule, label): &(TextRule, &str)| Choice {
+                value: key(rule),
+                label: (*label).to_owned(),
+                chosen: rule == now,
+            };
+            let mut choices: Vec<Choice> = known.iter().map(choice).collect();
+            if !choices.iter().any(|choice| choice.chosen) {
+                // What this form cannot make stays, unless something else is chosen.
+                let label = "as it is (see all rules below)".to_owned();
+                choices.insert(0, Choice { value: String::new(), label, chosen: true });
+            }
+            choices
+        };
+        Self {
+            user_names: choices(&USER_NAMES, &rules.user_name),
+            group_names: choices(&GROUP_NAMES, &rules.group_name),
+            guests: rules.guests == Guests::Included,
+            flattened: rules.nested_groups == NestedGroups::Flattened,
+            follows: rules.group_renames == GroupRenames::Follow,
+            grace_days: rules.grace_ms / DAY_MS,
+            leaving_percent: rules.limits.leaving_share / 100,
+            leaving_min: rules.limits.leaving_min,
+            memberships_percent: rules.limits.memberships_share / 100,
+            emptied_group_min: rules.limits.emptied_group_min,
+            renames_percent: rules.limits.renames_share / 100,
+            text: serde_json::to_string_pretty(rules).unwrap_or_default(),
+        }
+    }
+}
+
+/// What rules would do, as a piece of a page.
+#[derive(Debug, Template)]
+#[template(path = "directory/what_if.html")]
+pub(in crate::console) struct Outlook {
+    known: String,
+    wanted: String,
+    inactive: String,
+    groups: String,
+    guests: usize,
+    nameless: usize,
+    /// What would change at once, in words; none where there is nothing yet that could.
+    change: Option<String>,
+    held: Vec<String>,
+    aside: u64,
+    examples: Vec<Example>,
+    problem: Option<String>,
+}
+
+impl Outlook {
+    #[cfg(test)]
+    pub(in crate::console) fn sample() -> Self {
+        Self {
+            known: "2,000".to_owned(),
+            wanted: "1,900".to_owned(),
+            inactive: "7".to_owned(),
+            groups: "200".to_owned(),
+            guests: 90,
+            nameless: 10,
+            change: Some("1 person added".to_owned()),
+            held: vec!["20 people would be renamed.".to_owned()],
+            aside: 3,
+            examples: vec![Example {
+                label: "Ann".to_owned(),
+                login: "ann@example.org".to_owned(),
+                name: Some("ann".to_owned()),
+                served: Some("anne".to_owned()),
+                active: true,
+                why_not: None,
+            }],
+            problem: Some("A number, please.".to_owned()),
+        }
+    }
+
+    /// What cannot be looked at, and why.
+    pub(in crate::console) fn problem(problem: String) -> Self {
+        Self {
+            known: String::new(),
+            wanted: String::new(),
+            inactive: String::new(),
+            groups: String::new(),
+            guests: 0,
+            nameless: 0,
+            change: None,
+            held: Vec::new(),
+            aside: 0,
+            examples: Vec::new(),
+            problem: Some(problem),
+        }
+    }
+
+    pub(in crate::console) fn of(seen: &WhatIf, new: bool) -> Self {
+        let preview = &seen.preview;
+        Self {
+            known: count(seen.known),
+            wanted: count(seen.wanted),
+            inactive: count(seen.wanted - seen.active),
+            groups: count(seen.groups),
+            guests: seen.guests,
+            nameless: seen.nameless,
+            change: (!new).then(|| applied(&preview.applied)),
+            held: preview.held.iter().map(|held| sentence(&held.why)).collect(),
+            aside: preview.set_aside,
+            examples: seen.examples.clone(),
+            problem: None,
+        }
+    }
+
+    pub(in crate::console) fn html(&self) -> String {
+        self.render().unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Template)]
+#[template(path = "directory/rules.html")]
+pub(in crate::console) struct RulesPage {
+    frame: Frame,
+    head: Head,
+    rules: Shown,
+    outlook: Option<String>,
+}
+
+impl RulesPage {
+    #[cfg(test)]
+    pub(in crate::console) fn sample() -> Self {
+        Self {
+            frame: Frame::sample(),
+            head: Head::sample("rules"),
+            rules: Shown::of(&Rules::default()),
+            outlook: Some(Outlook::sample().html()),
+        }
+    }
+}
+
+pub(in crate::console) async fn form(
+    visit: Visit,
+    Path(name): Path<String>,
+) -> Result<Response, Refusal> {
+    let (detail, head) = found(&visit, &name, "rules").await?;
+    let rules = Shown::of(&detail.rules);
+    show(&RulesPage { frame: frame(&visit, &head, "Rules"), head, rules, outlook: None })
+}
+
+/// What the typed rules would do, as a piece of a page.
+pub(in crate::console) async fn preview(
+    visit: Visit,
+    Path(name): Path<String>,
+    Form(typed): Form<RulesForm>,
+) -> Result<Response, Refusal> {
+    let (detail, _) = found(&visit, &name, "rules").await?;
+    show(&outlook(&visit, DirectoryId(detail.summary.id), typed.on(&detail.rules)).await?)
+}
+
+async fn outlook(
+    visit: &Visit,
+    id: DirectoryId,
+    rules: Result<Rules, String>,
+) -> Result<Outlook, Refusal> {
+    let rules = match rules {
+        Ok(rules) => rules,
+        Err(problem) => return Ok(Outlook::problem(problem)),
+    };
+    let Some(keeper) = visit.app().keeper(id) else {
+        return Err(Refusal::not_found("directory of that name"));
+    };
+    match Compiled::new(rules) {
+        Ok(rules) => Ok(Outlook::of(&what_if(visit.app(), &keeper, rules).await?, false)),
+        Err(problem) => Ok(Outlook::problem(sentence(&problem.to_string()))),
+    }
+}
+
+pub(in crate::console) async fn save(
+    visit: Visit,
+    Path(name): Path<String>,
+    Form(typed): Form<RulesForm>,
+) -> Result<Response, Refusal> {
+    let (detail, head) = found(&visit, &name, "rules").await?;
+    let rules = typed.on(&detail.rules);
+    let rules = match rules {
+        Ok(rules) if typed.then == "save" => rules,
+        looked => {
+            let rules = Shown::of(looked.as_ref().unwrap_or(&detail.rules));
+            let outlook = outlook(&visit, DirectoryId(detail.summary.id), looked).await?;
+            let outlook = Some(outlook.html());
+            let frame = frame(&visit, &head, "Rules");
+            return show(&RulesPage { frame, head, rules, outlook });
+        }
+    };
+    let report = actions::set_rules(visit.app(), &name, rules.clone()).await?;
+    let change = json!({"before": detail.rules, "after": rules});
+    audit::record(visit.app(), &visit.actor(), "directory.rules", &head.name, change).await;
+    let done = applied(&report.applied);
+    if is_held(&report) {
+        let kinds = counted(report.held.len() as u64, "kind");
+        let text = format!("The rules are saved. {done}; {kinds} of change wait for an approval.");
+        return Ok(visit.done(&format!("{}/waiting", head.path), text));
+    }
+    Ok(visit.done(&format!("{}/rules", head.path), format!("The rules are saved: {done}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_becomes_rules() {
+        let form = RulesForm {
+            user_name: "mail".to_owned(),
+            guests: "included".to_owned(),
+            grace_days: "3".to_owned(),
+            leaving_percent: "5".to_owned(),
+            ..RulesForm::default()
+        };
+        let rules = form.on(&Rules::default()).unwrap();
+        assert_eq!(rules.user_name, TextRule::Attribute(Attribute::Mail));
+        assert_eq!((rules.guests, rules.grace_ms), (Guests::Included, 3 * DAY_MS));
+        assert_eq!(rules.limits.leaving_share, 500);
+        assert_eq!(rules.nested_groups, NestedGroups::Kept, "what is not shown stays");
+        let wrong = RulesForm { grace_days: "soon".to_owned(), ..form };
+        assert!(wrong.on(&Rules::default()).unwrap_err().contains("days of grace"));
+    }
+}

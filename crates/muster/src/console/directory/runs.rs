@@ -1,0 +1,167 @@
+//! What runs did, newest first, and what became of whom they could not serve.
+
+use askama::Template;
+use axum::{extract::Path, response::Response};
+use directory::{
+    id::{DirectoryId, Millis},
+    report::{Applied, Outcome, RunKind, RunReport},
+};
+
+use super::{Head, found, frame};
+use crate::console::{
+    page::{Frame, Refusal, Visit, sentence, show},
+    words::{When, counted, length, segment},
+};
+
+/// Runs on the page.
+const RUNS_MAX: usize = 100;
+
+/// A run in a table.
+#[derive(Debug)]
+pub(in crate::console) struct Line {
+    pub(in crate::console) when: When,
+    pub(in crate::console) kind: &'static str,
+    pub(in crate::console) state: &'static str,
+    pub(in crate::console) words: &'static str,
+    pub(in crate::console) what: String,
+    pub(in crate::console) notes: Vec<String>,
+    pub(in crate::console) took: String,
+}
+
+impl Line {
+    #[cfg(test)]
+    pub(in crate::console) fn sample() -> Self {
+        Self {
+            when: When::new(Millis(0), Millis(90_000)),
+            kind: "everything",
+            state: "good",
+            words: "done",
+            what: "1 person added".to_owned(),
+            notes: vec!["A note.".to_owned()],
+            took: "2 seconds".to_owned(),
+        }
+    }
+
+    pub(in crate::console) fn of(report: &RunReport, now: Millis) -> Self {
+        let (state, words) = match &report.outcome {
+            Outcome::Done => ("good", "done"),
+            Outcome::Held => ("held", "held"),
+            Outcome::Failed { .. } => ("bad", "failed"),
+        };
+        let what = match &report.outcome {
+            Outcome::Failed { error, .. } => sentence(error),
+            _ => applied(&report.applied),
+        };
+        let held = report.held.iter().map(|held| sentence(&format!("waits: {}", held.why)));
+        Self {
+            when: When::new(report.finished, now),
+            kind: match report.kind {
+                RunKind::Full => "everything",
+                RunKind::Delta => "what changed",
+                RunKind::Person => "one person",
+                RunKind::Decision => "nothing (a decision)",
+            },
+            state,
+            words,
+            what,
+            notes: held.chain(report.notes.iter().map(|note| sentence(note))).collect(),
+            took: length(report.finished.since(report.started)),
+        }
+    }
+}
+
+/// What a run did, in words.
+pub(in crate::console) fn applied(applied: &Applied) -> String {
+    let parts = [
+        (applied.users_added, "person", "added"),
+        (applied.users_changed, "person", "changed"),
+        (applied.users_deactivated, "person", "deactivated"),
+        (applied.users_reactivated, "person", "reactivated"),
+        (applied.users_removed, "person", "removed"),
+        (applied.groups_added, "group", "added"),
+        (applied.groups_changed, "group", "changed"),
+        (applied.groups_removed, "group", "removed"),
+        (applied.memberships_added, "membership", "added"),
+        (applied.memberships_removed, "membership", "taken away"),
+    ];
+    let parts = parts.iter().filter(|(number, ..)| *number > 0);
+    let parts: Vec<String> =
+        parts.map(|(number, noun, verb)| format!("{} {verb}", counted(*number, noun))).collect();
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+}
+
+#[derive(Debug, Template)]
+#[template(path = "directory/runs.html")]
+pub(in crate::console) struct RunsPage {
+    frame: Frame,
+    head: Head,
+    runs: Vec<Line>,
+}
+
+impl RunsPage {
+    #[cfg(test)]
+    pub(in crate::console) fn sample() -> Self {
+        Self { frame: Frame::sample(), head: Head::sample("runs"), runs: vec![Line::sample()] }
+    }
+}
+
+pub(in crate::console) async fn list(
+    visit: Visit,
+    Path(name): Path<String>,
+) -> Result<Response, Refusal> {
+    let (detail, head) = found(&visit, &name, "runs").await?;
+    let (id, now) = (DirectoryId(detail.summary.id), visit.now());
+    let runs = visit.app().blocking(move |store| store.latest_runs(id, RUNS_MAX)).await?;
+    let runs = runs.iter().map(|run| Line::of(run, now)).collect();
+    show(&RunsPage { frame: frame(&visit, &head, "Runs"), head, runs })
+}
+
+/// Somebody who cannot be served, or not under the name that the rules make.
+#[derive(Debug)]
+struct Issue {
+    person: bool,
+    label: String,
+    path: String,
+    served: bool,
+    why: String,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "directory/set_aside.html")]
+pub(in crate::console) struct SetAsidePage {
+    frame: Frame,
+    head: Head,
+    issues: Vec<Issue>,
+}
+
+impl SetAsidePage {
+    #[cfg(test)]
+    pub(in crate::console) fn sample() -> Self {
+        let issue = Issue {
+            person: true,
+            label: "ann".to_owned(),
+            path: "/directories/entra/explain?user=1".to_owned(),
+            served: false,
+            why: "The name is taken.".to_owned(),
+        };
+        Self { frame: Frame::sample(), head: Head::sample("set-aside"), issues: vec![issue] }
+    }
+}
+
+pub(in crate::console) async fn set_aside(
+    visit: Visit,
+    Path(name): Path<String>,
+) -> Result<Response, Refusal> {
+    let (detail, head) = found(&visit, &name, "set-aside").await?;
+    let issues = detail.issues.into_iter().map(|issue| {
+        let person = issue.kind == "user";
+        let path = match (person, issue.served) {
+            (true, _) => format!("{}/explain?user={}", head.path, segment(&issue.id)),
+            (false, true) => format!("{}/groups/{}", head.path, segment(&issue.id)),
+            (false, false) => String::new(),
+        };
+        Issue { person, label: issue.label, path, served: issue.served, why: sentence(&issue.why) }
+    });
+    let issues = issues.collect();
+    show(&SetAsidePage { frame: frame(&visit, &head, "Set aside"), head, issues })
+}

@@ -1,0 +1,140 @@
+//! Numbers and times as people read them.
+
+use std::fmt::{self, Write as _};
+
+use askama::filters::HtmlSafe;
+use directory::id::Millis;
+
+/// A time, shown as how long ago or how soon it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct When {
+    at: Millis,
+    now: Millis,
+}
+
+impl When {
+    pub(crate) fn new(at: Millis, now: Millis) -> Self {
+        Self { at, now }
+    }
+
+    /// How long ago, or how soon.
+    pub(crate) fn relative(&self) -> String {
+        let ms = self.now.since(self.at);
+        let length = length(ms.abs());
+        match ms {
+            -999..=4_999 => "just now".to_owned(),
+            5_000.. => format!("{length} ago"),
+            _ => format!("in {length}"),
+        }
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (iso, absolute) = (iso(self.at), absolute(self.at));
+        write!(f, "<time datetime=\"{iso}\" title=\"{absolute}\">{}</time>", self.relative())
+    }
+}
+
+impl HtmlSafe for When {}
+
+/// A length of time in its largest unit.
+pub(crate) fn length(ms: i64) -> String {
+    let seconds = ms / 1_000;
+    let (count, unit) = match seconds {
+        ..=0 => return format!("{ms} ms"),
+        1..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A time in the form that machines read.
+pub(crate) fn iso(at: Millis) -> String {
+    let stamp = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    stamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A time, exactly.
+pub(crate) fn absolute(at: Millis) -> String {
+    let stamp = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    stamp.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// The day of a time.
+pub(crate) fn day(at: Millis) -> String {
+    let stamp = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    stamp.strftime("%Y-%m-%d").to_string()
+}
+
+/// A number with its thousands apart.
+pub(crate) fn count(number: impl TryInto<u64>) -> String {
+    let digits = number.try_into().unwrap_or_default().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with its noun, in the plural unless it is one.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let plural = if noun == "person" { "people".to_owned() } else { format!("{noun}s") };
+    let noun = if number == 1 { noun } else { &plural };
+    format!("{} {noun}", count(number))
+}
+
+/// A text as part of a path.
+pub(crate) fn segment(text: &str) -> String {
+    let mut path = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    path
+}
+
+/// A provider's name as it writes it.
+pub(crate) fn provider(name: &str) -> &str {
+    match name {
+        "entra" => "Microsoft Entra ID",
+        "google" => "Google Workspace",
+        "okta" => "Okta",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_people_do() {
+        let told = |at: i64| When::new(Millis(at), Millis(10_000_000)).relative();
+        assert_eq!(told(9_999_000), "just now");
+        assert_eq!(told(9_970_000), "30 seconds ago");
+        assert_eq!(told(10_300_000), "in 5 minutes");
+        assert_eq!(told(2_000_000), "2 hours ago");
+        assert_eq!(told(-9_000_000_000), "104 days ago");
+        assert_eq!(length(40), "40 ms");
+    }
+
+    #[test]
+    fn numbers_and_paths_are_written() {
+        assert_eq!(
+            (count(7_u64), count(1_234_567_usize)),
+            ("7".to_owned(), "1,234,567".to_owned())
+        );
+        assert_eq!(counted(1, "person"), "1 person");
+        assert_eq!(counted(2_000, "person"), "2,000 people");
+        assert_eq!(segment("a b/ü?"), "a%20b%2F%C3%BC%3F");
+    }
+}

@@ -1,0 +1,257 @@
+//! The console's gate and doors, without a browser: who comes in, and who may do what.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::SocketAddr;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::ConnectInfo,
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use muster::{
+    api::application::hash,
+    app::App,
+    clock::Clock,
+    config::File,
+    console::{self, Console, first_link},
+};
+use store::Role;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+const PASSWORD: &str = "four quiet green lamps";
+/// Where routes stand.
+const SOURCES: [&str; 2] =
+    [include_str!("../../src/console.rs"), include_str!("../../src/console/wizard.rs")];
+/// What concerns only oneself, or comes before one is anybody.
+const OWN: [&str; 6] = [
+    "/sign-in",
+    "/sign-out",
+    "/theme",
+    "/account/password",
+    "/account/sign-out-everywhere",
+    "/first-start/{token}",
+];
+
+struct House {
+    router: Router,
+    app: App,
+    _data: TempDir,
+}
+
+/// An answer.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: header::HeaderName) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+}
+
+impl House {
+    async fn new(config: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let file: File = toml::from_str(config).unwrap();
+        let public = file.public_url().unwrap();
+        let app = App::open(data.path().to_owned(), Clock::system(), public).await.unwrap();
+        for (name, role) in [("ann", Role::Administrator), ("rita", Role::Reader)] {
+            let hash = hash(PASSWORD.to_owned()).await.unwrap();
+            let now = app.clock.now();
+            app.blocking(move |store| store.put_administrator(name, role, &hash, now))
+                .await
+                .unwrap();
+        }
+        let router = console::router(Console::new(app.clone(), &file));
+        Self { router, app, _data: data }
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", "127.0.0.1:8095");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request = request.header("content-type", "application/x-www-form-urlencoded");
+        let mut request = request.body(Body::from(body.to_owned())).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 4000))));
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn post(&self, path: &str, cookie: &str, body: &str) -> Answer {
+        let headers = [("sec-fetch-site", "same-origin"), ("cookie", cookie)];
+        self.ask(Method::POST, path, &headers, body).await
+    }
+
+    async fn get(&self, path: &str, cookie: &str) -> Answer {
+        self.ask(Method::GET, path, &[("cookie", cookie)], "").await
+    }
+
+    /// Signs somebody in; gives the cookie.
+    async fn sign_in(&self, name: &str) -> String {
+        let form = format!("name={name}&password={}", PASSWORD.replace(' ', "+"));
+        let answer = self.post("/sign-in", "", &form).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+        answer.header(header::SET_COOKIE).split(';').next().unwrap().to_owned()
+    }
+}
+
+/// Paths that take a `POST`, with names in the place of parameters.
+fn posts() -> Vec<String> {
+    let mut paths = Vec::new();
+    for source in SOURCES {
+        let nested = source.split("let pages = Router::new()").nth(1).unwrap_or_default();
+        let nested = nested.split(';').next().unwrap();
+        for line in
+            source.lines().filter(|line| line.contains(".route(\"") && line.contains("post("))
+        {
+            let path = line.split('"').nth(1).unwrap();
+            let prefix = if nested.contains(line) { "/directories/{name}" } else { "" };
+            paths.push(format!("{prefix}{path}"));
+        }
+    }
+    paths.retain(|path| !OWN.contains(&path.as_str()));
+    let named = |path: &String| {
+        path.replace("{name}", "x")
+            .replace("{draft}", "y")
+            .replace("{step}", "app")
+            .replace("{id}", "1")
+    };
+    paths.iter().map(named).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_and_a_stranger_change_nothing_whatever_they_ask() {
+    let house = House::new("").await;
+    let posts = posts();
+    assert!(posts.len() >= 30, "the routes are found: {posts:?}");
+    let reader = house.sign_in("rita").await;
+    for path in &posts {
+        let answer = house.post(path, &reader, "").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(answer.body.contains("needs an administrator"), "{path}");
+        let answer = house.post(path, "", "").await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
+        assert_eq!(answer.header(header::LOCATION), "/sign-in", "{path}");
+    }
+    assert_eq!(house.get("/administrators", &reader).await.status, StatusCode::OK);
+    assert_eq!(house.get("/connect", &reader).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(house.get("/connect/y/muster.cer", &reader).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_other_pages_are_refused_and_pages_run_nothing_foreign() {
+    let house = House::new("").await;
+    let ann = house.sign_in("ann").await;
+    for foreign in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("accept", "*/*"),
+    ] {
+        let headers = [foreign, ("cookie", &ann)];
+        let answer = house.ask(Method::POST, "/account/sign-out-everywhere", &headers, "").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{foreign:?}");
+    }
+    for path in ["/", "/sign-in", "/no/such/page", "/assets/0/console.css"] {
+        let answer = house.get(path, &ann).await;
+        let policy = answer.header(header::CONTENT_SECURITY_POLICY);
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"),
+            "{path}"
+        );
+        assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"));
+        assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_a_network_only_encrypted_and_then_with_a_bound_cookie() {
+    let house = House::new("trusted_proxies = [\"127.0.0.1\"]\n").await;
+    let plain = [("host", "muster.example.org")];
+    let answer = house.ask(Method::GET, "/sign-in", &plain, "").await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(answer.body.contains("encrypted connection"));
+    let proxied = [
+        ("host", "muster.example.org"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-for", "192.0.2.9"),
+        ("origin", "https://muster.example.org"),
+    ];
+    let form = format!("name=ann&password={}", PASSWORD.replace(' ', "+"));
+    let answer = house.ask(Method::POST, "/sign-in", &proxied, &form).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    let cookie = answer.header(header::SET_COOKIE);
+    assert!(cookie.starts_with("__Host-muster="), "{cookie}");
+    for part in ["; Path=/", "; HttpOnly", "; SameSite=Lax", "; Secure"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(!answer.header(header::STRICT_TRANSPORT_SECURITY).is_empty());
+    let audited = house.app.store.audit_log(&store::AuditFilter { limit: 1, ..Default::default() });
+    assert_eq!(audited.unwrap()[0].entry.origin, "192.0.2.9");
+    let allowed = House::new("allow_plain_http = true\n").await;
+    assert_eq!(allowed.ask(Method::GET, "/sign-in", &plain, "").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_are_not_tried_for_ever() {
+    let house = House::new("").await;
+    for _ in 0..10 {
+        let answer = house.post("/sign-in", "", "name=ann&password=wrong").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    let form = format!("name=ANN&password={}", PASSWORD.replace(' ', "+"));
+    let answer = house.post("/sign-in", "", &form).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.body.contains("Try again in"));
+    house.sign_in("rita").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_end_everywhere_at_once() {
+    let house = House::new("").await;
+    let (here, there) = (house.sign_in("ann").await, house.sign_in("ann").await);
+    assert_eq!(house.get("/account", &there).await.status, StatusCode::OK);
+    house.post("/account/sign-out-everywhere", &here, "").await;
+    for cookie in [&here, &there] {
+        let answer = house.get("/account?x=1", cookie).await;
+        assert_eq!(answer.header(header::LOCATION), "/sign-in?next=%2Faccount%3Fx%3D1");
+    }
+    let ann = house.sign_in("ann").await;
+    let rita = house.sign_in("rita").await;
+    house.post("/administrators/rita/remove", &ann, "").await;
+    assert_eq!(house.get("/", &rita).await.status, StatusCode::SEE_OTHER);
+    house.post("/administrators/ann/remove", &ann, "").await;
+    assert_eq!(house.get("/", &ann).await.status, StatusCode::OK, "the last one stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_lets_one_in_and_first_links_are_only_for_the_first() {
+    let house = House::new("").await;
+    assert!(first_link(&house.app, "http://x").await.unwrap().is_none(), "there is somebody");
+    let link =
+        console::link_for(&house.app, "", Some("rita".to_owned()), Role::Reader).await.unwrap();
+    let old = house.sign_in("rita").await;
+    let form = "password=another+long+one&again=another+long+one";
+    let answer = house.post(&link, "", form).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    assert_eq!(house.get("/", &old).await.status, StatusCode::SEE_OTHER, "old sessions end");
+    assert_eq!(house.post(&link, "", form).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(house.get(&link, "").await.status, StatusCode::NOT_FOUND);
+}

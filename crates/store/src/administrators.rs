@@ -1,0 +1,241 @@
+//! Administrators of the console, and the one-time links by which they come in.
+//!
+//! Invariants: there is always one with the role administrator once there was one; of passwords and links
+//! only hashes are kept.
+
+use directory::{id::Millis, name::fold};
+use rusqlite::{OptionalExtension, Row, Transaction};
+use serde::{Deserialize, Serialize};
+
+use crate::{Store, StoreError, db::small};
+
+/// What somebody may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    Administrator,
+    /// Look at everything, change nothing.
+    Reader,
+}
+
+impl Role {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Reader => "reader",
+        }
+    }
+
+    /// A role by its name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Administrator, Self::Reader].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// Somebody who may sign in to the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdministratorRow {
+    /// The number, never given again.
+    pub id: u32,
+    /// The name, unique in any case.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The argon2id hash of the password.
+    pub password_hash: String,
+    /// When they were made.
+    pub created: Millis,
+    /// When they last signed in.
+    pub last_sign_in: Option<Millis>,
+}
+
+/// A one-time link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvitationRow {
+    /// The SHA-256 of its token.
+    pub token: [u8; 32],
+    /// For whom; without a name whoever follows it chooses one.
+    pub name: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// When it stops working.
+    pub expires: Millis,
+}
+
+const COLUMNS: &str = "id, name, role, password_hash, created, last_sign_in";
+
+impl Store {
+    /// All administrators, by name.
+    pub fn administrators(&self) -> Result<Vec<AdministratorRow>, StoreError> {
+        self.0.main.read(|transaction| {
+            let select = format!("SELECT {COLUMNS} FROM administrator ORDER BY folded_name");
+            let mut select = transaction.prepare_cached(&select)?;
+            let mut rows = select.query(())?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                all.push(administrator(row)?);
+            }
+            Ok(all)
+        })
+    }
+
+    /// An administrator by number.
+    pub fn administrator(&self, id: u32) -> Result<Option<AdministratorRow>, StoreError> {
+        self.0.main.read(|transaction| one(transaction, "id = ?1", id))
+    }
+
+    /// An administrator by name in any case.
+    pub fn administrator_named(&self, name: &str) -> Result<Option<AdministratorRow>, StoreError> {
+        self.0.main.read(|transaction| one(transaction, "folded_name = ?1", fold(name)))
+    }
+
+    /// Makes an administrator, or gives the one of that name another role and password.
+    pub fn put_administrator(
+        &self,
+        name: &str,
+        role: Role,
+        password_hash: &str,
+        now: Millis,
+    ) -> Result<AdministratorRow, StoreError> {
+        self.0.main.write(|transaction| {
+            transaction.execute("UPDATE head SET administrator = administrator + 1", ())?;
+            transaction.execute(
+                "INSERT INTO administrator (id, name, folded_name, role, password_hash, created)
+                 VALUES ((SELECT administrator FROM head), ?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (folded_name) DO UPDATE
+                 SET role = excluded.role, password_hash = excluded.password_hash",
+                (name, fold(name), role.as_str(), password_hash, now.0),
+            )?;
+            one(transaction, "folded_name = ?1", fold(name))?.ok_or(StoreError::Removed)
+        })
+    }
+
+    /// Gives an administrator another password.
+    pub fn set_administrator_password(&self, id: u32, hash: &str) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| {
+            let update = "UPDATE administrator SET password_hash = ?2 WHERE id = ?1";
+            let changed = transaction.execute(update, (id, hash))?;
+            if changed == 1 { Ok(()) } else { Err(StoreError::Removed) }
+        })
+    }
+
+    /// Gives an administrator another role; `false` when nobody could change anything any more then.
+    pub fn set_administrator_role(&self, id: u32, role: Role) -> Result<bool, StoreError> {
+        self.0.main.write(|transaction| {
+            if role == Role::Reader && !another(transaction, id)? {
+                return Ok(false);
+            }
+            let update = "UPDATE administrator SET role = ?2 WHERE id = ?1";
+            transaction.execute(update, (id, role.as_str()))?;
+            Ok(true)
+        })
+    }
+
+    /// Removes an administrator; `false` when nobody could change anything any more then.
+    pub fn remove_administrator(&self, id: u32) -> Result<bool, StoreError> {
+        let removed = self.0.main.write(|transaction| {
+            let removed = another(transaction, id)?;
+            if removed {
+                transaction.execute("DELETE FROM administrator WHERE id = ?1", [id])?;
+            }
+            Ok(removed)
+        })?;
+        if removed {
+            self.end_console_sessions(id, None)?;
+        }
+        Ok(removed)
+    }
+
+    /// Remembers that somebody signed in.
+    pub fn signed_in(&self, id: u32, now: Millis) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| {
+            let update = "UPDATE administrator SET last_sign_in = ?2 WHERE id = ?1";
+            transaction.execute(update, (id, now.0)).map(drop)?;
+            Ok(())
+        })
+    }
+
+    /// Keeps a one-time link in the place of all earlier ones for the same name.
+    pub fn invite(&self, invitation: &InvitationRow, now: Millis) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| {
+            transaction.execute(
+                "DELETE FROM invitation WHERE expires <= ?1 OR name IS ?2",
+                (now.0, &invitation.name),
+            )?;
+            transaction.execute(
+                "INSERT INTO invitation (token, name, role, expires) VALUES (?1, ?2, ?3, ?4)",
+                (
+                    invitation.token,
+                    &invitation.name,
+                    invitation.role.as_str(),
+                    invitation.expires.0,
+                ),
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The link of a token, if it still works.
+    pub fn invitation(
+        &self,
+        token: &[u8; 32],
+        now: Millis,
+    ) -> Result<Option<InvitationRow>, StoreError> {
+        self.0.main.read(|transaction| {
+            let select =
+                "SELECT name, role, expires FROM invitation WHERE token = ?1 AND expires > ?2";
+            let found = transaction.query_row(select, (token, now.0), |row| {
+                Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
+            });
+            let Some((name, role, expires)) = found.optional()? else { return Ok(None) };
+            Ok(Some(InvitationRow {
+                token: *token,
+                name,
+                role: parsed(&role)?,
+                expires: Millis(expires),
+            }))
+        })
+    }
+
+    /// Takes a link out of use; says whether it was in use, so that of two who follow it only one comes in.
+    pub fn use_up_invitation(&self, token: &[u8; 32]) -> Result<bool, StoreError> {
+        self.0.main.write(|transaction| {
+            Ok(transaction.execute("DELETE FROM invitation WHERE token = ?1", [token])? == 1)
+        })
+    }
+}
+
+/// Whether there is an administrator beside this one.
+fn another(transaction: &Transaction<'_>, id: u32) -> Result<bool, StoreError> {
+    let select =
+        "SELECT EXISTS (SELECT 1 FROM administrator WHERE role = 'administrator' AND id <> ?1)";
+    Ok(transaction.query_row(select, [id], |row| row.get(0))?)
+}
+
+fn one(
+    transaction: &Transaction<'_>,
+    which: &str,
+    value: impl rusqlite::ToSql,
+) -> Result<Option<AdministratorRow>, StoreError> {
+    let select = format!("SELECT {COLUMNS} FROM administrator WHERE {which}");
+    let mut select = transaction.prepare_cached(&select)?;
+    let mut rows = select.query([value])?;
+    rows.next()?.map(administrator).transpose()
+}
+
+fn administrator(row: &Row<'_>) -> Result<AdministratorRow, StoreError> {
+    Ok(AdministratorRow {
+        id: small(row.get(0)?)?,
+        name: row.get(1)?,
+        role: parsed(&row.get::<_, String>(2)?)?,
+        password_hash: row.get(3)?,
+        created: Millis(row.get(4)?),
+        last_sign_in: row.get::<_, Option<i64>>(5)?.map(Millis),
+    })
+}
+
+fn parsed(role: &str) -> Result<Role, StoreError> {
+    Role::parse(role).ok_or_else(|| StoreError::Damaged(format!("a role is `{role}`")))
+}

@@ -1,0 +1,101 @@
+//! What people changed: appended, never altered.
+
+use directory::id::Millis;
+use rusqlite::named_params;
+
+use crate::{
+    Store, StoreError,
+    db::{signed, unsigned},
+};
+
+/// Something that somebody did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAudit {
+    /// When.
+    pub at: Millis,
+    /// Who: an administrator's name, or what a token is called.
+    pub who: String,
+    /// From which address.
+    pub origin: String,
+    /// What, as `noun.verb`.
+    pub action: String,
+    /// To what.
+    pub object: String,
+    /// What was before and what is after, as JSON; never a secret.
+    pub detail: String,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its number.
+    pub id: u64,
+    /// What it says.
+    pub entry: NewAudit,
+}
+
+/// Which entries of the audit log.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Numbered below this.
+    pub before: Option<u64>,
+    /// By this person only.
+    pub who: Option<String>,
+    /// With this text in who, action or object.
+    pub text: Option<String>,
+    /// At the most so many.
+    pub limit: usize,
+}
+
+impl Store {
+    /// Writes down what somebody did.
+    pub fn audit(&self, entry: &NewAudit) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO audit (at, who, origin, action, object, detail)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute((
+                    entry.at.0,
+                    &entry.who,
+                    &entry.origin,
+                    &entry.action,
+                    &entry.object,
+                    &entry.detail,
+                ))?;
+            Ok(())
+        })
+    }
+
+    /// What people did, newest first.
+    pub fn audit_log(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
+        self.0.main.read(|transaction| {
+            let mut select = transaction.prepare_cached(
+                "SELECT id, at, who, origin, action, object, detail FROM audit
+                 WHERE (:before IS NULL OR id < :before) AND (:who IS NULL OR who = :who)
+                   AND (:text IS NULL OR instr(lower(who || ' ' || action || ' ' || object), lower(:text)) > 0)
+                 ORDER BY id DESC LIMIT :limit",
+            )?;
+            let mut rows = select.query(named_params! {
+                ":before": filter.before.map(signed),
+                ":who": filter.who,
+                ":text": filter.text,
+                ":limit": signed(filter.limit as u64),
+            })?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                let entry = NewAudit {
+                    at: Millis(row.get(1)?),
+                    who: row.get(2)?,
+                    origin: row.get(3)?,
+                    action: row.get(4)?,
+                    object: row.get(5)?,
+                    detail: row.get(6)?,
+                };
+                all.push(AuditRow { id: unsigned(row.get(0)?)?, entry });
+            }
+            Ok(all)
+        })
+    }
+}
