@@ -63,13 +63,17 @@ def test_case_127_memberships_are_as_in_the_tenant(server):
     state = truth()
     names = {p["id"]: p["login"].strip().lower() for p in served(state["users"])}
     memberships = server.get_memberships()
+    ours = set(names.values())
     checked = 0
     for group in state["groups"]:
         expected = sorted(names[u] for u in group["users"] if u in names)
         same_name = [g for g in state["groups"] if g["name"].strip().lower() == group["name"].strip().lower()]
         if len(same_name) > 1 or group["name"].strip() not in memberships:
             continue  # one of several groups of that name is served; the Rust tests say which
-        assert sorted(memberships[group["name"].strip()]["users"]) == expected
+        # Where several directories have a group of that name, it has the people of the others too.
+        members = memberships[group["name"].strip()]["users"]
+        assert sorted(name for name in members if name in ours) == expected
+        assert len(DEMO["applications"][0]["directories"]) > 1 or len(members) == len(expected)
         checked += 1
     assert checked > 20
 
