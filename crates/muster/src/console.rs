@@ -153,6 +153,8 @@ fn directory_pages() -> Router {
         .route("/explain", get(person::explain))
         .route("/rules", get(rules::form).post(rules::save))
         .route("/rules/preview", post(rules::preview))
+        .route("/rules/text", post(rules::save_text))
+        .route("/rules/text/preview", post(rules::preview_text))
         .route("/runs", get(runs::list))
         .route("/set-aside", get(runs::set_aside))
         .route("/waiting", get(waiting::show_waiting))

@@ -152,6 +152,14 @@ impl<'a> Graph<'a> {
             let touched = dirty.nodes.iter().chain(&dirty.members);
             changed.extend(touched.filter_map(|node| group_no(*node)));
         }
+        // A group that the rules give has no members in the mirror: when it comes, whoever is given it is anyone.
+        let given = |no: &GroupNo| {
+            let head = self.clusters.of(no.0);
+            self.everyone.contains(&head) || self.additions.iter().any(|all| all.contains(&head))
+        };
+        if changed.iter().any(given) {
+            nodes.extend(self.derive.served.users_from(0).map(|(no, _)| Node::User(no)));
+        }
         let parts = changed.iter().flat_map(|no| self.clusters.parts(self.clusters.of(no.0)));
         let parts: BTreeSet<u32> = parts.chain(changed.iter().map(|no| no.0)).collect();
         for no in &parts {

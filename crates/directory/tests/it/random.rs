@@ -146,7 +146,7 @@ fn check(rules: &[Rules], rounds: Vec<(Vec<crate::tenant::Edit>, bool)>, lifted:
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::default())]
 
     #[test]
     fn the_laws_hold_under_any_rules(rules in prop::collection::vec(rules(), 2), rounds in rounds(edit())) {

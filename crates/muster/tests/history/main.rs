@@ -14,7 +14,6 @@ mod random;
 mod told;
 mod undo;
 
-use std::sync::atomic::Ordering;
 
 use directory::id::Millis;
 use reqwest::StatusCode;
@@ -43,5 +42,6 @@ async fn get(house: &House, path: &str) -> Value {
 /// Lets time pass, here and at the provider; gives what it is then.
 async fn later(house: &House, ms: i64) -> Millis {
     house.control("POST", "clock", json!({"advance_s": ms / 1_000})).await;
-    Millis(house.clock.fetch_add(ms, Ordering::SeqCst) + ms)
+    house.wait(ms);
+    house.server().app.clock.now()
 }

@@ -7,12 +7,15 @@ use axum::{Form, extract::Path, response::Response};
 use directory::{
     id::{DAY_MS, DirectoryId},
     observation::Attribute,
-    rules::{GroupRenames, Guests, NestedGroups, Rules, compiled::Compiled, names::TextRule},
+    rules::{
+        Disabled, GroupRenames, Guests, NestedGroups, Rules, Vanished, Who, choice::GroupChoice,
+        compiled::Compiled, expression::Expression, names::TextRule,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Head, found, frame, runs::applied};
+use super::{Head, choices, found, frame, runs::applied};
 use crate::{
     api::{actions, directory::is_held},
     audit,
@@ -51,6 +54,18 @@ const GROUP_NAMES: [(TextRule, &str); 3] = [
     (TextRule::Attribute(Attribute::Mail), "its address"),
 ];
 
+/// What becomes of people who left, what that is called in the form, and in words.
+const VANISHED: [(Vanished, &str, &str); 4] = [
+    (Vanished::Removed, "removed", "are inactive at once, and removed after the days of grace"),
+    (Vanished::KeptInactive, "kept_inactive", "are inactive at once, and kept for good"),
+    (
+        Vanished::Anonymised,
+        "anonymised",
+        "are inactive at once, and nameless after the days of grace; undone when they return",
+    ),
+    (Vanished::Kept, "kept", "are kept as they were"),
+];
+
 /// What the form of rules sends.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(in crate::console) struct RulesForm {
@@ -58,8 +73,21 @@ pub(in crate::console) struct RulesForm {
     user_name: String,
     #[serde(default)]
     group_name: String,
+    /// One choice a line.
+    groups_only: Option<String>,
+    /// One choice a line.
+    groups_except: Option<String>,
+    #[serde(default)]
+    who: String,
+    /// One choice a line.
+    members_of: Option<String>,
+    filter: Option<String>,
     #[serde(default)]
     guests: String,
+    #[serde(default)]
+    disabled: String,
+    #[serde(default)]
+    vanished: String,
     #[serde(default)]
     nested_groups: String,
     #[serde(default)]
@@ -91,10 +119,19 @@ impl RulesForm {
         if let Some(rule) = known(&GROUP_NAMES, &self.group_name) {
             rules.group_name = rule;
         }
+        self.scope(&mut rules)?;
         match self.guests.as_str() {
             "included" => rules.guests = Guests::Included,
             "excluded" => rules.guests = Guests::Excluded,
             _ => {}
+        }
+        match self.disabled.as_str() {
+            "inactive" => rules.disabled = Disabled::Inactive,
+            "left_out" => rules.disabled = Disabled::LeftOut,
+            _ => {}
+        }
+        if let Some((vanished, ..)) = VANISHED.iter().find(|(_, key, _)| *key == self.vanished) {
+            rules.vanished = *vanished;
         }
         match self.nested_groups.as_str() {
             "kept" => rules.nested_groups = NestedGroups::Kept,
@@ -127,6 +164,34 @@ impl RulesForm {
             *least = number(text, what, 1_000_000)?;
         }
         Ok(rules)
+    }
+
+    /// Which groups and people.
+    fn scope(&self, rules: &mut Rules) -> Result<(), String> {
+        if let Some(lines) = &self.groups_only {
+            rules.groups.only = choices::read(lines)?;
+        }
+        if let Some(lines) = &self.groups_except {
+            rules.groups.except = choices::read(lines)?;
+        }
+        let people = &mut rules.people;
+        match self.who.as_str() {
+            "everybody" => people.who = Who::Everybody,
+            "members_of_served_groups" => people.who = Who::MembersOfServedGroups,
+            "members_of" => {
+                let groups = choices::read(self.members_of.as_deref().unwrap_or_default())?;
+                if groups.is_empty() {
+                    return Err("Which groups' members? One group a line, please.".to_owned());
+                }
+                people.who = Who::MembersOf(groups);
+            }
+            _ => {}
+        }
+        if let Some(filter) = &self.filter {
+            let filter = filter.trim();
+            people.filter = (!filter.is_empty()).then(|| Expression(filter.to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -161,7 +226,15 @@ pub(in crate::console) struct Choice {
 pub(in crate::console) struct Shown {
     pub(in crate::console) user_names: Vec<Choice>,
     pub(in crate::console) group_names: Vec<Choice>,
+    pub(in crate::console) groups_only: String,
+    pub(in crate::console) groups_except: String,
+    /// `everybody`, `members_of_served_groups` or `members_of`.
+    pub(in crate::console) who: &'static str,
+    pub(in crate::console) members_of: String,
+    pub(in crate::console) filter: String,
     pub(in crate::console) guests: bool,
+    pub(in crate::console) left_out: bool,
+    pub(in crate::console) vanished: Vec<Choice>,
     pub(in crate::console) flattened: bool,
     pub(in crate::console) follows: bool,
     pub(in crate::console) grace_days: i64,
@@ -176,7 +249,7 @@ pub(in crate::console) struct Shown {
 
 impl Shown {
     pub(in crate::console) fn of(rules: &Rules) -> Self {
-        let choices = |known: &[(TextRule, &str)], now: &TextRule| -> Vec<Choice> {
+        let of_texts = |known: &[(TextRule, &str)], now: &TextRule| -> Vec<Choice> {
             let choice = |(rule, label): &(TextRule, &str)| Choice {
                 value: key(rule),
                 label: (*label).to_owned(),
@@ -190,10 +263,31 @@ impl Shown {
             }
             choices
         };
+        let (who, members_of): (_, &[GroupChoice]) = match &rules.people.who {
+            Who::Everybody => ("everybody", &[]),
+            Who::MembersOfServedGroups => ("members_of_served_groups", &[]),
+            Who::MembersOf(groups) => ("members_of", groups),
+        };
+        let vanished = VANISHED.iter().map(|(vanished, value, label)| Choice {
+            value: (*value).to_owned(),
+            label: (*label).to_owned(),
+            chosen: *vanished == rules.vanished,
+        });
         Self {
-            user_names: choices(&USER_NAMES, &rules.user_name),
-            group_names: choices(&GROUP_NAMES, &rules.group_name),
+            user_names: of_texts(&USER_NAMES, &rules.user_name),
+            group_names: of_texts(&GROUP_NAMES, &rules.group_name),
+            groups_only: choices::write(&rules.groups.only),
+            groups_except: choices::write(&rules.groups.except),
+            who,
+            members_of: choices::write(members_of),
+            filter: rules
+                .people
+                .filter
+                .as_ref()
+                .map_or_else(String::new, |filter| filter.0.clone()),
             guests: rules.guests == Guests::Included,
+            left_out: rules.disabled == Disabled::LeftOut,
+            vanished: vanished.collect(),
             flattened: rules.nested_groups == NestedGroups::Flattened,
             follows: rules.group_renames == GroupRenames::Follow,
             grace_days: rules.grace_ms / DAY_MS,
@@ -329,6 +423,41 @@ pub(in crate::console) async fn preview(
     show(&outlook(&visit, DirectoryId(detail.summary.id), typed.on(&detail.rules)).await?)
 }
 
+/// All rules, as the text that the documentation describes.
+#[derive(Debug, Deserialize)]
+pub(in crate::console) struct TextForm {
+    text: String,
+    /// `preview` or `save`.
+    #[serde(default)]
+    then: String,
+}
+
+impl TextForm {
+    fn rules(&self) -> Result<Rules, String> {
+        let rules = serde_json::from_str(&self.text);
+        rules.map_err(|problem| sentence(&format!("the text is not rules: {problem}")))
+    }
+}
+
+/// What the rules in a text would do, as a piece of a page.
+pub(in crate::console) async fn preview_text(
+    visit: Visit,
+    Path(name): Path<String>,
+    Form(typed): Form<TextForm>,
+) -> Result<Response, Refusal> {
+    let (detail, _) = found(&visit, &name, "rules").await?;
+    show(&outlook(&visit, DirectoryId(detail.summary.id), typed.rules()).await?)
+}
+
+pub(in crate::console) async fn save_text(
+    visit: Visit,
+    Path(name): Path<String>,
+    Form(typed): Form<TextForm>,
+) -> Result<Response, Refusal> {
+    let save = typed.then == "save";
+    settle(&visit, &name, (typed.rules(), typed.text), save).await
+}
+
 async fn outlook(
     visit: &Visit,
     id: DirectoryId,
@@ -352,19 +481,38 @@ pub(in crate::console) async fn save(
     Path(name): Path<String>,
     Form(typed): Form<RulesForm>,
 ) -> Result<Response, Refusal> {
-    let (detail, head) = found(&visit, &name, "rules").await?;
+    let (detail, _) = found(&visit, &name, "rules").await?;
     let rules = typed.on(&detail.rules);
-    let rules = match rules {
-        Ok(rules) if typed.then == "save" => rules,
-        looked => {
-            let rules = Shown::of(looked.as_ref().unwrap_or(&detail.rules));
-            let outlook = outlook(&visit, DirectoryId(detail.summary.id), looked).await?;
+    let text = Shown::of(rules.as_ref().unwrap_or(&detail.rules)).text;
+    settle(&visit, &name, (rules, text), typed.then == "save").await
+}
+
+/// Saves rules, or shows what they would do; what was typed stands in the page either way.
+async fn settle(
+    visit: &Visit,
+    name: &str,
+    (rules, text): (Result<Rules, String>, String),
+    save: bool,
+) -> Result<Response, Refusal> {
+    let (detail, head) = found(visit, name, "rules").await?;
+    let refused = match &rules {
+        Ok(rules) => {
+            Compiled::new(rules.clone()).err().map(|problem| sentence(&problem.to_string()))
+        }
+        Err(problem) => Some(problem.clone()),
+    };
+    let rules = match (rules, refused) {
+        (Ok(rules), None) if save => rules,
+        (rules, refused) => {
+            let shown = Shown { text, ..Shown::of(rules.as_ref().unwrap_or(&detail.rules)) };
+            let looked = refused.map_or(rules, Err);
+            let outlook = outlook(visit, DirectoryId(detail.summary.id), looked).await?;
             let outlook = Some(outlook.html());
-            let frame = frame(&visit, &head, "Rules");
-            return show(&RulesPage { frame, head, rules, outlook });
+            let frame = frame(visit, &head, "Rules");
+            return show(&RulesPage { frame, head, rules: shown, outlook });
         }
     };
-    let report = actions::set_rules(visit.app(), &name, rules.clone()).await?;
+    let report = actions::set_rules(visit.app(), name, rules.clone()).await?;
     let change = json!({"before": detail.rules, "after": rules});
     audit::record(visit.app(), &visit.actor(), "directory.rules", &head.name, change).await;
     let done = applied(&report.applied);
