@@ -86,7 +86,10 @@ fn pages() -> Vec<(&'static str, String)> {
 #[test]
 fn every_page_renders_with_its_sample() {
     for (name, html) in pages() {
-        assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"), "{name}");
+        assert!(
+            html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"),
+            "{name}"
+        );
         assert_eq!(html.matches("<h1").count(), 1, "{name} has one first heading");
         assert!(!html.contains(" style=") && !html.contains("onclick"), "{name} has inline code");
         assert!(

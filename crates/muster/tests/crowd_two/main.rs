@@ -17,6 +17,7 @@ mod membership;
 mod search;
 #[path = "../crowd/session.rs"]
 mod session;
+mod tenants;
 #[path = "../crowd/token.rs"]
 mod token;
 #[path = "../crowd/transport.rs"]

@@ -14,7 +14,6 @@ mod random;
 mod told;
 mod undo;
 
-
 use directory::id::Millis;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
