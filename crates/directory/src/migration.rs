@@ -17,7 +17,7 @@ use crate::{
     derive::Basis,
     observation::Attribute,
     rules::{
-        LetterCase,
+        LetterCase, Rules,
         names::{Rename, TextRule},
     },
 };
@@ -70,6 +70,11 @@ impl Candidate {
         let lower = |user_name| Self { user_name, user_name_case: LetterCase::Lower };
         USUAL.into_iter().map(lower).collect()
     }
+
+    /// The way that rules have now.
+    pub fn of(rules: &Rules) -> Self {
+        Self { user_name: rules.user_name.clone(), user_name_case: rules.user_name_case }
+    }
 }
 
 /// Tries candidates on the people of a product and on its groups.
@@ -78,7 +83,7 @@ impl Candidate {
 /// A candidate's expression that cannot be used.
 pub fn check(
     basis: &Basis<'_>,
-    product: &[ProductPerson],
+    (product, product_groups): (&[ProductPerson], &ProductGroups),
     candidates: &[Candidate],
 ) -> Result<Migration, crate::rules::compiled::RuleProblems> {
     let index = people::Index::new(basis, product);
@@ -91,7 +96,7 @@ pub fn check(
         (outcome.lost(), usize::MAX - outcome.kept)
     });
     let chosen = best.map(|at| &outcomes[at]);
-    let groups = groups::outcomes(basis, &ProductGroups::of(product))?;
+    let groups = groups::outcomes(basis, product_groups)?;
     let best_groups = (0..groups.len())
         .min_by_key(|at| (usize::MAX - groups[*at].kept.len(), groups[*at].orphaned.len()));
     let group_renames = best_groups.map(|at| groups[at].second.clone()).unwrap_or_default();

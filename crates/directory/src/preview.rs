@@ -30,6 +30,8 @@ use crate::{
 pub struct Preview {
     /// What would flow.
     pub applied: Applied,
+    /// How many changes that is: one for each person, group and group's members.
+    pub flowing: usize,
     /// How many people and groups cannot be served, or not under the name that the rules make.
     pub set_aside: u64,
     /// What would wait for a person.
@@ -155,6 +157,7 @@ impl Preview {
         let group_names = names_of(derive, plan, &edges);
         Self {
             applied: plan.applied,
+            flowing: plan.changes.len(),
             set_aside: plan.issues.iter().filter(|issue| !issue.served).count() as u64,
             held: plan.held.clone(),
             digest: plan.digest(),

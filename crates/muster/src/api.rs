@@ -12,8 +12,11 @@ pub mod change;
 pub mod connection;
 pub mod directory;
 mod entry;
+pub mod explain;
 pub mod history;
+pub mod migration;
 pub mod person;
+pub mod preview;
 mod problem;
 pub mod secret;
 pub mod undo;
@@ -37,6 +40,10 @@ use crate::app::App;
 
 /// The largest request body: settings and secrets are small.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// The largest rules: they may name many people.
+const RULES_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
+/// The largest product: its people with their groups.
+const PRODUCT_BYTES_MAX: usize = 256 * BODY_BYTES_MAX;
 
 /// The SHA-256 of the token that lets a caller in.
 #[derive(Clone, Debug)]
@@ -55,6 +62,18 @@ impl TokenHash {
 
 /// All routes of the admin API.
 pub fn router(app: App, token: TokenHash) -> Router {
+    // Who only looks is not written down.
+    let looks = Router::new()
+        .route(
+            "/directories/{name}/preview",
+            get(preview::pending)
+                .post(preview::of_rules)
+                .layer(DefaultBodyLimit::max(RULES_BYTES_MAX)),
+        )
+        .route(
+            "/directories/{name}/migration",
+            post(migration::check).layer(DefaultBodyLimit::max(PRODUCT_BYTES_MAX)),
+        );
     let routes = Router::new()
         .route("/directories", get(directory::list).post(directory::add))
         .route("/directories/{name}", get(directory::show).delete(directory::remove))
@@ -64,14 +83,16 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/directories/{name}/sync/person", post(person::sync))
         .route("/directories/{name}/undo", post(undo::undo))
         .route("/directories/{name}/unpin", post(undo::unpin))
-        .route("/directories/{name}/preview", get(directory::preview))
         .route("/directories/{name}/approve", post(directory::approve))
         .route("/directories/{name}/discard", post(directory::discard))
-        .route("/directories/{name}/explain", get(directory::explain))
+        .route("/directories/{name}/explain", get(explain::explain))
         .route("/directories/{name}/history", get(history::show))
         .route("/directories/{name}/pause", post(directory::pause))
         .route("/directories/{name}/resume", post(directory::resume))
-        .route("/directories/{name}/rules", put(directory::set_rules))
+        .route(
+            "/directories/{name}/rules",
+            put(directory::set_rules).layer(DefaultBodyLimit::max(RULES_BYTES_MAX)),
+        )
         .route("/directories/{name}/schedule", put(connection::set_schedule))
         .route("/directories/{name}/connection", patch(connection::change))
         .route("/applications", get(application::list).post(application::add))
@@ -92,10 +113,11 @@ pub fn router(app: App, token: TokenHash) -> Router {
         .route("/administrators", get(administrator::list))
         .route("/administrators/reset", post(administrator::reset))
         .route("/audit", get(audit::list))
-        .fallback(async || Problem::not_found("there is no such address in the admin API"))
-        .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(app.clone(), audit::write_down))
+        .merge(looks)
+        .fallback(async || Problem::not_found("there is no such address in the admin API"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(middleware::from_fn_with_state(token, authenticate))
         .with_state(app);
     Router::new().nest("/api/v1", routes)

@@ -15,6 +15,9 @@ pub mod directory;
 pub mod explain;
 pub mod history;
 pub mod key;
+pub mod migration;
+pub mod preview;
+pub mod rules;
 pub mod serve;
 pub mod simulate;
 pub mod table;
@@ -49,6 +52,8 @@ pub enum Command {
     /// Let products read directories.
     #[command(subcommand)]
     Application(application::ApplicationCommand),
+    /// See whose account in a product would stay theirs.
+    MigrateCheck(migration::MigrateCheck),
     /// Bring the server to what a file says.
     Apply(apply::Apply),
     /// Write the server's settings as such a file.
@@ -106,6 +111,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Simulate(command) => command.run().await,
         Command::Directory(command) => command.run().await,
         Command::Application(command) => command.run().await,
+        Command::MigrateCheck(command) => command.run().await,
         Command::Apply(command) => command.run().await,
         Command::Export(command) => command.run().await,
         Command::Alert(command) => command.run().await,

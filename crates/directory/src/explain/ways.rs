@@ -3,7 +3,10 @@
 //! Invariant: of several ways the shortest of each kind is told; groups are named as products see them, or as the
 //! provider does where they do not.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +42,23 @@ pub enum Way {
     Addition(Vec<String>),
     /// Nothing gives it now; it is served still because its loss waits or its end is kept.
     Kept,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const INSIDE: &str = ", which is in ";
+        match self {
+            Self::Direct => f.write_str("directly"),
+            Self::Nested(path) => write!(f, "through {}", path.join(INSIDE)),
+            Self::Everyone => f.write_str("everybody is in it, by the rule `everyone`"),
+            Self::Addition(path) => {
+                write!(f, "by the rule `additions`, for members of {}", path.join(INSIDE))
+            }
+            Self::Kept => {
+                f.write_str("nothing gives it now; kept until its loss is confirmed or due")
+            }
+        }
+    }
 }
 
 pub(super) fn memberships(derive: &Derive<'_>, user: UserNo) -> Vec<Membership> {

@@ -44,6 +44,13 @@ impl ProductGroups {
         let names = people.iter().flat_map(|person| &person.groups).map(|name| name.trim());
         Self(names.filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
+
+    /// The same with groups that nobody may be in.
+    #[must_use]
+    pub fn with(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.0.extend(names.into_iter().filter(|name| !name.trim().is_empty()));
+        self
+    }
 }
 
 /// Ways to make group names that are worth a try everywhere.

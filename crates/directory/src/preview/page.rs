@@ -59,6 +59,21 @@ pub struct PageLine {
 }
 
 impl Effect {
+    /// The names of all effects.
+    pub const NAMES: [&str; 11] = [
+        "added",
+        "removed",
+        "deactivated",
+        "reactivated",
+        "anonymised",
+        "renamed",
+        "changed",
+        "members",
+        "set_aside",
+        "keeps_name",
+        "waits",
+    ];
+
     /// The name of the effect: its serialised form.
     pub fn as_str(&self) -> &'static str {
         match self {

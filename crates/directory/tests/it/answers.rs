@@ -2,7 +2,7 @@
 
 use directory::{
     explain::{Way, explain},
-    migration::{self, Candidate, ProductPerson},
+    migration::{self, Candidate, ProductGroups, ProductPerson},
     mirror::Dirty,
     plan::{Context, guard::Window, pin::pin},
     preview::{self, Effect, Preview, Query},
@@ -95,6 +95,9 @@ fn a_preview_of_other_rules_says_what_saving_them_does() {
     assert_eq!(found.total, 1);
     let deactivated = Query { effect: Some("deactivated".to_owned()), ..Query::default() };
     assert_eq!(preview.page(&deactivated).total, 1);
+    let names = all.lines.iter().flat_map(|line| &line.effects).map(Effect::as_str);
+    assert!(names.into_iter().all(|name| Effect::NAMES.contains(&name)));
+    assert!(preview.flowing > 0);
     let second = preview.page(&Query {
         offset: 1,
         limit: 1,
@@ -173,7 +176,12 @@ fn a_migration_check_finds_the_rule_that_loses_nobody() {
         product("zoe", "zoe@x.example", "Zoe", &[]),
     ];
     let compiled = bench.compiled();
-    let found = migration::check(&bench.basis(&compiled), &people, &Candidate::usual()).unwrap();
+    let found = migration::check(
+        &bench.basis(&compiled),
+        (&people, &ProductGroups::of(&people)),
+        &Candidate::usual(),
+    )
+    .unwrap();
     let best = &found.people[found.best.unwrap()];
     assert_eq!(
         serde_json::to_string(&best.candidate.user_name).unwrap(),
@@ -202,11 +210,21 @@ fn exceptions_of_a_migration_check_are_rules_that_keep_everybody() {
         [product("anna", "ann@x.example", "", &[]), product("bob@example.org", "", "", &[])];
     let compiled = bench.compiled();
     let candidates = &Candidate::usual()[..1];
-    let found = migration::check(&bench.basis(&compiled), &people, candidates).unwrap();
+    let found = migration::check(
+        &bench.basis(&compiled),
+        (&people, &ProductGroups::of(&people)),
+        candidates,
+    )
+    .unwrap();
     assert!(!found.loses_nobody);
     let rules = directory::rules::Rules { user_names: found.user_names.clone(), ..rules_of("{}") };
     let compiled = Compiled::new(rules).unwrap();
-    let again = migration::check(&bench.basis(&compiled), &people, candidates).unwrap();
+    let again = migration::check(
+        &bench.basis(&compiled),
+        (&people, &ProductGroups::of(&people)),
+        candidates,
+    )
+    .unwrap();
     assert!(again.loses_nobody);
     assert_eq!(again.people[0].kept, 2);
 }
@@ -216,8 +234,12 @@ fn an_account_that_somebody_else_would_get_is_told() {
     let bench = settle("{}", "a | login smith@example.org | mail adam@x.example");
     let people = [product("smith@example.org", "eva@x.example", "Eva Smith", &[])];
     let compiled = bench.compiled();
-    let found =
-        migration::check(&bench.basis(&compiled), &people, &Candidate::usual()[..1]).unwrap();
+    let found = migration::check(
+        &bench.basis(&compiled),
+        (&people, &ProductGroups::of(&people)),
+        &Candidate::usual()[..1],
+    )
+    .unwrap();
     assert_eq!(found.people[0].mistaken.len(), 1);
     assert!(!found.loses_nobody);
 }

@@ -149,6 +149,55 @@ fn limits_are_those_of_the_directory() {
 }
 
 #[test]
+fn each_limit_holds_what_it_is_about_and_no_more() {
+    let people = |from: usize, what: &str| {
+        (from..20).map(|no| format!("p{no:02} | {what}")).collect::<Vec<_>>().join("\n")
+    };
+    let all = |group: &str| format!("{}\n{group}", people(0, "mail m@example.org"));
+    let first = |what: &str| {
+        let first = (0..3).map(|no| format!("p{no:02} | {what}{no}")).collect::<Vec<_>>();
+        format!("{}\n{}", first.join("\n"), people(3, "mail m@example.org"))
+    };
+    let disabled = format!(
+        "p00 | disabled \n p01 | disabled \n p02 | disabled \n {}",
+        people(3, "mail m@example.org")
+    );
+    let blank = format!("p00 \n p01 \n p02 \n {}", people(3, "mail m@example.org"));
+    let groups = |name: &str| all(&format!("[a] | name {name}a \n [b] | name {name}b"));
+    for (limits, before, after, kind) in [
+        (
+            r#""memberships_share":1000,"memberships_min":3"#,
+            all("[g] | p00 p01 p02 p03 p04 p05 p06 p07"),
+            all("[g] | p00 p01 p02 p03 p04"),
+            GuardKind::MembershipsLost,
+        ),
+        (
+            r#""emptied_group_min":3"#,
+            all("[g] | p00 p01 p02 \n [h] | p00 p01 p02 p03 p04 p05 p06 p07 p08 p09 p10 p11 p12"),
+            all("[g] \n [h] | p00 p01 p02 p03 p04 p05 p06 p07 p08 p09 p10 p11 p12"),
+            GuardKind::GroupsEmptied,
+        ),
+        (r#""renames_share":100,"renames_min":3"#, all(""), first("login x"), GuardKind::Renames),
+        (
+            r#""renames_share":100,"renames_min":2"#,
+            groups("x"),
+            groups("y"),
+            GuardKind::GroupRenames,
+        ),
+        (r#""reactivated_share":100,"other_min":3"#, disabled, all(""), GuardKind::Reactivations),
+        (r#""blanked_share":100,"other_min":3"#, all(""), blank, GuardKind::Blanked),
+    ] {
+        for (limits, held) in [(limits, vec![kind]), ("", vec![])] {
+            let rules = format!(r#"{{"group_renames":"follow","limits":{{{limits}}}}}"#);
+            let mut bench = settle(&rules, &before);
+            read(&mut bench, &after);
+            let kinds: Vec<GuardKind> = bench.last.held.iter().map(|held| held.kind).collect();
+            assert_eq!(kinds, held, "{rules}");
+        }
+    }
+}
+
+#[test]
 fn a_group_that_holds_the_last_active_member_stays_too() {
     let rules = r#"{"protected":{"groups":[{"name":"admins"}]}}"#;
     let text = "ann \n svc \n [admins] | [more] \n [more] | svc";

@@ -51,6 +51,36 @@ fn a_name_that_cannot_be_made_sets_aside() {
 }
 
 #[test]
+fn group_names_from_whatever_the_rules_say() {
+    let group = "[g] | name Developers | mail dev.team@example.org | mail_nickname devs";
+    for (rules, name) in [
+        ("{}", "[Developers]"),
+        (r#"{"group_name":{"attribute":"mail_nickname"}}"#, "[devs]"),
+        (r#"{"group_name":{"attribute":"mail"}}"#, "[dev.team@example.org]"),
+        (r#"{"group_name":{"local_part":"mail"}}"#, "[dev.team]"),
+        (r#"{"group_name":{"expression":"group.mail.split('.')[0].upperAscii()"}}"#, "[DEV]"),
+    ] {
+        check(rules, group, name);
+    }
+}
+
+#[test]
+fn groups_in_groups_are_kept_or_flattened() {
+    let text = "ann \n bob \n [a] | ann [b] \n [b] | bob [c] \n [c] | [a]";
+    check(
+        r#"{"nested_groups":"kept"}"#,
+        text,
+        "ann@example.org: a \n bob@example.org: b \n [a] > b \n [b] > c \n [c] > a",
+    );
+    // In a circle everybody is in all of it.
+    check(
+        r#"{"nested_groups":"flattened"}"#,
+        text,
+        "ann@example.org: a, b, c \n bob@example.org: a, b, c \n [a] \n [b] \n [c]",
+    );
+}
+
+#[test]
 fn group_names_are_replaced_renamed_and_get_a_prefix() {
     check(
         r#"{"group_names":{"prefix":"entra-","replace":[{"pattern":"^GRP_(.*)$","with":"$1"},{"pattern":"_","with":"-"}],

@@ -7,9 +7,7 @@ use axum::{
     extract::{Path, Query, State},
 };
 use connect::ProbeReport;
-use directory::{
-    decisions::Node, explain::Explanation, id::DirectoryId, report::RunReport, rules::Rules,
-};
+use directory::{decisions::Node, id::DirectoryId, report::RunReport, rules::Rules};
 use serde_json::json;
 use store::Schedule;
 
@@ -19,7 +17,9 @@ use super::{
     application::{self, sight},
     change::{self, Entry, Wanted},
     connection,
-    directory::{self as directories, Decide, Detail, Preview, Summary, Sync},
+    directory::{self as directories, Decide, Detail, Summary, Sync},
+    explain::{self, Explained},
+    preview::{self, Preview},
 };
 use crate::app::App;
 
@@ -39,7 +39,8 @@ pub async fn directory(app: &App, name: &str) -> Result<Detail, Problem> {
 
 /// What waits in a directory.
 pub async fn preview(app: &App, name: &str) -> Result<Preview, Problem> {
-    Ok(directories::preview(State(app.clone()), named(name)).await?.0)
+    let wanted = preview::Wanted { limit: Some(0), ..preview::Wanted::default() };
+    Ok(preview::pending(State(app.clone()), named(name), Ok(Query(wanted))).await?.0)
 }
 
 /// Lets what waits pass.
@@ -95,9 +96,9 @@ pub async fn reconnect(app: &App, name: &str, change: connection::Change) -> Res
 }
 
 /// Why somebody is or is not there.
-pub async fn explain(app: &App, name: &str, user: &str) -> Result<Explanation, Problem> {
-    let query = Query(directories::Whom::of(user));
-    Ok(directories::explain(State(app.clone()), named(name), query).await?.0)
+pub async fn explain(app: &App, name: &str, user: &str) -> Result<Explained, Problem> {
+    let query = Query(explain::Whom::of(user));
+    Ok(explain::explain(State(app.clone()), named(name), query).await?.0)
 }
 
 /// All applications.

@@ -109,9 +109,11 @@ pub(super) async fn write_down(
     let origin = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip().to_canonical());
     let path = request.uri().path().to_owned();
     let (parts, body) = request.into_parts();
-    let Ok(bytes) = axum::body::to_bytes(body, super::BODY_BYTES_MAX).await else {
-        return Problem::bad_request("the body cannot be read, or is longer than 1 MiB")
-            .into_response();
+    let most = super::RULES_BYTES_MAX;
+    let Ok(bytes) = axum::body::to_bytes(body, most).await else {
+        let detail =
+            format!("the body cannot be read, or is longer than {} MiB", most / (1024 * 1024));
+        return Problem::bad_request(detail).into_response();
     };
     let said: Said = serde_json::from_slice(&bytes).unwrap_or_default();
     let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;

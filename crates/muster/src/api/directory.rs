@@ -4,16 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::JsonRejection},
+    extract::{Path, State, rejection::JsonRejection},
     http::StatusCode,
 };
 use connect::ProbeReport;
 use directory::{
     decisions::{Digest, Node},
-    explain::{self, Explanation},
     id::{DirectoryId, Millis},
     observation::Attribute,
-    plan::{Issue, guard::Held},
+    plan::Issue,
     report::{GuardKind, Outcome, RunReport},
     rules::{
         Rules,
@@ -39,8 +38,6 @@ use crate::{
 
 /// Issues listed with a directory.
 const ISSUES_MAX: usize = 100;
-/// Items listed of each kind in a preview.
-const ITEMS_MAX: usize = 1_000;
 
 /// A directory in a list.
 #[derive(Debug, Serialize, Deserialize)]
@@ -157,45 +154,6 @@ pub struct Queued {
     pub ticket: u64,
 }
 
-/// What waits for a person.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Preview {
-    /// What an approval of all of it names; none when nothing waits.
-    pub digest: Option<Digest>,
-    /// The kinds, each with its objects.
-    pub held: Vec<PreviewKind>,
-    /// How many changes would flow at the next run without anybody's approval.
-    pub flowing: usize,
-}
-
-/// One kind of change that waits.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct PreviewKind {
-    /// The kind.
-    pub kind: GuardKind,
-    /// How many objects or memberships wait.
-    pub count: u64,
-    /// Why.
-    pub why: String,
-    /// What an approval of this kind names.
-    pub digest: Digest,
-    /// Whether it can be approved.
-    pub approvable: bool,
-    /// Some of the objects.
-    pub items: Vec<PreviewItem>,
-}
-
-/// One object that waits.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct PreviewItem {
-    /// The provider's id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// What would happen to it.
-    pub what: String,
-}
-
 /// An approval or a discard.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -208,18 +166,6 @@ pub struct Decide {
     /// Why, for the record.
     #[serde(default)]
     pub reason: Option<String>,
-}
-
-/// Whom to explain.
-#[derive(Debug, Deserialize)]
-pub struct Whom {
-    user: String,
-}
-
-impl Whom {
-    pub(super) fn of(user: &str) -> Self {
-        Self { user: user.to_owned() }
-    }
 }
 
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, Problem> {
@@ -377,18 +323,6 @@ pub(super) async fn sync(
     Ok((StatusCode::ACCEPTED, Json(Queued { ticket })))
 }
 
-pub(super) async fn preview(
-    State(app): State<App>,
-    Path(name): Path<String>,
-) -> Result<Json<Preview>, Problem> {
-    let row = named(&app, &name).await?;
-    let plan = commit::preview(&app, &*keeper(&app, row.id)?).await?;
-    let digest = plan.digest();
-    let flowing = plan.changes.len();
-    let held = plan.held.iter().map(preview_kind).collect();
-    Ok(Json(Preview { digest, held, flowing }))
-}
-
 pub(super) async fn approve(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -410,24 +344,6 @@ pub(super) async fn discard(
 ) -> Result<Json<RunReport>, Problem> {
     let decision = |choice| Decision { discard: Some(choice), ..Decision::default() };
     decide(&app, &name, body, decision).await
-}
-
-pub(super) async fn explain(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    Query(Whom { user }): Query<Whom>,
-) -> Result<Json<Explanation>, Problem> {
-    let row = named(&app, &name).await?;
-    let keeper = keeper(&app, row.id)?;
-    let issues = keeper.issues();
-    let found =
-        commit::with_basis(&app, &keeper, |basis| explain::explain(basis, &issues, user.trim()))
-            .await?;
-    let missing = format!(
-        "nobody in `{name}` has the name, mail address or provider id `{user}`, and the provider's list has \
-         none either; check the spelling, or synchronise first"
-    );
-    found.map(Json).ok_or_else(|| Problem::not_found(missing))
 }
 
 pub(super) async fn pause(
@@ -471,8 +387,8 @@ async fn decide(
     let digest = if let Some(digest) = decide.digest {
         digest
     } else {
-        let plan = commit::preview(app, &keeper).await?;
-        plan.digest().ok_or_else(|| Problem::conflict(format!("nothing is held in `{name}`")))?
+        let waiting = commit::foretell(app, &keeper, None).await?;
+        waiting.digest.ok_or_else(|| Problem::conflict(format!("nothing is held in `{name}`")))?
     };
     if let Some(reason) = &decide.reason {
         tracing::info!(directory = name, digest = digest.0, reason, "a held plan was decided");
@@ -482,7 +398,7 @@ async fn decide(
     Ok(Json(report))
 }
 
-fn refused(problems: &RuleProblems) -> Problem {
+pub(super) fn refused(problems: &RuleProblems) -> Problem {
     Problem::bad_request(problems.to_string())
 }
 
@@ -522,22 +438,6 @@ fn summary(app: &App, row: &ConnectionRow) -> Summary {
         last,
         next: status.next,
         pin: row.pin.clone(),
-    }
-}
-
-pub(super) fn preview_kind(held: &Held) -> PreviewKind {
-    let items = held.items.iter().take(ITEMS_MAX).map(|item| PreviewItem {
-        id: item.id.to_string(),
-        name: item.name.clone(),
-        what: item.what.clone(),
-    });
-    PreviewKind {
-        kind: held.kind,
-        count: held.count,
-        why: held.why.clone(),
-        digest: held.digest.clone(),
-        approvable: held.approvable,
-        items: items.collect(),
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) async fn sync(
     let keeper = keeper(&app, row.id)?;
     let (report, ids) = connect::urgently(person::read(&app, &keeper, user)).await?;
     let issues = keeper.issues();
-    let people = commit::with_basis(&app, &keeper, |basis| {
+    let people = commit::with_basis(&app, &keeper, move |basis| {
         let all = ids.iter().filter_map(|id| explain::explain(basis, &issues, &id.to_string()));
         all.collect()
     });

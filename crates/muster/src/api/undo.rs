@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Problem,
-    directory::{PreviewKind, keeper, named, preview_kind},
+    directory::{keeper, named},
     entry::{group_change, user_change},
+    preview::PreviewKind,
 };
 use crate::{
     app::App,
@@ -138,7 +139,7 @@ fn undone(preview: &Preview, served: &Directory) -> Undone {
             .map(|change| line(change, plan, served))
             .collect(),
         changes_total: plan.changes.len(),
-        held: plan.held.iter().map(preview_kind).collect(),
+        held: plan.held.iter().map(PreviewKind::of).collect(),
         report: None,
     }
 }

@@ -17,8 +17,7 @@ use store::Pin;
 use crate::{
     api::{
         directory::{
-            Add as AddBody, Decide as DecideBody, Detail, Preview, Queued, Summary,
-            Sync as SyncBody,
+            Add as AddBody, Decide as DecideBody, Detail, Queued, Summary, Sync as SyncBody,
         },
         person::{OneRead, Whom},
     },
@@ -29,6 +28,8 @@ use crate::{
         explain::{Explain, one_read},
         history::Told,
         key::Key,
+        preview::Preview,
+        rules::RulesOf,
         table,
         undo::{Undo, Unpin},
     },
@@ -55,8 +56,10 @@ pub enum DirectoryCommand {
     Check(Named),
     /// Read the provider now.
     Sync(Sync),
-    /// Show what waits for an approval.
-    Preview(Named),
+    /// Show what the next run would do, and what waits for an approval.
+    Preview(Preview),
+    /// Show the rules, or set them from a file.
+    Rules(RulesOf),
     /// Let what waits pass.
     Approve(Approve),
     /// Keep what waits as it is served, until the provider says something new.
@@ -173,7 +176,8 @@ impl DirectoryCommand {
             Self::Key(key) => key.run(),
             Self::Check(Named { name, remote }) => check(&name, &remote).await,
             Self::Sync(sync) => sync.run().await,
-            Self::Preview(Named { name, remote }) => preview(&name, &remote).await,
+            Self::Preview(preview) => preview.run().await,
+            Self::Rules(rules) => rules.run().await,
             Self::Approve(approve) => approve.run().await,
             Self::Discard(discard) => discard.run().await,
             Self::Explain(explain) => explain.run().await,
@@ -394,31 +398,6 @@ async fn check(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     }
 }
 
-async fn preview(name: &str, remote: &Remote) -> anyhow::Result<Done> {
-    let preview: Preview =
-        Client::new(remote)?.get(&format!("/directories/{}/preview", path_part(name))).await?;
-    let held = !preview.held.is_empty();
-    if remote.json {
-        println!("{}", serde_json::to_string(&preview)?);
-    } else if let Some(digest) = &preview.digest {
-        for kind in &preview.held {
-            println!("{} ({}): {}", kind.kind.as_str(), kind.digest.0, kind.why);
-            for item in kind.items.iter().take(50) {
-                println!("  {} {} ({})", item.name, item.what, item.id);
-            }
-            let more = kind.items.len().saturating_sub(50);
-            if more > 0 {
-                println!("  … and {more} more; --json shows them");
-            }
-        }
-        println!("let all of it pass:  muster directory approve {name} --digest {}", digest.0);
-        println!("keep it as it is:    muster directory discard {name} --digest {}", digest.0);
-    } else {
-        println!("nothing waits; {} changes would be made at the next run", preview.flowing);
-    }
-    Ok(if held { Done::Held } else { Done::Ok })
-}
-
 async fn decide(
     remote: &Remote,
     name: &str,
@@ -432,7 +411,7 @@ async fn decide(
     finish(&report)
 }
 
-fn show_report(report: &RunReport, json: bool) -> anyhow::Result<()> {
+pub(super) fn show_report(report: &RunReport, json: bool) -> anyhow::Result<()> {
     if json {
         println!("{}", serde_json::to_string(report)?);
     } else {

@@ -4,9 +4,9 @@ use clap::Args;
 use directory::explain::Explanation;
 
 use crate::{
-    api::person::OneRead,
+    api::{explain::Explained, person::OneRead},
     cli::{
-        Done, Remote,
+        Done, Remote, changes,
         client::{Client, path_part},
         directory::finish,
         table,
@@ -32,11 +32,19 @@ impl Explain {
             path_part(&self.name),
             path_part(&self.user)
         );
-        let explanation: Explanation = client.get(&path).await?;
+        let explained: Explained = client.get(&path).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&explanation)?);
-        } else {
-            show_explanation(&explanation);
+            println!("{}", serde_json::to_string(&explained)?);
+            return Ok(Done::Ok);
+        }
+        show_explanation(&explained.explanation);
+        match &explained.last_change {
+            Some(entry) => {
+                println!("  last changed: {}  {}", changes::line(entry), changes::what(entry));
+            }
+            None => {
+                println!("  products were never told of a change, or before the history begins")
+            }
         }
         Ok(Done::Ok)
     }
@@ -51,14 +59,26 @@ fn show_explanation(explanation: &Explanation) {
     for sentence in &explanation.because {
         println!("  because: {sentence}");
     }
-    println!("  provider id: {}", explanation.id);
-    for (attribute, value) in &explanation.attributes {
-        println!("  {attribute}: {}", value.replace('\n', ", "));
+    println!("  rules that were asked:");
+    for asked in &explanation.rules {
+        let decided = if asked.decided { "  <- decided" } else { "" };
+        println!("    {}: {}{decided}", asked.rule, asked.answer);
     }
-    if explanation.groups.is_empty() {
+    println!("  what the provider says:");
+    println!("    id: {}", explanation.id);
+    for (attribute, value) in &explanation.attributes {
+        println!("    {attribute}: {}", value.replace('\n', ", "));
+    }
+    if explanation.memberships.is_empty() {
         println!("  in no group");
-    } else {
-        println!("  in {} groups: {}", explanation.groups.len(), explanation.groups.join(", "));
+        return;
+    }
+    let served = explanation.served;
+    println!("  {}", if served { "memberships:" } else { "memberships there would be:" });
+    for membership in &explanation.memberships {
+        let ways: Vec<String> = membership.ways.iter().map(ToString::to_string).collect();
+        let not_yet = if served && !membership.served { " (not served yet)" } else { "" };
+        println!("    {}: {}{not_yet}", membership.group, ways.join("; "));
     }
 }
 

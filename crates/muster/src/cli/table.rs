@@ -144,7 +144,7 @@ pub fn rules(rules: &Rules) -> String {
     )
 }
 
-fn text_rule(rule: &TextRule) -> String {
+pub(super) fn text_rule(rule: &TextRule) -> String {
     match rule {
         TextRule::Attribute(attribute) => attribute.as_str().to_owned(),
         TextRule::LocalPart(attribute) => format!("the local part of {}", attribute.as_str()),

@@ -39,7 +39,7 @@ struct User {
 pub async fn read(web: &Web) -> Result<Product, ReadError> {
     let mut gathering = Gathering::default();
     gathering.note(
-        "Confluence tells no mail addresses and nobody who is in no group; use --csv if people are to be found by mail",
+        "Confluence tells no mail addresses and nobody who is in no group; use a CSV file if people are to be found by mail",
     );
     let groups: Vec<Group> = pages(web, &["rest", "api", "group"]).await?;
     let mut lists = stream::iter(groups)

@@ -69,7 +69,7 @@ pub async fn read(web: &Web) -> Result<Product, ReadError> {
     let found: Groups = web.json(&path, &[("maxResults", GROUPS_MAX)]).await?;
     if found.total > found.groups.len() {
         gathering.note(format!(
-            "Jira lists {} of its {} groups only; people who are in none of these may be missing, so use --csv for a \
+            "Jira lists {} of its {} groups only; people who are in none of these may be missing, so use a CSV file for a \
              complete check",
             found.groups.len(),
             found.total
@@ -143,7 +143,7 @@ async fn search(web: &Web, gathering: &mut Gathering) -> Result<(), ReadError> {
     if shown.len() < gathering.count() {
         gathering.note(
             "Jira's search does not show everybody (Jira 10 shows 100 people at the most); people who are in no group may \
-             be missing, so use --csv for a complete check",
+             be missing, so use a CSV file for a complete check",
         );
     }
     Ok(())

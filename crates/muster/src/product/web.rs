@@ -65,7 +65,7 @@ impl Web {
             "http" if here => {}
             "http" => {
                 let why = "the token would go over the network in the clear; use https://, or give the people as a \
-                           table with --csv";
+                           CSV file";
                 return Err(wrong(why));
             }
             _ => return Err(wrong("it begins with https://")),

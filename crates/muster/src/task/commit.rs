@@ -168,30 +168,6 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     Ok(report)
 }
 
-/// What waits and what would flow, planned from what is known and not applied.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn preview(app: &App, keeper: &Keeper) -> anyhow::Result<Plan> {
-    let mut slot = keeper.memory.lock().await;
-    let mut memory = match slot.take() {
-        Some(memory) => memory,
-        None => load(app, keeper).await?,
-    };
-    let (app_, id) = (app.clone(), keeper.id);
-    let planned = tokio::task::spawn_blocking(move || {
-        let plan = Planning::of(&app_, id, (&mut memory, app_.clock.now()))?.plan(
-            &memory,
-            &Dirty::everything(),
-            &BTreeSet::new(),
-        );
-        anyhow::Ok((memory, plan))
-    });
-    let (memory, plan) = planned.await.context("planning panicked")??;
-    *slot = Some(memory);
-    Ok(plan)
-}
-
 /// What the next run would do person by person, or what `rules` would do if they were saved now.
 ///
 /// # Errors
@@ -229,24 +205,18 @@ async fn with_planning<T: Send + 'static>(
     seen
 }
 
-/// Looks at the memory of a directory, loading it if need be.
+/// Asks something of what is known of a directory, loading it if need be.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(crate) async fn with_basis<T>(
+pub(crate) async fn with_basis<T: Send + 'static>(
     app: &App,
     keeper: &Keeper,
-    look: impl FnOnce(&Basis<'_>) -> T,
+    look: impl FnOnce(&Basis<'_>) -> T + Send + 'static,
 ) -> anyhow::Result<T> {
-    let mut slot = keeper.memory.lock().await;
-    let mut memory = match slot.take() {
-        Some(memory) => memory,
-        None => load(app, keeper).await?,
-    };
-    let planning = Planning::of(app, keeper.id, (&mut memory, app.clock.now()))?;
-    let seen = look(&planning.basis(&memory));
-    *slot = Some(memory);
-    Ok(seen)
+    let look =
+        move |_: &App, planning: &Planning, memory: &Memory| Ok(look(&planning.basis(memory)));
+    with_planning(app, keeper, look).await
 }
 
 async fn load(app: &App, keeper: &Keeper) -> anyhow::Result<Memory> {

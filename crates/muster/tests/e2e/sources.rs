@@ -18,15 +18,15 @@ use serde_json::{Value, json};
 use crate::service::Demo;
 
 /// A product with so many people, of whom the first is in no group.
-struct Sample {
-    people: usize,
+pub(crate) struct Sample {
+    pub(crate) people: usize,
     /// People that the search shows at the most.
-    search_max: usize,
+    pub(crate) search_max: usize,
     /// Groups that are listed at the most.
-    groups_max: usize,
+    pub(crate) groups_max: usize,
 }
 
-const TOKEN: &str = "a-token-of-an-administrator";
+pub(crate) const TOKEN: &str = "a-token-of-an-administrator";
 const GROUPS: [&str; 3] = ["jira users", "R&D/x", "empty"];
 
 impl Sample {
@@ -113,7 +113,7 @@ async fn confluence_members(
 }
 
 #[expect(clippy::disallowed_methods, reason = "the product belongs to the test")]
-async fn product(sample: Sample) -> String {
+pub(crate) async fn product(sample: Sample) -> String {
     let router = Router::new()
         .route("/jira/rest/api/2/groups/picker", get(jira_groups))
         .route("/jira/rest/api/2/group/member", get(jira_members))

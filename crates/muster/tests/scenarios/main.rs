@@ -6,6 +6,7 @@
 #[path = "../e2e/expected.rs"]
 mod expected;
 mod house;
+mod lying;
 #[path = "../e2e/product.rs"]
 mod product;
 #[path = "../e2e/random.rs"]
@@ -53,6 +54,7 @@ scenarios!(
     s12_a_storm_of_word_is_one_read,
     s13_two_directories_have_one_name,
     s14_a_link_to_another_host_is_not_followed,
+    s15_a_provider_that_shows_a_part_takes_nobody_away,
 );
 
 /// What goes wrong all the time.
@@ -301,4 +303,8 @@ async fn s14_a_link_to_another_host_is_not_followed(provider: Provider) {
     assert_eq!(counters["violations"]["token_to_foreign_host"], 0, "{counters}");
     house.read(false).await;
     house.has(&before, "afterwards").await;
+}
+
+async fn s15_a_provider_that_shows_a_part_takes_nobody_away(provider: Provider) {
+    lying::told(provider).await;
 }

@@ -214,8 +214,13 @@ impl Document {
     }
 }
 
-/// What is wrong, without the line itself: it may hold what does not belong there.
+/// What is wrong in a file of settings.
 fn said(text: &str, error: &toml::de::Error) -> String {
+    format!("{} (docs/operators/apply.md shows all keys)", told(text, error))
+}
+
+/// What is wrong and where, without the line itself: it may hold what does not belong there.
+pub(in crate::cli) fn told(text: &str, error: &toml::de::Error) -> String {
     let at = error.span().map_or(0, |span| span.start.min(text.len()));
     let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
@@ -228,7 +233,7 @@ fn said(text: &str, error: &toml::de::Error) -> String {
     } else {
         message.replace('\n', ", ")
     };
-    format!("{line}:{column}: {message} (docs/operators/apply.md shows all keys)")
+    format!("{line}:{column}: {message}")
 }
 
 #[cfg(test)]

@@ -107,14 +107,22 @@ fn unusual<T: Serialize>(
     value: &T,
     usual: &T,
 ) -> anyhow::Result<()> {
-    let [value, usual] = [value, usual].map(toml::Table::try_from);
-    let (value, usual) = (value?, usual?);
-    let mut fields =
-        value.iter().filter(|(field, value)| usual.get(*field) != Some(value)).peekable();
-    if fields.peek().is_some() {
+    let fields = unusual_fields(value, usual)?;
+    if !fields.is_empty() {
         writeln!(text, "[{head}]")?;
     }
-    fields.try_for_each(|(field, value)| line(text, field, value))
+    fields.iter().try_for_each(|(field, value)| line(text, field, value))
+}
+
+/// The fields that have another value than the usual one.
+pub(in crate::cli) fn unusual_fields<T: Serialize>(
+    value: &T,
+    usual: &T,
+) -> anyhow::Result<toml::Table> {
+    let [value, usual] = [value, usual].map(toml::Table::try_from);
+    let (mut value, usual) = (value?, usual?);
+    value.retain(|field, value| usual.get(field) != Some(value));
+    Ok(value)
 }
 
 /// A key, in quotes if it needs them.

@@ -141,7 +141,12 @@ impl Item {
 }
 
 /// Where two values differ, down to the fields of tables.
-fn differences(field: &str, from: &Value, to: &Value, found: &mut Vec<FieldChange>) {
+pub(in crate::cli) fn differences(
+    field: &str,
+    from: &Value,
+    to: &Value,
+    found: &mut Vec<FieldChange>,
+) {
     if let (Value::Object(old), Value::Object(new)) = (from, to) {
         let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
         keys.sort();
@@ -304,7 +309,7 @@ fn new_directory(
 }
 
 /// What a table says, and for what it leaves out what is usual.
-fn overlaid<T: Serialize + DeserializeOwned>(
+pub(in crate::cli) fn overlaid<T: Serialize + DeserializeOwned>(
     usual: &T,
     table: Option<&toml::Table>,
     what: &str,

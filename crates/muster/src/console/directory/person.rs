@@ -1,9 +1,6 @@
 //! One person: attributes, memberships with the way each came about, history, and why.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
-};
+use std::time::Duration;
 
 use askama::Template;
 use axum::{
@@ -12,15 +9,16 @@ use axum::{
 };
 use directory::{
     decisions::Node,
-    explain::Explanation,
-    id::{DirectoryId, GroupNo, ProviderId, UserNo},
+    explain::{Explanation, Membership, Way},
+    id::{DirectoryId, ProviderId},
+    name::fold,
     snapshot::Directory,
 };
 use serde::Deserialize;
 
 use super::{Head, found, people::served};
 use crate::{
-    api::{actions, change::Entry},
+    api::{actions, change::Entry, explain::Explained},
     console::{
         page::{Frame, Refusal, Visit, sentence, show},
         words::{When, segment},
@@ -36,11 +34,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A membership, and how it came about.
 #[derive(Debug)]
-pub(super) struct Way {
+struct Group {
     name: String,
-    path: String,
-    /// The groups between, nearest to the person first; empty when direct.
-    through: Vec<String>,
+    /// Where its page is, if products see it.
+    path: Option<String>,
+    /// Whether products see the membership now.
+    served: bool,
+    ways: Vec<String>,
 }
 
 /// A change in a table.
@@ -91,7 +91,9 @@ pub(in crate::console) struct PersonPage {
     /// Why the person is here or not; `None` while a run holds the directory.
     why: Option<Explanation>,
     because: Vec<String>,
-    ways: Vec<Way>,
+    groups: Vec<Group>,
+    /// When what products see last changed, and in which run.
+    last: Option<(When, u64)>,
     history: Vec<Past>,
     key: String,
 }
@@ -99,11 +101,18 @@ pub(in crate::console) struct PersonPage {
 impl PersonPage {
     #[cfg(test)]
     pub(in crate::console) fn sample() -> Self {
+        use directory::explain::Asked;
         let when = When::new(directory::id::Millis(0), directory::id::Millis(90_000));
-        let way = Way {
+        let group = |path, served| Group {
             name: "all".to_owned(),
-            path: "/directories/entra/groups/1".to_owned(),
-            through: vec!["dev".to_owned(), "rd".to_owned()],
+            path,
+            served,
+            ways: vec!["Through dev, which is in rd.".to_owned()],
+        };
+        let asked = |decided| Asked {
+            rule: "people.filter".to_owned(),
+            answer: "the condition holds".to_owned(),
+            decided,
         };
         Self {
             frame: Frame::sample(),
@@ -124,12 +133,16 @@ impl PersonPage {
                 active: true,
                 because: Vec::new(),
                 attributes: vec![("login".to_owned(), "ann".to_owned())],
-                rules: Vec::new(),
+                rules: vec![asked(false), asked(true)],
                 groups: Vec::new(),
                 memberships: Vec::new(),
             }),
             because: vec!["A member.".to_owned()],
-            ways: vec![way],
+            groups: vec![
+                group(Some("/directories/entra/groups/1".to_owned()), true),
+                group(None, false),
+            ],
+            last: Some((when, 3)),
             history: vec![Past::sample()],
             key: "1:1".to_owned(),
         }
@@ -162,7 +175,7 @@ pub(in crate::console) async fn explain(
         return Ok(visit.failed(&head.path, text));
     };
     let explained = explained?;
-    let path = format!("{}/people/{}", head.path, segment(&explained.id));
+    let path = format!("{}/people/{}", head.path, segment(&explained.explanation.id));
     Ok(Redirect::to(&path).into_response())
 }
 
@@ -183,12 +196,15 @@ async fn page(visit: &Visit, name: &str, id: &str) -> Result<Response, Refusal> 
     if user.is_none() && why.is_none() {
         return Err(Refusal::not_found("such person"));
     }
-    let (ways, history) = match user {
-        None => (Vec::new(), Vec::new()),
+    let groups = why.iter().flat_map(|why| groups(why, &directory, &head.path)).collect();
+    let last = why.as_ref().and_then(|why| why.last_change.as_ref());
+    let last = last.map(|entry| (When::new(entry.at, now), entry.run));
+    let why = why.map(|why| why.explanation);
+    let history = match user {
+        None => Vec::new(),
         Some((no, _)) => {
             let entries = actions::history(app, directory_id, Node::User(no), HISTORY_MAX).await?;
-            let past = entries.iter().map(|entry| Past::of(entry, false, now)).collect();
-            (ways(&directory, &head.path, no), past)
+            entries.iter().map(|entry| Past::of(entry, false, now)).collect()
         }
     };
     let shown = user.map(|(_, user)| Served {
@@ -211,41 +227,30 @@ async fn page(visit: &Visit, name: &str, id: &str) -> Result<Response, Refusal> 
     let because = why.iter().flat_map(|why| &why.because).map(|text| sentence(text)).collect();
     let frame = visit.frame(label.clone(), &format!("directory {}", head.name));
     let key = format!("{directory_id}:{id}");
-    show(&PersonPage { frame, head, label, served: shown, why, because, ways, history, key })
+    let served = shown;
+    show(&PersonPage { frame, head, label, served, why, because, groups, last, history, key })
 }
 
-/// The groups around a person, with the shortest way to each.
-fn ways(directory: &Directory, base: &str, no: UserNo) -> Vec<Way> {
-    let mut through: HashMap<u32, Option<u32>> = HashMap::new();
-    let mut work: VecDeque<u32> = VecDeque::new();
-    for group in directory.groups_of(no) {
-        through.insert(*group, None);
-        work.push_back(*group);
-    }
-    let mut order = Vec::new();
-    while let Some(at) = work.pop_front() {
-        order.push(at);
-        for parent in directory.parents_of(GroupNo(at)) {
-            if order.len() < GROUPS_MAX && !through.contains_key(parent) {
-                through.insert(*parent, Some(at));
-                work.push_back(*parent);
-            }
+impl Group {
+    fn of(membership: &Membership, directory: &Directory, base: &str) -> Self {
+        let served = directory.group_by_name(&fold(&membership.group));
+        let path = served.map(|(_, group)| segment(&group.id().to_string()));
+        Self {
+            name: membership.group.clone(),
+            path: path.map(|segment| format!("{base}/groups/{segment}")),
+            served: membership.served,
+            ways: membership.ways.iter().map(|way| sentence(&way.to_string())).collect(),
         }
     }
-    let name = |no: u32| directory.group(GroupNo(no)).map(|group| group.name().to_string());
-    let way = |no: &u32| {
-        let group = directory.group(GroupNo(*no))?;
-        let mut between = Vec::new();
-        let mut at = through.get(no).copied().flatten();
-        while let Some(inner) = at {
-            between.extend(name(inner));
-            at = through.get(&inner).copied().flatten();
-        }
-        between.reverse();
-        let path = format!("{base}/groups/{}", segment(&group.id().to_string()));
-        Some(Way { name: group.name().to_string(), path, through: between })
+}
+
+/// The groups that somebody is in or would be, those nearest first.
+fn groups(why: &Explained, directory: &Directory, base: &str) -> Vec<Group> {
+    let mut memberships: Vec<&Membership> = why.explanation.memberships.iter().collect();
+    let distance = |membership: &Membership| match membership.ways.first() {
+        Some(Way::Nested(path) | Way::Addition(path)) => path.len(),
+        _ => 0,
     };
-    let mut ways: Vec<Way> = order.iter().take(GROUPS_MAX).filter_map(way).collect();
-    ways.sort_by(|a, b| (a.through.len(), &a.name).cmp(&(b.through.len(), &b.name)));
-    ways
+    memberships.sort_by(|a, b| (distance(a), &a.group).cmp(&(distance(b), &b.group)));
+    memberships.iter().take(GROUPS_MAX).map(|one| Group::of(one, directory, base)).collect()
 }

@@ -12,7 +12,8 @@ use super::{Head, found, frame, runs::applied};
 use crate::{
     api::{
         actions,
-        directory::{Decide, PreviewItem, PreviewKind},
+        directory::Decide,
+        preview::{PreviewItem, PreviewKind},
     },
     audit,
     console::{

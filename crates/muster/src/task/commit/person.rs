@@ -78,8 +78,9 @@ pub async fn read(
     let started = app.clock.now();
     let connector = pull::connector(app, keeper, &row).await.map_err(PersonError::Provider)?;
     let progress = Arc::new(Progress::default());
-    let known = with_basis(app, keeper, |basis| {
-        let found = explain::explain(basis, &[], who)?;
+    let wanted = who.to_owned();
+    let known = with_basis(app, keeper, move |basis| {
+        let found = explain::explain(basis, &[], &wanted)?;
         ProviderId::parse(&found.id).ok()
     });
     let known = known.await?;

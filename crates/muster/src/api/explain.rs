@@ -1,0 +1,67 @@
+//! Why somebody is or is not there, and when that last changed.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use directory::{
+    decisions::Node,
+    explain::{self, Explanation},
+    id::ProviderId,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Problem,
+    change::{self, Entry},
+    directory::{keeper, named},
+};
+use crate::{app::App, task::commit};
+
+/// Whom to explain.
+#[derive(Debug, Deserialize)]
+pub struct Whom {
+    user: String,
+}
+
+/// What is known of one person, and what decided.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Explained {
+    /// The answer.
+    #[serde(flatten)]
+    pub explanation: Explanation,
+    /// The last change that products were told of, with its run; none of whoever was never served, or whose changes are
+    /// older than the history.
+    #[serde(default)]
+    pub last_change: Option<Entry>,
+}
+
+impl Whom {
+    pub(super) fn of(user: &str) -> Self {
+        Self { user: user.to_owned() }
+    }
+}
+
+pub(super) async fn explain(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Query(Whom { user }): Query<Whom>,
+) -> Result<Json<Explained>, Problem> {
+    let row = named(&app, &name).await?;
+    let keeper = keeper(&app, row.id)?;
+    let issues = keeper.issues();
+    let wanted = user.trim().to_owned();
+    let found = commit::with_basis(&app, &keeper, move |basis| {
+        let explanation = explain::explain(basis, &issues, &wanted)?;
+        let id = ProviderId::parse(&explanation.id).ok()?;
+        Some((explanation, basis.mirror.person_no(&id)?))
+    });
+    let Some((explanation, no)) = found.await? else {
+        return Err(Problem::not_found(format!(
+            "nobody in `{name}` has the name, mail address or provider id `{user}`, and the provider's list has none \
+             either; check the spelling, or synchronise first"
+        )));
+    };
+    let last_change = change::of(&app, row.id, Node::User(no), 1).await?.pop();
+    Ok(Json(Explained { explanation, last_change }))
+}

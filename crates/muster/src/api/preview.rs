@@ -1,0 +1,193 @@
+//! What the next run would do, or what other rules would: counts, what waits, and person by person.
+//!
+//! Invariant: who looks changes nothing, and sees exactly what would be done now.
+
+use axum::{
+    Json,
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
+};
+use directory::{
+    decisions::Digest,
+    observation::Attribute,
+    plan::guard::Held,
+    preview::{self, Effect, Page},
+    report::{Applied, GuardKind},
+    rules::{Rules, compiled::Compiled},
+};
+use serde::{Deserialize, Serialize};
+use store::Pin;
+
+use super::{
+    Problem,
+    directory::{keeper, named, refused},
+};
+use crate::{app::App, task::commit};
+
+/// Items listed of each kind that waits.
+const ITEMS_MAX: usize = 1_000;
+/// Lines in one answer, unless asked for another number.
+const LINES: usize = 100;
+/// Lines in one answer at the most.
+const LINES_MAX: usize = 10_000;
+
+/// Which lines.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wanted {
+    /// Part of a name, of what the provider calls it, or the id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
+    /// `user` or `group`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Only lines with this effect, such as `deactivated` or `waits`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<String>,
+    /// Lines that are left out at the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<usize>,
+    /// Lines at the most: 100 unless asked for another number, 10,000 at the most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// What would happen.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Preview {
+    /// What an approval of all that waits names; none when nothing waits.
+    pub digest: Option<Digest>,
+    /// The kinds that wait, each with its objects.
+    pub held: Vec<PreviewKind>,
+    /// How many changes would flow without anybody's approval.
+    pub flowing: usize,
+    /// What would flow, counted.
+    pub applied: Applied,
+    /// How many people and groups cannot be served.
+    pub set_aside: u64,
+    /// Attributes that the rules read and that are known only from the next complete read on.
+    pub pending: Vec<Attribute>,
+    /// Where the directory was put back to; nothing of this happens while it stays there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
+    /// Person by person and group by group, those that were asked for.
+    pub page: Page,
+}
+
+/// One kind of change that waits.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PreviewKind {
+    /// The kind.
+    pub kind: GuardKind,
+    /// How many objects or memberships wait.
+    pub count: u64,
+    /// Why.
+    pub why: String,
+    /// What an approval of this kind names.
+    pub digest: Digest,
+    /// Whether it can be approved.
+    pub approvable: bool,
+    /// Some of the objects.
+    pub items: Vec<PreviewItem>,
+}
+
+/// One object that waits.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PreviewItem {
+    /// The provider's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What would happen to it.
+    pub what: String,
+}
+
+impl PreviewKind {
+    pub(super) fn of(held: &Held) -> Self {
+        let items = held.items.iter().take(ITEMS_MAX).map(|item| PreviewItem {
+            id: item.id.to_string(),
+            name: item.name.clone(),
+            what: item.what.clone(),
+        });
+        Self {
+            kind: held.kind,
+            count: held.count,
+            why: held.why.clone(),
+            digest: held.digest.clone(),
+            approvable: held.approvable,
+            items: items.collect(),
+        }
+    }
+}
+
+impl Wanted {
+    fn query(self) -> Result<preview::Query, Problem> {
+        if let Some(kind) = self.kind.as_deref()
+            && !matches!(kind, "user" | "group")
+        {
+            let detail = format!("`{kind}` is no kind of line; `user` and `group` are");
+            return Err(Problem::bad_request(detail));
+        }
+        if let Some(effect) = self.effect.as_deref()
+            && !Effect::NAMES.contains(&effect)
+        {
+            let known = Effect::NAMES.join(", ");
+            return Err(Problem::bad_request(format!(
+                "`{effect}` is no effect; there are {known}"
+            )));
+        }
+        // A limit of 0 stands for all lines in the directory crate; here it asks for the counts alone.
+        Ok(preview::Query {
+            text: self.search.unwrap_or_default(),
+            kind: self.kind,
+            effect: self.effect,
+            offset: if self.limit == Some(0) { usize::MAX } else { self.offset.unwrap_or(0) },
+            limit: self.limit.unwrap_or(LINES).clamp(1, LINES_MAX),
+        })
+    }
+}
+
+/// The next run's.
+pub(super) async fn pending(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Preview>, Problem> {
+    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    Ok(Json(look(&app, &name, (None, wanted)).await?))
+}
+
+/// That of other rules.
+pub(super) async fn of_rules(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+    body: Result<Json<Rules>, JsonRejection>,
+) -> Result<Json<Preview>, Problem> {
+    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Json(rules) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let rules = Compiled::new(rules).map_err(|problems| refused(&problems))?;
+    Ok(Json(look(&app, &name, (Some(rules), wanted)).await?))
+}
+
+async fn look(
+    app: &App,
+    name: &str,
+    (rules, wanted): (Option<Compiled>, Wanted),
+) -> Result<Preview, Problem> {
+    let query = wanted.query()?;
+    let row = named(app, name).await?;
+    let seen = commit::foretell(app, &*keeper(app, row.id)?, rules).await?;
+    Ok(Preview {
+        held: seen.held.iter().map(PreviewKind::of).collect(),
+        flowing: seen.flowing,
+        applied: seen.applied,
+        set_aside: seen.set_aside,
+        pending: seen.pending.clone(),
+        pin: row.pin,
+        page: seen.page(&query),
+        digest: seen.digest,
+    })
+}
