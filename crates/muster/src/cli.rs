@@ -18,6 +18,7 @@ pub mod key;
 pub mod serve;
 pub mod simulate;
 pub mod table;
+pub mod token;
 pub mod undo;
 pub mod when;
 
@@ -61,6 +62,9 @@ pub enum Command {
     /// Look after the console's administrators.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Make, list and revoke tokens for the admin API.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
 }
 
 /// Options of every command that talks to a running server.
@@ -111,6 +115,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Alert(command) => command.run().await,
         Command::Changes(command) => command.run().await,
         Command::Admin(command) => command.run().await,
+        Command::Token(command) => command.run().await,
     }
 }
 
