@@ -13,7 +13,7 @@ pub mod change;
 pub mod connection;
 pub mod directory;
 mod entry;
-mod event;
+pub mod event;
 mod extract;
 pub mod history;
 pub mod openapi;
@@ -23,7 +23,7 @@ pub mod person;
 mod problem;
 pub mod run;
 pub mod secret;
-mod server_info;
+pub mod server_info;
 pub mod token;
 pub mod undo;
 

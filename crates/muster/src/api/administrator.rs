@@ -158,8 +158,8 @@ pub(super) async fn remove(
 pub(super) async fn make_link(app: &App, base: &str, invite: Invite) -> Result<Link, Problem> {
     let name = invite.name.map(|name| name.trim().to_owned());
     if let Some(name) = name.clone() {
-        if let Some(objection) = console::name_objection(&name) {
-            return Err(Problem::bad_request(objection));
+        if console::name_objection(&name).is_some() {
+            return Err(Problem::bad_request("a name has 1 to 100 characters that can be seen"));
         }
         let wanted = name.clone();
         if app.blocking(move |store| store.administrator_named(&wanted)).await?.is_some() {

@@ -4,17 +4,14 @@
 mod described;
 mod events;
 #[path = "../e2e/expected.rs"]
-#[expect(dead_code, reason = "shared with the scenarios, which use more of it")]
 mod expected;
 #[path = "../scenarios/house.rs"]
 #[expect(dead_code, reason = "shared with the scenarios, which use more of it")]
 mod house;
 mod lists;
 #[path = "../e2e/product.rs"]
-#[expect(dead_code, reason = "shared with the scenarios, which use more of it")]
 mod product;
 #[path = "../e2e/random.rs"]
-#[expect(dead_code, reason = "shared with the scenarios, which use more of it")]
 mod random;
 mod tokens;
 
