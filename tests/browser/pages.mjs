@@ -16,7 +16,8 @@ export async function pages(server, page) {
     ["application", "/applications/jira"], ["application-new", "/applications/new"],
     ["product-jira", "/applications/jira/connect?product=jira"],
     ["product-gitlab", "/applications/jira/connect?product=gitlab"], ["changes", "/changes"],
-    ["administrators", "/administrators"], ["alerts", "/alerts"], ["audit", "/audit"], ["settings", "/settings"],
+    ["administrators", "/administrators"], ["tokens", "/tokens"], ["api", "/api"],
+    ["alerts", "/alerts"], ["audit", "/audit"], ["settings", "/settings"],
     ["account", "/account"], ["nothing", "/no/such/page"], ["wizard", "/connect"],
     ["wizard-done", "/connect/done/okta"],
   ];

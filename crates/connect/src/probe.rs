@@ -8,6 +8,7 @@ use crate::error::ConnectError;
 
 /// What a check came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ProbeReport {
     /// The steps, in order; those after a failure are skipped.
     pub steps: Vec<ProbeStep>,
@@ -15,6 +16,7 @@ pub struct ProbeReport {
 
 /// One step of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ProbeStep {
     /// What was tried.
     pub name: String,
@@ -29,6 +31,7 @@ pub struct ProbeStep {
 
 /// How a step went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
     /// It works.

@@ -25,6 +25,7 @@ pub enum Node {
 
 /// The first bytes of a SHA-256, written in hexadecimal; names what an administrator saw.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Digest(pub String);
 

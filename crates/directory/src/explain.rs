@@ -24,6 +24,7 @@ use crate::{
 
 /// What is known of one person, and what decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// The provider's id.
     pub id: String,

@@ -13,6 +13,7 @@ use uuid::Uuid;
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Millis(pub i64);
 
 impl Millis {
@@ -57,6 +58,7 @@ pub struct GroupNo(pub u32);
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ChangeSeq(pub u64);
 
 impl fmt::Display for ChangeSeq {
@@ -76,6 +78,7 @@ pub struct RunId(pub u64);
 /// Compared byte by byte; a GUID is brought to its lower-case hyphenated form first. Kept in 24 bytes
 /// without an allocation for every form that the three providers use.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String))]
 pub struct ProviderId(Repr);
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -24,6 +24,7 @@ use crate::{
 
 /// A way to make user names that is tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// How the name is made.
@@ -34,6 +35,7 @@ pub struct Candidate {
 
 /// What a migration would come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Migration {
     /// For each candidate, in their order.
     pub people: Vec<PeopleOutcome>,

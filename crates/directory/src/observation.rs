@@ -187,6 +187,7 @@ pub struct Cursor(pub String);
 
 /// What reading cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Usage {
     /// Requests sent, retries included.
     pub requests: u64,

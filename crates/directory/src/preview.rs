@@ -63,6 +63,7 @@ pub(crate) struct Line {
 
 /// One thing that would happen to a person or group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Comes.

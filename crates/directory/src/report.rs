@@ -9,6 +9,7 @@ use crate::{decisions::Digest, id::Millis, observation::Usage, snapshot::Size};
 
 /// The report of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RunReport {
     /// What was asked for or came about.
@@ -41,6 +42,7 @@ pub struct RunReport {
 
 /// Why a run took place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RunKind {
     /// Everything was read.
@@ -56,6 +58,7 @@ pub enum RunKind {
 
 /// How a run ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// All that was wanted was applied.
@@ -74,6 +77,7 @@ pub enum Outcome {
 
 /// What the provider gave in one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ReadCounts {
     /// Records of people.
@@ -86,6 +90,7 @@ pub struct ReadCounts {
 
 /// What became of the directory in one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Applied {
     /// People added.
@@ -153,6 +158,7 @@ impl Applied {
 
 /// One kind of change that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct HeldKind {
     /// The kind.
     pub kind: GuardKind,
@@ -170,6 +176,7 @@ pub struct HeldKind {
 
 /// The kinds of change that the guard tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GuardKind {
     /// A full read came back without people.

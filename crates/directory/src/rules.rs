@@ -20,6 +20,7 @@ use crate::{id::DAY_MS, observation::Attribute};
 
 /// The rules of one directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
     /// Which groups are served.
@@ -102,6 +103,7 @@ impl Default for Rules {
 
 /// Which groups are served: those of `only` (all, when it is empty) that `except` does not name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct GroupScope {
     /// The groups; all, when this is empty.
@@ -112,6 +114,7 @@ pub struct GroupScope {
 
 /// Which people are served; a person must pass all of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct PeopleScope {
     /// In which groups a person must be, directly or through groups.
@@ -128,6 +131,7 @@ pub struct PeopleScope {
 
 /// In which groups a person must be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
     /// In none in particular.
@@ -141,6 +145,7 @@ pub enum Who {
 
 /// Whether guests are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Guests {
     /// They are left out.
@@ -151,6 +156,7 @@ pub enum Guests {
 
 /// Whether names keep their letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LetterCase {
     /// Brought to lower case.
@@ -161,6 +167,7 @@ pub enum LetterCase {
 
 /// Whether groups in groups are served as such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NestedGroups {
     /// Served as child groups.
@@ -171,6 +178,7 @@ pub enum NestedGroups {
 
 /// Whether groups without members are served. Groups that the rules make are served in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EmptyGroups {
     /// They are.
@@ -181,6 +189,7 @@ pub enum EmptyGroups {
 
 /// What happens when a group gets another name at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GroupRenames {
     /// The served name stays until an administrator accepts the new one: products hang permissions on it.
@@ -191,6 +200,7 @@ pub enum GroupRenames {
 
 /// Groups that the members of a provider's group are in besides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Addition {
     /// The provider's groups whose members, nested ones included, are meant.
@@ -201,6 +211,7 @@ pub struct Addition {
 
 /// What becomes of people who are disabled at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Disabled {
     /// Served, inactive.
@@ -211,6 +222,7 @@ pub enum Disabled {
 
 /// What becomes of people who left: gone at the provider, or no longer meant by the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Vanished {
     /// Inactive at once, removed when the grace period is over.
@@ -226,6 +238,7 @@ pub enum Vanished {
 
 /// What becomes of groups that are gone at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RemovedGroups {
     /// Removed at once.
@@ -237,6 +250,7 @@ pub enum RemovedGroups {
 /// People and groups that no plan deactivates, removes, renames or empties without an approval; the last active
 /// member of a protected group never goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Protected {
     /// People.
@@ -247,6 +261,7 @@ pub struct Protected {
 
 /// How many active people a group may have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SeatLimit {
     /// The group's name in the products, in any case.
@@ -258,6 +273,7 @@ pub struct SeatLimit {
 /// The guard's limits (DESIGN.md section 7 and 10.4). Shares are in hundredths of a percent of the size 24
 /// hours ago; a limit by share trips only from its minimum on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// People removed or deactivated, and groups removed.

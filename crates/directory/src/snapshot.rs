@@ -38,6 +38,7 @@ pub struct Directory {
 
 /// How many things a directory holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Size {
     /// People.
     pub users: usize,
@@ -113,6 +114,18 @@ impl Directory {
     /// All groups in the order of their folded names, from the `start`th on.
     pub fn groups_from(&self, start: usize) -> impl Iterator<Item = (GroupNo, &Arc<Group>)> {
         let named = self.groups_by_name.iter_from(start);
+        named.filter_map(|no| self.groups.get(no).map(|group| (GroupNo(no), group)))
+    }
+
+    /// All people whose folded name comes after `folded`, in the order of those names.
+    pub fn users_after(&self, folded: &str) -> impl Iterator<Item = (UserNo, &Arc<User>)> {
+        let named = self.users_by_name.iter_after(|no| user_name(&self.users, no).cmp(folded));
+        named.filter_map(|no| self.users.get(no).map(|user| (UserNo(no), user)))
+    }
+
+    /// All groups whose folded name comes after `folded`, in the order of those names.
+    pub fn groups_after(&self, folded: &str) -> impl Iterator<Item = (GroupNo, &Arc<Group>)> {
+        let named = self.groups_by_name.iter_after(|no| group_name(&self.groups, no).cmp(folded));
         named.filter_map(|no| self.groups.get(no).map(|group| (GroupNo(no), group)))
     }
 

@@ -8,34 +8,35 @@ pub mod administrator;
 pub mod alert;
 pub mod application;
 mod audit;
+mod bearer;
 pub mod change;
 pub mod connection;
 pub mod directory;
 mod entry;
+pub mod event;
 pub mod explain;
+mod extract;
 pub mod history;
 pub mod migration;
+pub mod openapi;
+pub mod page;
+pub mod people;
 pub mod person;
 pub mod preview;
 mod problem;
+pub mod run;
 pub mod secret;
+pub mod server_info;
+pub mod token;
 pub mod undo;
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    body::Body,
-    extract::{DefaultBodyLimit, Request, State},
-    http::header,
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
-    routing::{delete, get, patch, post, put},
+use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouter},
+    routes,
 };
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
-pub use self::problem::Problem;
+pub use self::{bearer::TokenHash, problem::Problem};
 use crate::app::App;
 
 /// The largest request body: settings and secrets are small.
@@ -45,97 +46,91 @@ const RULES_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 /// The largest product: its people with their groups.
 const PRODUCT_BYTES_MAX: usize = 256 * BODY_BYTES_MAX;
 
-/// The SHA-256 of the token that lets a caller in.
-#[derive(Clone, Debug)]
-pub struct TokenHash(Arc<[u8]>);
-
-impl TokenHash {
-    /// The hash of a token.
-    pub fn of(token: &str) -> Self {
-        Self(Sha256::digest(token.as_bytes()).to_vec().into())
-    }
-
-    fn admits(&self, token: &str) -> bool {
-        bool::from(Sha256::digest(token.as_bytes()).ct_eq(&self.0))
-    }
-}
-
 /// All routes of the admin API.
 pub fn router(app: App, token: TokenHash) -> Router {
-    // Who only looks is not written down.
-    let looks = Router::new()
-        .route(
-            "/directories/{name}/preview",
-            get(preview::pending)
-                .post(preview::of_rules)
-                .layer(DefaultBodyLimit::max(RULES_BYTES_MAX)),
-        )
-        .route(
-            "/directories/{name}/migration",
-            post(migration::check).layer(DefaultBodyLimit::max(PRODUCT_BYTES_MAX)),
-        );
-    let routes = Router::new()
-        .route("/directories", get(directory::list).post(directory::add))
-        .route("/directories/{name}", get(directory::show).delete(directory::remove))
-        .route("/directories/{name}/status", get(directory::status))
-        .route("/directories/{name}/check", post(directory::check))
-        .route("/directories/{name}/sync", post(directory::sync))
-        .route("/directories/{name}/sync/person", post(person::sync))
-        .route("/directories/{name}/undo", post(undo::undo))
-        .route("/directories/{name}/unpin", post(undo::unpin))
-        .route("/directories/{name}/approve", post(directory::approve))
-        .route("/directories/{name}/discard", post(directory::discard))
-        .route("/directories/{name}/explain", get(explain::explain))
-        .route("/directories/{name}/history", get(history::show))
-        .route("/directories/{name}/pause", post(directory::pause))
-        .route("/directories/{name}/resume", post(directory::resume))
-        .route(
-            "/directories/{name}/rules",
-            put(directory::set_rules).layer(DefaultBodyLimit::max(RULES_BYTES_MAX)),
-        )
-        .route("/directories/{name}/schedule", put(connection::set_schedule))
-        .route("/directories/{name}/connection", patch(connection::change))
-        .route("/applications", get(application::list).post(application::add))
-        .route("/applications/{name}", delete(application::remove))
-        .route("/applications/{name}/sight", post(application::sight::change))
-        .route("/applications/{name}/addresses", put(application::set_addresses))
-        .route("/applications/{name}/password", post(application::new_password))
-        .route("/alerts", get(alert::list))
-        .route("/alerts/{id}/acknowledge", post(alert::acknowledge))
-        .route("/alerts/channels", get(alert::channel::list).post(alert::channel::add))
-        .route(
-            "/alerts/channels/{name}",
-            put(alert::channel::change).delete(alert::channel::remove),
-        )
-        .route("/alerts/channels/{name}/test", post(alert::channel::test))
-        .route("/secrets/compare", post(secret::compare))
-        .route("/changes", get(change::list))
-        .route("/administrators", get(administrator::list))
-        .route("/administrators/reset", post(administrator::reset))
-        .route("/audit", get(audit::list))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn_with_state(app.clone(), audit::write_down))
+    let (routes, _) = routes().split_for_parts();
+    let (looks, _) = looks().split_for_parts();
+    let closed = routes
+        .layer(from_fn_with_state(app.clone(), audit::write_down))
         .merge(looks)
         .fallback(async || Problem::not_found("there is no such address in the admin API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(middleware::from_fn_with_state(token, authenticate))
-        .with_state(app);
-    Router::new().nest("/api/v1", routes)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state((app.clone(), token), bearer::authenticate));
+    let (open, _) = open().split_for_parts();
+    let open = open.method_not_allowed_fallback(async || Problem::method_not_allowed());
+    Router::new().nest(openapi::BASE, closed.merge(open)).with_state(app)
 }
 
-async fn authenticate(
-    State(token): State<TokenHash>,
-    request: Request<Body>,
-    next: Next,
-) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.split_once(' '));
-    match given {
-        Some((scheme, given))
-            if scheme.eq_ignore_ascii_case("bearer") && token.admits(given.trim()) =>
-        {
-            next.run(request).await
-        }
-        _ => Problem::unauthorized().into_response(),
-    }
+/// Routes for whoever asks, token or not.
+fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(openapi::openapi))
+}
+
+/// Routes of whoever only looks, though with a body: not written down.
+fn looks() -> OpenApiRouter<App> {
+    large(routes!(preview::pending, preview::of_rules), RULES_BYTES_MAX)
+        .merge(large(routes!(migration::check), PRODUCT_BYTES_MAX))
+}
+
+/// Routes that take larger bodies than others.
+fn large(routes: UtoipaMethodRouter<App>, bytes_max: usize) -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes).layer(DefaultBodyLimit::max(bytes_max))
+}
+
+/// All routes, each with its description.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(directories())
+        .routes(routes!(application::list, application::add))
+        .routes(routes!(application::show, application::remove))
+        .routes(routes!(application::sight::change))
+        .routes(routes!(application::set_addresses))
+        .routes(routes!(application::new_password))
+        .routes(routes!(alert::list))
+        .routes(routes!(alert::acknowledge))
+        .routes(routes!(alert::channel::list, alert::channel::add))
+        .routes(routes!(alert::channel::change, alert::channel::remove))
+        .routes(routes!(alert::channel::test))
+        .routes(routes!(secret::compare))
+        .routes(routes!(change::list))
+        .routes(routes!(event::follow))
+        .routes(routes!(audit::list))
+        .routes(routes!(administrator::list, administrator::invite))
+        .routes(routes!(administrator::remove))
+        .routes(routes!(administrator::link))
+        .routes(routes!(administrator::set_role))
+        .routes(routes!(administrator::sign_out))
+        .routes(routes!(token::list, token::add))
+        .routes(routes!(token::revoke))
+        .routes(routes!(server_info::show))
+}
+
+fn directories() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(directory::list, directory::add))
+        .routes(routes!(directory::show, directory::remove))
+        .routes(routes!(directory::status))
+        .routes(routes!(directory::check))
+        .routes(routes!(directory::sync))
+        .routes(routes!(person::sync))
+        .routes(routes!(undo::undo))
+        .routes(routes!(undo::unpin))
+        .routes(routes!(directory::approve))
+        .routes(routes!(directory::discard))
+        .routes(routes!(explain::explain))
+        .routes(routes!(people::users))
+        .routes(routes!(people::user))
+        .routes(routes!(people::groups))
+        .routes(routes!(people::group))
+        .routes(routes!(people::members))
+        .routes(routes!(run::list))
+        .routes(routes!(run::issues))
+        .routes(routes!(history::show))
+        .routes(routes!(directory::pause))
+        .routes(routes!(directory::resume))
+        .merge(large(routes!(directory::set_rules), RULES_BYTES_MAX))
+        .routes(routes!(connection::set_schedule))
+        .routes(routes!(connection::change))
+        .routes(routes!(connection::check))
 }

@@ -21,6 +21,7 @@ pub mod rules;
 pub mod serve;
 pub mod simulate;
 pub mod table;
+pub mod token;
 pub mod undo;
 pub mod when;
 
@@ -66,6 +67,9 @@ pub enum Command {
     /// Look after the console's administrators.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Make, list and revoke tokens for the admin API.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
 }
 
 /// Options of every command that talks to a running server.
@@ -117,6 +121,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Alert(command) => command.run().await,
         Command::Changes(command) => command.run().await,
         Command::Admin(command) => command.run().await,
+        Command::Token(command) => command.run().await,
     }
 }
 

@@ -6,6 +6,7 @@
 mod account;
 mod administrators;
 mod alerts;
+mod api_reference;
 mod application;
 mod assets;
 mod audit_log;
@@ -23,9 +24,9 @@ mod request;
 mod session;
 mod settings;
 mod sign_in;
-mod stream;
 #[cfg(test)]
 mod templates;
+mod tokens;
 mod wizard;
 mod words;
 
@@ -44,6 +45,7 @@ use self::{
 };
 use crate::{app::App, config::File};
 
+pub(crate) use self::first_start::name_objection;
 pub use self::first_start::{FirstLink, first_link, link_for};
 
 /// The largest form: a service account's key file, a list of groups.
@@ -123,6 +125,7 @@ pub fn router(console: Console) -> Router {
         .route("/alerts/channels/{name}/test", post(alerts::test_channel))
         .route("/alerts/channels/{name}/remove", post(alerts::remove_channel))
         .route("/settings", get(settings::show_settings))
+        .route("/api", get(api_reference::show_api))
         .merge(administrator_pages())
         .merge(directory_pages())
         .merge(application_pages())
@@ -139,6 +142,8 @@ fn administrator_pages() -> Router {
         .route("/administrators/{name}/link", post(administrators::link))
         .route("/administrators/{name}/sign-out", post(administrators::sign_out))
         .route("/administrators/{name}/remove", post(administrators::remove))
+        .route("/tokens", get(tokens::list).post(tokens::add))
+        .route("/tokens/{name}/revoke", post(tokens::revoke))
 }
 
 fn directory_pages() -> Router {

@@ -5,6 +5,7 @@
 //! body's limits are those of its protocol.
 
 mod patience;
+pub(crate) mod stream;
 
 use std::{
     future::Future,

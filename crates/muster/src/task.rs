@@ -19,6 +19,7 @@ pub mod webhooks;
 use directory::{id::Millis, plan::Issue, report::RunReport};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex, task::JoinSet};
+use utoipa::ToSchema;
 
 /// Owns the background tasks, so that none outlives the server or fails unseen.
 #[derive(Debug, Default)]
@@ -57,7 +58,8 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// How the pull of one directory stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = DirectoryStatus)]
 pub struct Status {
     /// What it does now.
     pub phase: Phase,
@@ -76,7 +78,7 @@ pub struct Status {
 }
 
 /// What a pull does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Nothing; it waits for its time or for a signal.
@@ -93,7 +95,7 @@ pub enum Phase {
 }
 
 /// What a run has read so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
     /// People.
     pub users: u64,

@@ -20,6 +20,7 @@ use crate::{
 
 /// When a directory is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
     /// What changed is read every so many seconds.
@@ -38,6 +39,7 @@ impl Default for Schedule {
 
 /// Says that a directory was put back and stays as it is (DESIGN.md 10.12).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Pin {
     /// The position of the log whose state is served.
     pub to: ChangeSeq,

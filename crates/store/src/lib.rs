@@ -6,6 +6,7 @@
 
 mod administrators;
 mod alerts;
+mod api_tokens;
 mod applications;
 mod audit;
 mod base;
@@ -47,7 +48,7 @@ use std::{
 use directory::{
     change::LogEntry,
     decisions::Decisions,
-    id::{ChangeSeq, DirectoryId, Millis, ProviderId},
+    id::{ChangeSeq, DirectoryId, Millis, ProviderId, RunId},
     mirror::Mirror,
     report::RunReport,
     rules::Rules,
@@ -59,6 +60,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use self::{
     administrators::{AdministratorRow, InvitationRow, Role},
     alerts::{AlertRow, AlertText, Matter, Telling, Told},
+    api_tokens::{ApiTokenRow, NewApiToken, Scope},
     applications::{ApplicationRow, NewApplication, Sight},
     audit::{AuditFilter, AuditRow, NewAudit},
     base::Floor,
@@ -301,6 +303,16 @@ impl Store {
     /// The latest reports of a directory, newest first.
     pub fn latest_runs(&self, id: DirectoryId, count: usize) -> Result<Vec<RunReport>, StoreError> {
         self.0.main.read(|transaction| runs::latest(transaction, id, count))
+    }
+
+    /// Runs of a directory numbered below one, newest first.
+    pub fn runs_before(
+        &self,
+        id: DirectoryId,
+        before: Option<RunId>,
+        count: usize,
+    ) -> Result<Vec<(RunId, RunReport)>, StoreError> {
+        self.0.main.read(|transaction| runs::before(transaction, id, before, count))
     }
 
     /// What was applied to a directory since a time.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::{StoreError, log_index};
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 7;
+pub(crate) const SCHEMA: u32 = 9;
 /// The oldest schema whose programs may still read what this one writes: older ones know no log with a beginning.
 const MIN_READER: u32 = 5;
 
@@ -32,6 +32,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V4__alerts", include_str!("../migrations/main/V4__alerts.sql")),
             ("V5__history", include_str!("../migrations/main/V5__history.sql")),
             ("V7__console", include_str!("../migrations/main/V7__console.sql")),
+            ("V9__api_tokens", include_str!("../migrations/main/V9__api_tokens.sql")),
         ],
     )?;
     let transaction = connection.transaction()?;

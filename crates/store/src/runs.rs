@@ -163,6 +163,27 @@ pub(crate) fn latest(
     rows.map(|row| report(&row?)).collect()
 }
 
+/// Runs numbered below one, newest first.
+pub(crate) fn before(
+    transaction: &Transaction<'_>,
+    directory: DirectoryId,
+    before: Option<RunId>,
+    count: usize,
+) -> Result<Vec<(RunId, RunReport)>, StoreError> {
+    let mut select = transaction.prepare_cached(
+        "SELECT id, report FROM run WHERE directory = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+    )?;
+    let below = before.map_or(i64::MAX, |before| signed(before.0));
+    let rows = select.query_map((directory.0, below, signed(count as u64)), |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+    })?;
+    rows.map(|row| {
+        let (id, text) = row?;
+        Ok((RunId(unsigned(id)?), report(&text)?))
+    })
+    .collect()
+}
+
 /// What was applied since a time.
 pub(crate) fn window(
     transaction: &Transaction<'_>,

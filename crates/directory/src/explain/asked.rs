@@ -15,6 +15,7 @@ use crate::{
 
 /// A rule that was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Asked {
     /// The rule, such as `people.filter`.
     pub rule: String,

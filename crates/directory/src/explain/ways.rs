@@ -19,6 +19,7 @@ use crate::{
 
 /// A group that somebody is in, or would be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Membership {
     /// The group's name.
     pub group: String,
@@ -30,6 +31,7 @@ pub struct Membership {
 
 /// How somebody comes to be in a group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
     /// The provider names them as a member.

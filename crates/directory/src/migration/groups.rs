@@ -27,6 +27,7 @@ pub struct ProductGroups(BTreeSet<String>);
 
 /// What a way to make group names would come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct GroupOutcome {
     /// The way.
     pub group_name: TextRule,

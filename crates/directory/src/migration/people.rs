@@ -21,6 +21,7 @@ use crate::{
 
 /// A person as a product knows them today.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ProductPerson {
     /// The user name.
@@ -35,6 +36,7 @@ pub struct ProductPerson {
 
 /// What a way to make user names would come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PeopleOutcome {
     /// The way.
     pub candidate: Candidate,
@@ -56,6 +58,7 @@ pub struct PeopleOutcome {
 
 /// Somebody who would get a second account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Second {
     /// The user name of today.
     pub user_name: String,
@@ -69,6 +72,7 @@ pub struct Second {
 
 /// Somebody whose account another person would get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Mistaken {
     /// The user name.
     pub user_name: String,
@@ -82,6 +86,7 @@ pub struct Mistaken {
 
 /// Somebody who would not be there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Lost {
     /// The user name of today.
     pub user_name: String,
@@ -95,6 +100,7 @@ pub struct Lost {
 
 /// By what a product's person and a provider's are held for the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Match {
     /// An address.

@@ -15,6 +15,7 @@ pub const ATTRIBUTES_VERSION: u8 = 1;
 
 /// An attribute of a person or a group. The numbers are stored: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Attribute {

@@ -10,6 +10,7 @@ use crate::{decisions::Node, id::GroupNo, name::fold};
 
 /// What is looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Query {
     /// Part of a name, of what the provider calls it, or the id; any, when this is empty.
@@ -26,6 +27,7 @@ pub struct Query {
 
 /// Some of the lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Page {
     /// How many lines there are in all for what was looked for.
     pub total: usize,
@@ -35,6 +37,7 @@ pub struct Page {
 
 /// What would happen to one person or group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PageLine {
     /// `user` or `group`.
     pub kind: String,

@@ -19,6 +19,7 @@ use crate::{
 
 /// Groups that a rule means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GroupChoice {
     /// The group of that name or address.
@@ -35,6 +36,7 @@ pub enum GroupChoice {
 
 /// People that a rule means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PersonChoice {
     /// The person of that sign-in name or user name.

@@ -36,6 +36,7 @@ pub const OUTPUT_BYTES_MAX: usize = 4_096;
 
 /// An expression as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Expression(pub String);
 

@@ -20,6 +20,7 @@ use crate::{
 
 /// How a text is made of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TextRule {
     /// An attribute as it is.
@@ -32,6 +33,7 @@ pub enum TextRule {
 
 /// What is done to group names once they are made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct GroupNames {
     /// Names that are replaced whole, before anything else; the new name is final.
@@ -46,6 +48,7 @@ pub struct GroupNames {
 
 /// A name that is replaced whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rename {
     /// The name as the rule before makes it, in any case.
@@ -56,6 +59,7 @@ pub struct Rename {
 
 /// A pattern that is replaced wherever it occurs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Replacement {
     /// A regular expression; case counts unless it begins with `(?i)`.
@@ -66,6 +70,7 @@ pub struct Replacement {
 
 /// What happens when two groups end at one name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SameName {
     /// The one that has the name keeps it; the others are set aside.

@@ -77,6 +77,19 @@ impl Index {
         self.chunks[first..].iter().flat_map(|chunk| chunk.iter().copied()).skip(skip)
     }
 
+    /// All numbers in order whose text comes after the sought one; `compare` as in [`Self::find`].
+    pub(crate) fn iter_after(
+        &self,
+        compare: impl Fn(u32) -> Ordering,
+    ) -> impl Iterator<Item = u32> {
+        let (chunk, at) = match self.position(compare) {
+            Ok((chunk, at)) => (chunk, at + 1),
+            Err(place) => place,
+        };
+        let chunks = self.chunks.get(chunk..).unwrap_or_default();
+        chunks.iter().flat_map(|chunk| chunk.iter().copied()).skip(at)
+    }
+
     fn position(
         &self,
         compare: impl Fn(u32) -> Ordering,
@@ -118,6 +131,8 @@ mod tests {
             prop_assert_eq!(index.iter_from(100_000).count(), 0);
             for no in [0, 1, 17, 2999] {
                 prop_assert_eq!(index.find(|other| other.cmp(&no)), model.get(&no).copied());
+                let after: Vec<u32> = model.range(no + 1..).copied().collect();
+                prop_assert_eq!(index.iter_after(|other| other.cmp(&no)).collect::<Vec<_>>(), after);
             }
         }
     }

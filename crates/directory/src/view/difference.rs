@@ -18,6 +18,7 @@ const BATCH: usize = 1024;
 
 /// What changes between two views.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Difference {
     /// People in the view before.
     pub users_before: usize,

@@ -2,24 +2,24 @@
 //!
 //! Invariant: nothing is decided here; each function is one request of the admin API.
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::extract::State;
 use connect::ProbeReport;
 use directory::{decisions::Node, id::DirectoryId, report::RunReport, rules::Rules};
 use serde_json::json;
-use store::Schedule;
+use store::{Role, Schedule};
 
 use super::{
     Problem,
+    administrator::{self, Invite, NewRole},
     alert::{self, channel},
     application::{self, sight},
     change::{self, Entry, Wanted},
     connection,
     directory::{self as directories, Decide, Detail, Summary, Sync},
     explain::{self, Explained},
+    extract::{Json, Path, Query},
     preview::{self, Preview},
+    token,
 };
 use crate::app::App;
 
@@ -40,17 +40,17 @@ pub async fn directory(app: &App, name: &str) -> Result<Detail, Problem> {
 /// What waits in a directory.
 pub async fn preview(app: &App, name: &str) -> Result<Preview, Problem> {
     let wanted = preview::Wanted { limit: Some(0), ..preview::Wanted::default() };
-    Ok(preview::pending(State(app.clone()), named(name), Ok(Query(wanted))).await?.0)
+    Ok(preview::pending(State(app.clone()), named(name), Query(wanted)).await?.0)
 }
 
 /// Lets what waits pass.
 pub async fn approve(app: &App, name: &str, decide: Decide) -> Result<RunReport, Problem> {
-    Ok(directories::approve(State(app.clone()), named(name), Ok(Json(decide))).await?.0)
+    Ok(directories::approve(State(app.clone()), named(name), Json(decide)).await?.0)
 }
 
 /// Keeps what waits as it is served.
 pub async fn discard(app: &App, name: &str, decide: Decide) -> Result<RunReport, Problem> {
-    Ok(directories::discard(State(app.clone()), named(name), Ok(Json(decide))).await?.0)
+    Ok(directories::discard(State(app.clone()), named(name), Json(decide)).await?.0)
 }
 
 /// Stops a directory's schedule, or starts it.
@@ -66,13 +66,13 @@ pub async fn set_paused(app: &App, name: &str, paused: bool) -> Result<(), Probl
 
 /// Asks for a run; gives the number to wait for.
 pub async fn sync(app: &App, name: &str, full: bool) -> Result<u64, Problem> {
-    let asked = directories::sync(State(app.clone()), named(name), Ok(Json(Sync { full }))).await;
+    let asked = directories::sync(State(app.clone()), named(name), Json(Sync { full })).await;
     asked.map(|(_, queued)| queued.0.ticket)
 }
 
 /// Replaces a directory's rules.
 pub async fn set_rules(app: &App, name: &str, rules: Rules) -> Result<RunReport, Problem> {
-    Ok(directories::set_rules(State(app.clone()), named(name), Ok(Json(rules))).await?.0)
+    Ok(directories::set_rules(State(app.clone()), named(name), Json(rules)).await?.0)
 }
 
 /// Checks a directory's connection.
@@ -87,12 +87,12 @@ pub async fn remove_directory(app: &App, name: &str) -> Result<(), Problem> {
 
 /// Replaces a directory's schedule.
 pub async fn set_schedule(app: &App, name: &str, schedule: Schedule) -> Result<(), Problem> {
-    connection::set_schedule(State(app.clone()), named(name), Ok(Json(schedule))).await.map(drop)
+    connection::set_schedule(State(app.clone()), named(name), Json(schedule)).await.map(drop)
 }
 
 /// Changes how a directory's provider is reached.
 pub async fn reconnect(app: &App, name: &str, change: connection::Change) -> Result<(), Problem> {
-    connection::change(State(app.clone()), named(name), Ok(Json(change))).await.map(drop)
+    connection::change(State(app.clone()), named(name), Json(change)).await.map(drop)
 }
 
 /// Why somebody is or is not there.
@@ -108,7 +108,7 @@ pub async fn applications(app: &App) -> Result<Vec<application::Summary>, Proble
 
 /// Gives an application another password.
 pub async fn new_password(app: &App, name: &str) -> Result<application::Credentials, Problem> {
-    let body = Ok(Json(application::NewPassword::default()));
+    let body = Json(application::NewPassword::default());
     Ok(application::new_password(State(app.clone()), named(name), body).await?.0)
 }
 
@@ -123,7 +123,7 @@ pub async fn change_sight(
     name: &str,
     change: sight::Change,
 ) -> Result<sight::Effect, Problem> {
-    Ok(sight::change(State(app.clone()), named(name), Ok(Json(change))).await?.0)
+    Ok(sight::change(State(app.clone()), named(name), Json(change)).await?.0)
 }
 
 /// Replaces from where an application may call; gives what was there before.
@@ -134,13 +134,13 @@ pub async fn set_addresses(
 ) -> Result<serde_json::Value, Problem> {
     let before = application::row_named(app, name).await?.addresses;
     let body = application::Addresses { addresses: addresses.clone() };
-    application::set_addresses(State(app.clone()), named(name), Ok(Json(body))).await?;
+    application::set_addresses(State(app.clone()), named(name), Json(body)).await?;
     Ok(json!({"before": before, "after": addresses}))
 }
 
 /// Changes, oldest first.
 pub async fn changes(app: &App, wanted: Wanted) -> Result<Vec<Entry>, Problem> {
-    Ok(change::list(State(app.clone()), Query(wanted)).await?.0)
+    Ok(change::list(State(app.clone()), Query(wanted)).await?.0.items)
 }
 
 /// What happened to a person or group, newest first.
@@ -153,9 +153,45 @@ pub async fn history(
     change::of(app, directory, node, limit).await
 }
 
+/// A token for whoever may hand out its scopes.
+pub async fn add_token(app: &App, add: token::Add, made_by: &str) -> Result<token::Made, Problem> {
+    token::make(app, add, made_by.to_owned()).await
+}
+
+/// All tokens.
+pub async fn tokens(app: &App) -> Result<Vec<token::Summary>, Problem> {
+    Ok(token::list(State(app.clone())).await?.0)
+}
+
+/// A token never works again.
+pub async fn revoke_token(app: &App, name: &str) -> Result<(), Problem> {
+    token::revoke(State(app.clone()), named(name)).await.map(drop)
+}
+
+/// A one-time link for somebody new.
+pub async fn invite(app: &App, base: &str, invite: Invite) -> Result<String, Problem> {
+    Ok(administrator::make_link(app, base, invite).await?.link)
+}
+
+/// Gives somebody another role.
+pub async fn set_role(app: &App, name: &str, role: Role) -> Result<(), Problem> {
+    let body = Json(NewRole { role });
+    administrator::set_role(State(app.clone()), named(name), body).await.map(drop)
+}
+
+/// Ends all of somebody's sessions.
+pub async fn sign_out(app: &App, name: &str) -> Result<(), Problem> {
+    administrator::sign_out(State(app.clone()), named(name)).await.map(drop)
+}
+
+/// Removes somebody who may sign in.
+pub async fn remove_administrator(app: &App, name: &str) -> Result<(), Problem> {
+    administrator::remove(State(app.clone()), named(name)).await.map(drop)
+}
+
 /// What is the matter, and what was within a week.
 pub async fn alerts(app: &App) -> Result<alert::Alerts, Problem> {
-    Ok(alert::list(State(app.clone()), Ok(Query(alert::Wanted::default()))).await?.0)
+    Ok(alert::list(State(app.clone()), Query(alert::Wanted::default())).await?.0)
 }
 
 /// Somebody looks after an alert.
@@ -170,7 +206,7 @@ pub async fn channels(app: &App) -> Result<Vec<channel::Summary>, Problem> {
 
 /// Tells somebody else too.
 pub async fn add_channel(app: &App, channel: channel::Definition) -> Result<(), Problem> {
-    channel::add(State(app.clone()), Ok(Json(channel))).await.map(drop)
+    channel::add(State(app.clone()), Json(channel)).await.map(drop)
 }
 
 /// Tells a channel something now.

@@ -1,18 +1,26 @@
 //! Administrators of the console in the admin API: who there is, and one-time links for them.
+//!
+//! Invariant: nobody learns or chooses somebody else's password; whoever is invited gets a one-time link.
 
 use axum::{
-    Json,
-    extract::{State, rejection::JsonRejection},
-    http::{HeaderMap, header},
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
 };
 use directory::id::Millis;
 use serde::{Deserialize, Serialize};
-use store::{Role, Store};
+use serde_json::json;
+use store::{AdministratorRow, Role, Store};
+use utoipa::ToSchema;
 
-use crate::{api::Problem, app::App, console};
+use super::{
+    Problem, audit,
+    extract::{Json, Path},
+};
+use crate::{app::App, console};
 
 /// Somebody who may sign in to the console.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Administrator)]
 pub struct Summary {
     /// Their name.
     pub name: String,
@@ -24,21 +32,36 @@ pub struct Summary {
     pub last_sign_in: Option<Millis>,
 }
 
-/// Whose password is to be chosen anew.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Reset {
-    /// Their name; without one, whoever follows the link makes a new administrator.
+/// Somebody who is to sign in.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Invite {
+    /// Their name; without one, whoever follows the link chooses it.
+    #[serde(default)]
     pub name: Option<String>,
+    /// As what.
+    pub role: Role,
+}
+
+/// What somebody is to be.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRole {
+    /// As what they sign in.
+    pub role: Role,
 }
 
 /// A one-time link.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Link {
-    /// Where the password is chosen.
+    /// Where the password is chosen, once, within 24 hours.
     pub link: String,
 }
 
+/// Who may sign in to the console.
+#[utoipa::path(get, path = "/administrators", tag = "administrators", responses(
+    (status = 200, description = "What was asked for.", body = Vec<Summary>),
+))]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, Problem> {
     let rows = app.blocking(Store::administrators).await?;
     let all = rows.into_iter().map(|row| Summary {
@@ -50,29 +73,121 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
     Ok(Json(all.collect()))
 }
 
-pub(super) async fn reset(
+/// Invites somebody: makes a one-time link where they choose a password.
+#[utoipa::path(post, path = "/administrators", tag = "administrators", responses(
+    (status = 201, description = "Made.", body = Link),
+    (status = 409, description = "There is somebody of that name."),
+))]
+pub(super) async fn invite(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Result<Json<Reset>, JsonRejection>,
+    Json(invite): Json<Invite>,
+) -> Result<(StatusCode, Json<Link>), Problem> {
+    let role = invite.role;
+    let link = make_link(&app, &base(&app, &headers), invite).await?;
+    audit::say(|| json!({"role": role.as_str()}));
+    Ok((StatusCode::CREATED, Json(link)))
+}
+
+/// Makes a one-time link where somebody chooses a password anew.
+#[utoipa::path(post, path = "/administrators/{name}/link", tag = "administrators", responses(
+    (status = 200, description = "Done.", body = Link),
+))]
+pub(super) async fn link(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Json<Link>, Problem> {
-    let Json(reset) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let (name, role) = match reset.name {
-        None => (None, Role::Administrator),
-        Some(wanted) => {
-            let name = wanted.clone();
-            let row = app.blocking(move |store| store.administrator_named(&name)).await?;
-            let row = row.ok_or_else(|| {
-                Problem::not_found(format!(
-                    "there is no administrator `{wanted}`; without a name the link makes a new one"
-                ))
-            })?;
-            (Some(row.name), row.role)
+    let row = row_named(&app, &name).await?;
+    let link = console::link_for(&app, &base(&app, &headers), Some(row.name), row.role).await?;
+    Ok(Json(Link { link }))
+}
+
+/// Gives somebody another role.
+#[utoipa::path(put, path = "/administrators/{name}/role", tag = "administrators", responses(
+    (status = 204, description = "Done."),
+    (status = 409, description = "Nobody could change anything any more."),
+))]
+pub(super) async fn set_role(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Json(NewRole { role }): Json<NewRole>,
+) -> Result<StatusCode, Problem> {
+    let row = row_named(&app, &name).await?;
+    if !app.blocking(move |store| store.set_administrator_role(row.id, role)).await? {
+        return Err(last());
+    }
+    audit::say(|| json!({"before": row.role.as_str(), "after": role.as_str()}));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends all of somebody's sessions.
+#[utoipa::path(post, path = "/administrators/{name}/sign-out", tag = "administrators", responses(
+    (status = 204, description = "Done."),
+))]
+pub(super) async fn sign_out(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let id = row_named(&app, &name).await?.id;
+    app.blocking(move |store| store.end_console_sessions(id, None)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes somebody: they cannot sign in any more.
+#[utoipa::path(delete, path = "/administrators/{name}", tag = "administrators", responses(
+    (status = 204, description = "Done."),
+    (status = 409, description = "Nobody could change anything any more."),
+))]
+pub(super) async fn remove(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let row = row_named(&app, &name).await?;
+    if !app.blocking(move |store| store.remove_administrator(row.id)).await? {
+        return Err(last());
+    }
+    audit::say(|| json!({"before": {"role": row.role.as_str()}}));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes the link of an invitation; `base` is how people reach this server.
+///
+/// # Errors
+/// When the name cannot be used, or is somebody's already.
+pub(super) async fn make_link(app: &App, base: &str, invite: Invite) -> Result<Link, Problem> {
+    let name = invite.name.map(|name| name.trim().to_owned());
+    if let Some(name) = name.clone() {
+        if console::name_objection(&name).is_some() {
+            return Err(Problem::bad_request("a name has 1 to 100 characters that can be seen"));
         }
-    };
+        let wanted = name.clone();
+        if app.blocking(move |store| store.administrator_named(&wanted)).await?.is_some() {
+            return Err(Problem::conflict(format!("there is somebody called {name} already")));
+        }
+    }
+    Ok(Link { link: console::link_for(app, base, name, invite.role).await? })
+}
+
+fn last() -> Problem {
+    Problem::conflict("that is the last administrator: nobody could change anything any more")
+}
+
+async fn row_named(app: &App, name: &str) -> Result<AdministratorRow, Problem> {
+    let wanted = name.to_owned();
+    let row = app.blocking(move |store| store.administrator_named(&wanted)).await?;
+    row.ok_or_else(|| {
+        Problem::not_found(format!(
+            "there is no administrator `{name}`; without a name `muster admin reset` makes a new one"
+        ))
+    })
+}
+
+/// How people reach this server, without a slash at the end.
+fn base(app: &App, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let base = match &app.public_url {
+    match &app.public_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None => format!("http://{host}"),
-    };
-    Ok(Json(Link { link: console::link_for(&app, &base, name, role).await? }))
+    }
 }

@@ -2,16 +2,20 @@
 
 pub mod channel;
 
-use axum::{
-    Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
-    http::StatusCode,
-};
+use axum::{extract::State, http::StatusCode};
 use directory::id::{DAY_MS, Millis};
 use serde::{Deserialize, Serialize};
 use store::{AlertRow, Store};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::{api::Problem, app::App, task::alert::Status};
+use crate::{
+    api::{
+        Problem,
+        extract::{Json, Path, Query},
+    },
+    app::App,
+    task::alert::Status,
+};
 
 /// Ended alerts that are listed, unless asked for more.
 const PAST_DAYS: u32 = 7;
@@ -19,10 +23,12 @@ const PAST_DAYS: u32 = 7;
 const PAST_DAYS_MAX: u32 = 400;
 
 /// Which alerts.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// Beside the open ones, those that ended within so many days.
+    /// Beside the open ones, those that ended within so many days, up to 400; 7 otherwise.
+    #[param(required = false)]
     days: u32,
 }
 
@@ -33,7 +39,7 @@ impl Default for Wanted {
 }
 
 /// Alerts, and how the task that keeps them stands.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Alerts {
     /// How alerts stand.
     pub status: Status,
@@ -42,7 +48,7 @@ pub struct Alerts {
 }
 
 /// An alert.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Alert {
     /// Its number.
     pub id: u32,
@@ -66,11 +72,14 @@ pub struct Alert {
     pub told: Vec<String>,
 }
 
+/// What is the matter, and what was.
+#[utoipa::path(get, path = "/alerts", tag = "alerts", responses(
+    (status = 200, description = "What was asked for.", body = Alerts),
+))]
 pub(super) async fn list(
     State(app): State<App>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Json<Alerts>, Problem> {
-    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
     let days = i64::from(wanted.days.min(PAST_DAYS_MAX));
     let since = app.clock.now().plus(-days * DAY_MS);
     let read = move |store: &Store| {
@@ -98,6 +107,10 @@ pub(super) async fn list(
     Ok(Json(Alerts { status: app.alerts.status(), alerts }))
 }
 
+/// Somebody looks after an alert.
+#[utoipa::path(post, path = "/alerts/{id}/acknowledge", tag = "alerts", responses(
+    (status = 204, description = "Done."),
+))]
 pub(super) async fn acknowledge(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -3,25 +3,31 @@
 pub mod sight;
 
 use argon2::{Argon2, PasswordHasher};
-use axum::{
-    Json,
-    extract::{Path, State, rejection::JsonRejection},
-    http::StatusCode,
+use axum::{extract::State, http::StatusCode};
+use directory::{
+    id::{DirectoryId, Millis},
+    name::fold,
+    view::Shape,
 };
-use directory::{id::DirectoryId, name::fold, view::Shape};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{ApplicationRow, NewApplication, Sight, Store, StoreError};
+use utoipa::ToSchema;
 
 use crate::{
-    api::Problem,
+    api::{
+        Problem, audit,
+        extract::{Json, Path},
+    },
     app::App,
-    crowd::{AddressRule, Application},
+    crowd::{AddressRule, Application, Caller},
     entropy,
     task::notify,
 };
 
 /// An application in a list.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Application)]
 pub struct Summary {
     /// Its name.
     pub name: String,
@@ -38,10 +44,28 @@ pub struct Summary {
     /// The addresses that it wants to be told at.
     #[serde(default)]
     pub webhooks: Vec<WebhookSummary>,
+    /// How it called so far, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Calls>,
+}
+
+/// How an application called.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Calls {
+    /// When it first called.
+    pub first: Millis,
+    /// When it last called.
+    pub last: Millis,
+    /// How often it called.
+    pub requests: u64,
+    /// From which address it last called.
+    pub client: String,
+    /// What it called itself.
+    pub agent: String,
 }
 
 /// A webhook in a list; its token and the rest of its address are its application's own.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct WebhookSummary {
     /// Its number.
     pub id: u32,
@@ -54,7 +78,8 @@ pub struct WebhookSummary {
 }
 
 /// An application to be let in.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = NewApplication)]
 #[serde(deny_unknown_fields)]
 pub struct Add {
     /// Its name, unique in any case.
@@ -79,7 +104,7 @@ pub struct Add {
 }
 
 /// What to type into the product.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Credentials {
     /// The application's name.
     pub name: String,
@@ -87,6 +112,10 @@ pub struct Credentials {
     pub password: String,
 }
 
+/// All applications.
+#[utoipa::path(get, path = "/applications", tag = "applications", responses(
+    (status = 200, description = "What was asked for.", body = Vec<Summary>),
+))]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, Problem> {
     let directories = app.blocking(Store::connections).await?;
     let rows = app.blocking(Store::applications).await?;
@@ -96,7 +125,13 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
     };
     let webhooks = app.blocking(Store::webhooks).await?;
     let now = app.clock.now();
+    let callers = app.applications.callers();
+    let calls = |id| {
+        let Caller { first, last, requests, client, agent } = callers.get(id)?;
+        Some(Calls { first, last, requests, client, agent })
+    };
     let summaries = rows.into_iter().map(|row| Summary {
+        calls: calls(row.id),
         webhooks: webhooks
             .iter()
             .filter(|webhook| webhook.application == row.id)
@@ -117,11 +152,32 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
     Ok(Json(summaries.collect()))
 }
 
+/// One application.
+#[utoipa::path(get, path = "/applications/{name}", tag = "applications", responses(
+    (status = 200, description = "What was asked for.", body = Summary),
+))]
+pub(super) async fn show(
+    state: State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<Summary>, Problem> {
+    let row = row_named(&state.0, &name).await?;
+    let Json(all) = list(state).await?;
+    let found = all.into_iter().find(|application| application.name == row.name);
+    // It may have been removed in between.
+    found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no application `{name}`")))
+}
+
+/// Lets an application in.
+#[utoipa::path(post, path = "/applications", tag = "applications", responses(
+    (status = 201, description = "Made.", body = Credentials),
+    (status = 404, description = "There is no such directory."),
+    (status = 409, description = "There is an application of that name."),
+))]
 pub(super) async fn add(
     State(app): State<App>,
-    body: Result<Json<Add>, JsonRejection>,
+    Json(add): Json<Add>,
 ) -> Result<(StatusCode, Json<Credentials>), Problem> {
-    let Json(add) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    audit::say(|| json!({"directories": add.directories, "addresses": add.addresses}));
     Ok((StatusCode::CREATED, Json(admit(&app, add).await?)))
 }
 
@@ -198,6 +254,10 @@ async fn numbers(app: &App, names: &[String]) -> Result<Vec<DirectoryId>, Proble
     Ok(directories)
 }
 
+/// Shuts an application out.
+#[utoipa::path(delete, path = "/applications/{name}", tag = "applications", responses(
+    (status = 204, description = "Done."),
+))]
 pub(super) async fn remove(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -205,26 +265,30 @@ pub(super) async fn remove(
     let row = row_named(&app, &name).await?;
     app.blocking(move |store| store.remove_application(row.id)).await?;
     refresh(&app).await?;
+    audit::say(|| json!({"before": told(&row.sight)}));
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// From where an application may call.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Addresses {
     /// Addresses, networks and host names; everywhere when empty.
     pub addresses: Vec<String>,
 }
 
+/// Replaces from where an application may call.
+#[utoipa::path(put, path = "/applications/{name}/addresses", tag = "applications", responses(
+    (status = 204, description = "Done."),
+))]
 pub(super) async fn set_addresses(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Addresses>, JsonRejection>,
+    Json(Addresses { addresses }): Json<Addresses>,
 ) -> Result<StatusCode, Problem> {
-    let Json(Addresses { addresses }) =
-        body.map_err(|error| Problem::bad_request(error.body_text()))?;
     check_addresses(&addresses)?;
     let row = row_named(&app, &name).await?;
+    audit::say(|| json!({"before": row.addresses, "after": addresses}));
     app.blocking(move |store| store.set_addresses(row.id, &addresses)).await?;
     refresh(&app).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -238,19 +302,22 @@ fn check_addresses(addresses: &[String]) -> Result<(), Problem> {
 }
 
 /// A new password.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewPassword {
     /// The password; one is made when there is none.
     pub password: Option<String>,
 }
 
+/// Gives an application another password.
+#[utoipa::path(post, path = "/applications/{name}/password", tag = "applications", responses(
+    (status = 200, description = "Done.", body = Credentials),
+))]
 pub(super) async fn new_password(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<NewPassword>, JsonRejection>,
+    Json(wanted): Json<NewPassword>,
 ) -> Result<Json<Credentials>, Problem> {
-    let Json(wanted) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = row_named(&app, &name).await?;
     let password = wanted.password.unwrap_or_else(entropy::token);
     if password.is_empty() {
@@ -288,6 +355,12 @@ fn application(row: ApplicationRow) -> Application {
         shape: shape(row.id, &row.sight),
         directories: row.sight.directories,
     }
+}
+
+/// A sight as the audit log says it.
+fn told(sight: &Sight) -> serde_json::Value {
+    let Sight { directories, aggregate, flattened, frozen_names } = sight;
+    json!({"directories": directories, "aggregate": aggregate, "nested_groups": !flattened, "frozen_names": frozen_names})
 }
 
 /// How the Crowd server lays an application's directories over each other.

@@ -1,11 +1,13 @@
 //! The audit log in the admin API, and what the admin API itself writes into it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    cell::RefCell,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::{
-    Json,
     body::Body,
-    extract::{ConnectInfo, Query, Request, State},
+    extract::{ConnectInfo, Request, State},
     http::Method,
     middleware::Next,
     response::{IntoResponse, Response},
@@ -14,35 +16,49 @@ use directory::id::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{AuditFilter, AuditRow};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    api::Problem,
+    api::{
+        Problem,
+        bearer::Bearer,
+        extract::{Json, Query},
+        page::{self, Page},
+    },
     app::App,
     audit::{self, Actor},
 };
 
-/// Entries in one answer, unless asked for fewer.
-const LIMIT: usize = 200;
-/// Entries in one answer at the most.
-const LIMIT_MAX: usize = 10_000;
-/// What the token of `admin.json` is called.
-const TOKEN: &str = "admin token";
+tokio::task_local! {
+    /// What a handler says for the audit log of the request that it answers.
+    static SAID: RefCell<Value>;
+}
+
+/// Says what was before and what is after, for the entry of the request that is being answered; never a secret.
+/// Whoever calls from elsewhere writes an entry of their own.
+pub(super) fn say(detail: impl FnOnce() -> Value) {
+    // Outside of a request there is nobody to say it to.
+    let _ = SAID.try_with(|said| *said.borrow_mut() = detail());
+}
 
 /// Which entries.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// Numbered below this.
-    pub before: Option<u64>,
     /// By this person only.
     pub who: Option<String>,
     /// With this text in who, action or object.
     pub text: Option<String>,
-    /// At the most so many.
+    /// At the most so many on one page, up to 10000; 200 otherwise.
     pub limit: Option<usize>,
+    /// Where to go on: the `next` of the page before.
+    pub cursor: Option<String>,
 }
 
 /// Something that somebody did.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub(super) struct Entry {
     /// Its number.
     pub id: u64,
@@ -74,25 +90,38 @@ impl From<AuditRow> for Entry {
     }
 }
 
+/// What people changed, newest first.
+#[utoipa::path(get, path = "/audit", tag = "changes", responses(
+    (status = 200, description = "What was asked for.", body = Page<Entry>),
+))]
 pub(super) async fn list(
     State(app): State<App>,
     Query(wanted): Query<Wanted>,
-) -> Result<Json<Vec<Entry>>, Problem> {
+) -> Result<Json<Page<Entry>>, Problem> {
+    let limit = page::limit(wanted.limit);
     let filter = AuditFilter {
-        before: wanted.before,
+        before: page::position(wanted.cursor.as_deref())?,
         who: wanted.who,
         text: wanted.text,
-        limit: wanted.limit.unwrap_or(LIMIT).min(LIMIT_MAX),
+        limit: limit + 1,
     };
-    let rows = app.blocking(move |store| store.audit_log(&filter)).await?;
-    Ok(Json(rows.into_iter().map(Entry::from).collect()))
+    let mut rows = app.blocking(move |store| store.audit_log(&filter)).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|last| page::after(last.id));
+    Ok(Json(Page { items: rows.into_iter().map(Entry::from).collect(), next }))
 }
+
+/// What changes nothing, though it is no `GET`.
+const LOOKS: [&str; 2] = ["directory.check", "connection.check"];
 
 /// What of a request's body is written down: never a secret.
 #[derive(Default, Deserialize)]
 struct Said {
     name: Option<String>,
     reason: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// Writes down every change that was made with a token.
@@ -109,20 +138,26 @@ pub(super) async fn write_down(
     let origin = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip().to_canonical());
     let path = request.uri().path().to_owned();
     let (parts, body) = request.into_parts();
-    let most = super::RULES_BYTES_MAX;
-    let Ok(bytes) = axum::body::to_bytes(body, most).await else {
-        let detail =
-            format!("the body cannot be read, or is longer than {} MiB", most / (1024 * 1024));
-        return Problem::bad_request(detail).into_response();
+    let Ok(bytes) = axum::body::to_bytes(body, super::RULES_BYTES_MAX).await else {
+        return Problem::too_large().into_response();
     };
     let said: Said = serde_json::from_slice(&bytes).unwrap_or_default();
-    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let who = parts.extensions.get::<Bearer>().map(|bearer| bearer.who.clone());
+    let answering = async {
+        let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+        (response, SAID.with(RefCell::take))
+    };
+    let (response, told) = SAID.scope(RefCell::new(Value::Null), answering).await;
     let (action, object) = named(&method, &path);
     let object = if object.is_empty() { said.name.unwrap_or_default() } else { object };
     // A look that changes nothing is none of its business.
-    if response.status().is_success() && action != "directory.check" {
-        let actor = Actor { who: TOKEN.to_owned(), origin };
-        let detail = json!({"request": format!("{method} {path}"), "reason": said.reason});
+    let looked = said.dry_run || LOOKS.contains(&action.as_str());
+    if response.status().is_success() && !looked {
+        let actor = Actor { who: who.unwrap_or_else(|| "nobody".to_owned()), origin };
+        let mut detail = json!({"request": format!("{method} {path}"), "reason": said.reason});
+        if let (Value::Object(detail), Value::Object(told)) = (&mut detail, told) {
+            detail.extend(told);
+        }
         audit::record(&app, &actor, &action, &object, detail).await;
     }
     response
@@ -130,8 +165,12 @@ pub(super) async fn write_down(
 
 /// What a request does, as the console calls it, and to what.
 fn named(method: &Method, path: &str) -> (String, String) {
-    let path = path.trim_start_matches("/api/v1").trim_matches('/');
-    let mut parts = path.split('/');
+    let path = path.trim_start_matches(super::openapi::BASE).trim_matches('/');
+    let mut parts = path
+        .strip_prefix("alerts/")
+        .filter(|rest| rest.starts_with("channels"))
+        .unwrap_or(path)
+        .split('/');
     let (noun, object) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let noun = match noun {
         "directories" => "directory",
@@ -143,7 +182,15 @@ fn named(method: &Method, path: &str) -> (String, String) {
         (None, "POST") if object.is_empty() => "add".to_owned(),
         (None, _) => "change".to_owned(),
     };
-    (format!("{noun}.{verb}"), object.to_owned())
+    (format!("{noun}.{verb}"), decoded(object))
+}
+
+/// A part of an address, as it was meant.
+fn decoded(part: &str) -> String {
+    // The form's own signs stand for themselves in an address.
+    let part = part.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    let mut pairs = url::form_urlencoded::parse(part.as_bytes());
+    pairs.next().map(|(part, _)| part.into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -162,6 +209,14 @@ mod tests {
         assert_eq!(
             said(Method::DELETE, "/api/v1/applications/jira"),
             expected("application.remove", "jira")
+        );
+        assert_eq!(
+            said(Method::DELETE, "/api/v1/tokens/b%C3%B6b+%26"),
+            expected("token.remove", "böb+&")
+        );
+        assert_eq!(
+            said(Method::PUT, "/api/v1/alerts/channels/ops"),
+            expected("channel.change", "ops")
         );
     }
 }

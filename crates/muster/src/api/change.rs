@@ -1,35 +1,32 @@
 //! The change log in the admin API: by directory, person, group, run and time, with positions to page by.
 
-use std::sync::Arc;
+use std::{fmt, str::FromStr, sync::Arc};
 
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::extract::State;
 use directory::{
     decisions::Node,
     id::{ChangeSeq, DirectoryId, Millis, RunId},
 };
 use serde::{Deserialize, Serialize};
 use store::{LogFilter, LogOrder};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     api::{
         Problem,
         entry::Reader,
+        extract::{Json, Query},
         history::{Who, find},
+        page::{self, Page},
     },
     app::App,
 };
 
-/// Entries in one answer, unless asked for fewer.
-pub(super) const LIMIT: usize = 200;
-/// Entries in one answer at the most.
-pub(super) const LIMIT_MAX: usize = 10_000;
-
 /// Which changes. Answers are in the order of their numbers: whoever pages back asks for what is `before` the first
 /// one shown, whoever follows for what is `after` the last.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub struct Wanted {
     /// Of this directory only.
     pub directory: Option<String>,
@@ -47,12 +44,15 @@ pub struct Wanted {
     pub after: Option<u64>,
     /// Numbered below this: the last ones before it.
     pub before: Option<u64>,
-    /// At the most so many.
+    /// At the most so many on one page, up to 10000; 200 otherwise.
     pub limit: Option<usize>,
+    /// Where to go on: the `next` of the page before; it comes before `after` and `before`.
+    pub cursor: Option<String>,
 }
 
 /// One change, ready to be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Change)]
 pub struct Entry {
     /// Its number.
     pub seq: u64,
@@ -71,10 +71,15 @@ pub struct Entry {
     pub what: String,
 }
 
+/// Entries of the change log.
+#[utoipa::path(get, path = "/changes", tag = "changes", responses(
+    (status = 200, description = "What was asked for.", body = Page<Entry>),
+    (status = 404, description = "There is no such directory, person or group."),
+))]
 pub(super) async fn list(
     State(app): State<App>,
     Query(wanted): Query<Wanted>,
-) -> Result<Json<Vec<Entry>>, Problem> {
+) -> Result<Json<Page<Entry>>, Problem> {
     let directory = match &wanted.directory {
         None => None,
         Some(name) => {
@@ -91,19 +96,64 @@ pub(super) async fn list(
             return Err(Problem::bad_request(detail));
         }
     };
+    let place = match page::position(wanted.cursor.as_deref())? {
+        Some(place) => place,
+        None => Place::of(&wanted),
+    };
+    let limit = page::limit(wanted.limit);
     let filter = LogFilter {
         directory,
         node,
         run: wanted.run.map(RunId),
         since: wanted.since.map(Millis),
         until: wanted.until.map(Millis),
-        after: wanted.after.map(ChangeSeq),
-        before: wanted.before.map(ChangeSeq),
+        after: place.after.map(ChangeSeq),
+        before: place.before.map(ChangeSeq),
         // Whoever follows wants what comes next; whoever looks back wants the latest.
-        order: if wanted.after.is_some() { LogOrder::OldestFirst } else { LogOrder::NewestFirst },
-        limit: wanted.limit.unwrap_or(LIMIT).min(LIMIT_MAX),
+        order: if place.after.is_some() { LogOrder::OldestFirst } else { LogOrder::NewestFirst },
+        limit: limit + 1,
     };
-    Ok(Json(read(&app, filter).await?))
+    let mut items = read(&app, filter).await?;
+    let more = items.len() > limit;
+    let next = if place.after.is_some() {
+        items.truncate(limit);
+        items.last().map(|last| Place { after: Some(last.seq), ..place })
+    } else {
+        items.drain(..items.len().saturating_sub(limit));
+        items.first().map(|first| Place { before: Some(first.seq), ..place })
+    };
+    Ok(Json(Page { items, next: next.filter(|_| more).map(page::after) }))
+}
+
+/// Between which numbers changes are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    after: Option<u64>,
+    before: Option<u64>,
+}
+
+impl Place {
+    fn of(wanted: &Wanted) -> Self {
+        Self { after: wanted.after, before: wanted.before }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown =
+            |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        write!(f, "{}-{}", shown(self.after), shown(self.before))
+    }
+}
+
+impl FromStr for Place {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |text: &str| if text.is_empty() { Ok(None) } else { text.parse().map(Some) };
+        let (after, before) = text.split_once('-').unwrap_or((text, "-"));
+        Ok(Self { after: number(after)?, before: number(before)? })
+    }
 }
 
 /// What happened to a person or group, newest first.
@@ -123,7 +173,7 @@ pub(super) async fn of(
 }
 
 /// Entries of the log ready to be read, oldest first.
-async fn read(app: &App, filter: LogFilter) -> anyhow::Result<Vec<Entry>> {
+pub(super) async fn read(app: &App, filter: LogFilter) -> anyhow::Result<Vec<Entry>> {
     let published = app.published.load_full();
     let about = filter.node.map(|(_, node)| node);
     let read = move |store: &store::Store| {

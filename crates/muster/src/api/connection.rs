@@ -5,26 +5,27 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    extract::{Path, State, rejection::JsonRejection},
-    http::StatusCode,
-};
+use axum::{extract::State, http::StatusCode};
+use connect::{Connector, ProbeReport};
 use directory::id::Millis;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{NewConnection, Schedule};
+use utoipa::ToSchema;
 
 use crate::{
     api::{
-        Problem,
-        directory::{keeper, named},
+        Problem, audit,
+        directory::{Add, keeper, named},
+        extract::{Json, Path},
     },
     app::App,
 };
 
 /// What is to be different.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = ConnectionChange)]
 #[serde(deny_unknown_fields, default)]
 pub struct Change {
     /// Settings that change; null takes one away.
@@ -58,13 +59,16 @@ pub fn shown_day(at: Millis) -> String {
     at.map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
-/// Changes how the provider is reached, and reads everything with it.
+/// Changes how the provider is reached, and reads everything with it; gives all settings.
+#[utoipa::path(patch, path = "/directories/{name}/connection", tag = "directories", responses(
+    (status = 200, description = "Done.", body = BTreeMap<String, String>),
+    (status = 409, description = "It is being removed."),
+))]
 pub(super) async fn change(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Change>, JsonRejection>,
+    Json(change): Json<Change>,
 ) -> Result<Json<BTreeMap<String, String>>, Problem> {
-    let Json(change) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = named(&app, &name).await?;
     let expires = change.expires.as_deref().map(day).transpose().map_err(Problem::bad_request)?;
     let only_expires = expires.is_some() && change.settings.is_empty() && change.secret.is_none();
@@ -85,6 +89,9 @@ pub(super) async fn change(
         schedule: row.schedule,
     };
     app.check_settings(&checked).map_err(|error| Problem::bad_request(error.to_string()))?;
+    audit::say(
+        || json!({"before": row.settings, "after": settings, "new_credential": secret.is_some()}),
+    );
     let (id, kept) = (row.id, settings.clone());
     // What was known of the old credential's end does not hold for a new one.
     let expires = expires.or_else(|| secret.as_ref().map(|_| None));
@@ -109,12 +116,15 @@ pub(super) async fn change(
 }
 
 /// Changes when the provider is read.
+#[utoipa::path(put, path = "/directories/{name}/schedule", tag = "directories", responses(
+    (status = 204, description = "Done."),
+    (status = 409, description = "The provider cannot reach this server, or the directory is being removed."),
+))]
 pub(super) async fn set_schedule(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Schedule>, JsonRejection>,
+    Json(schedule): Json<Schedule>,
 ) -> Result<StatusCode, Problem> {
-    let Json(schedule) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     if schedule.pull_every_s < 10 || schedule.full_every_s < schedule.pull_every_s {
         let detail = "pull_every_s is 10 seconds or more, and full_every_s is not less than that";
         return Err(Problem::bad_request(detail));
@@ -125,9 +135,24 @@ pub(super) async fn set_schedule(
         return Err(Problem::conflict(detail));
     }
     let row = named(&app, &name).await?;
+    audit::say(|| json!({"before": row.schedule, "after": schedule}));
     let id = row.id;
     app.blocking(move |store| store.set_schedule(id, &schedule)).await?;
     keeper(&app, id)?.settings_changed().await;
     app.watches.changed();
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Checks settings and credential of a directory to be, step by step; keeps nothing.
+#[utoipa::path(post, path = "/connections/check", tag = "directories", responses(
+    (status = 200, description = "Done.", body = ProbeReport),
+))]
+pub(super) async fn check(
+    State(app): State<App>,
+    Json(add): Json<Add>,
+) -> Result<Json<ProbeReport>, Problem> {
+    let secret = SecretString::from(add.secret);
+    let connector = Connector::new(&add.provider, &add.settings, &secret, app.surroundings());
+    let connector = connector.map_err(|error| Problem::bad_request(error.to_string()))?;
+    Ok(Json(connector.probe(|_| {}).await))
 }

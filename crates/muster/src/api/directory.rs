@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    Json,
-    extract::{Path, State, rejection::JsonRejection},
-    http::StatusCode,
-};
+use axum::{extract::State, http::StatusCode};
 use connect::ProbeReport;
 use directory::{
     decisions::{Digest, Node},
@@ -23,10 +19,16 @@ use directory::{
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{ConnectionRow, NewConnection, Pin, Schedule};
+use utoipa::ToSchema;
 
 use crate::{
-    api::{Problem, connection::shown_day},
+    api::{
+        Problem, audit,
+        connection::shown_day,
+        extract::{Json, Path},
+    },
     app::App,
     task::{
         Status,
@@ -40,7 +42,8 @@ use crate::{
 const ISSUES_MAX: usize = 100;
 
 /// A directory in a list.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Directory)]
 pub struct Summary {
     /// Its number, the first part of every Crowd `key`.
     pub id: u32,
@@ -64,7 +67,8 @@ pub struct Summary {
 }
 
 /// A directory with everything but its secret.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = DirectoryDetail)]
 pub struct Detail {
     /// What the list says.
     #[serde(flatten)]
@@ -90,7 +94,8 @@ pub struct Detail {
 }
 
 /// Somebody who cannot be served, or not under the name that the rules make.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Issue)]
 pub struct IssueLine {
     /// `user` or `group`.
     pub kind: String,
@@ -105,7 +110,7 @@ pub struct IssueLine {
 }
 
 impl IssueLine {
-    fn of(issue: &Issue) -> Self {
+    pub(super) fn of(issue: &Issue) -> Self {
         let kind = match issue.node {
             Node::User(_) => "user",
             Node::Group(_) => "group",
@@ -121,7 +126,8 @@ impl IssueLine {
 }
 
 /// A directory to be connected.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = NewDirectory)]
 #[serde(deny_unknown_fields)]
 pub struct Add {
     /// Its name, unique in any case.
@@ -140,7 +146,7 @@ pub struct Add {
 }
 
 /// Asks for a run.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sync {
     /// Read everything, not only what changed.
@@ -148,14 +154,14 @@ pub struct Sync {
 }
 
 /// A run that was asked for.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Queued {
     /// The number to wait for in `completed` of the status.
     pub ticket: u64,
 }
 
 /// An approval or a discard.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decide {
     /// The digest that the preview showed; a discard may go without.
@@ -168,11 +174,19 @@ pub struct Decide {
     pub reason: Option<String>,
 }
 
+/// All directories.
+#[utoipa::path(get, path = "/directories", tag = "directories", responses(
+    (status = 200, description = "What was asked for.", body = Vec<Summary>),
+))]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, Problem> {
     let rows = app.blocking(store::Store::connections).await?;
     Ok(Json(rows.iter().map(|row| summary(&app, row)).collect()))
 }
 
+/// One directory, with everything but its secret.
+#[utoipa::path(get, path = "/directories/{name}", tag = "directories", responses(
+    (status = 200, description = "What was asked for.", body = Detail),
+))]
 pub(super) async fn show(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -194,12 +208,17 @@ pub(super) async fn show(
     }))
 }
 
+/// Connects a directory and asks for its first run.
+#[utoipa::path(post, path = "/directories", tag = "directories", responses(
+    (status = 201, description = "Made.", body = Summary),
+    (status = 409, description = "There is a directory of that name."),
+))]
 pub(super) async fn add(
     State(app): State<App>,
-    body: Result<Json<Add>, JsonRejection>,
+    Json(add): Json<Add>,
 ) -> Result<(StatusCode, Json<Summary>), Problem> {
-    let Json(add) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = connect_directory(&app, add).await?;
+    audit::say(|| json!({"provider": row.provider, "settings": row.settings}));
     Ok((StatusCode::CREATED, Json(summary(&app, &row))))
 }
 
@@ -265,6 +284,11 @@ pub async fn add_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem
     Ok(row)
 }
 
+/// Removes a directory that no application reads.
+#[utoipa::path(delete, path = "/directories/{name}", tag = "directories", responses(
+    (status = 204, description = "Done."),
+    (status = 409, description = "Applications read it."),
+))]
 pub(super) async fn remove(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -285,12 +309,18 @@ pub(super) async fn remove(
     }
     watch::forget(&app, &row).await?;
     app.let_go(row.id);
+    audit::say(|| json!({"before": {"provider": row.provider, "settings": row.settings}}));
     let id = row.id;
     app.blocking(move |store| store.remove_connection(id)).await?;
     app.published_up_to_date().await;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// What the pull of a directory does now.
+#[utoipa::path(get, path = "/directories/{name}/status", tag = "directories", responses(
+    (status = 200, description = "What was asked for.", body = Status),
+    (status = 409, description = "It is being removed."),
+))]
 pub(super) async fn status(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -299,6 +329,10 @@ pub(super) async fn status(
     Ok(Json(keeper(&app, row.id)?.status()))
 }
 
+/// Checks the connection to the provider, step by step.
+#[utoipa::path(post, path = "/directories/{name}/check", tag = "directories", responses(
+    (status = 200, description = "Done.", body = ProbeReport),
+))]
 pub(super) async fn check(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -308,12 +342,16 @@ pub(super) async fn check(
     Ok(Json(connector.probe(|_| {}).await))
 }
 
+/// Asks for a run.
+#[utoipa::path(post, path = "/directories/{name}/sync", tag = "directories", responses(
+    (status = 202, description = "It will be done.", body = Queued),
+    (status = 409, description = "It is paused."),
+))]
 pub(super) async fn sync(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Sync>, JsonRejection>,
+    Json(sync): Json<Sync>,
 ) -> Result<(StatusCode, Json<Queued>), Problem> {
-    let Json(sync) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = named(&app, &name).await?;
     if row.paused {
         let detail = format!("`{name}` is paused; `muster directory resume {name}` first");
@@ -323,29 +361,44 @@ pub(super) async fn sync(
     Ok((StatusCode::ACCEPTED, Json(Queued { ticket })))
 }
 
+/// Lets what waits pass.
+#[utoipa::path(post, path = "/directories/{name}/approve", tag = "decisions", responses(
+    (status = 200, description = "Done.", body = RunReport),
+    (status = 409, description = "What waits is not what was seen, or nothing waits."),
+))]
 pub(super) async fn approve(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Decide>, JsonRejection>,
+    Json(decide_on): Json<Decide>,
 ) -> Result<Json<RunReport>, Problem> {
-    if body.as_ref().is_ok_and(|body| body.digest.is_none()) {
+    if decide_on.digest.is_none() {
         let detail =
             "an approval names the digest of what was seen; `muster directory preview` shows it";
         return Err(Problem::bad_request(detail));
     }
     let decision = |choice| Decision { approve: Some(choice), ..Decision::default() };
-    decide(&app, &name, body, decision).await
+    decide(&app, &name, decide_on, decision).await
 }
 
+/// Keeps what waits as it is served.
+#[utoipa::path(post, path = "/directories/{name}/discard", tag = "decisions", responses(
+    (status = 200, description = "Done.", body = RunReport),
+    (status = 409, description = "What waits is not what was seen, or nothing waits."),
+))]
 pub(super) async fn discard(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Decide>, JsonRejection>,
+    Json(decide_on): Json<Decide>,
 ) -> Result<Json<RunReport>, Problem> {
     let decision = |choice| Decision { discard: Some(choice), ..Decision::default() };
-    decide(&app, &name, body, decision).await
+    decide(&app, &name, decide_on, decision).await
 }
 
+/// Stops the schedule.
+#[utoipa::path(post, path = "/directories/{name}/pause", tag = "directories", responses(
+    (status = 204, description = "Done."),
+    (status = 409, description = "It is being removed."),
+))]
 pub(super) async fn pause(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -353,6 +406,11 @@ pub(super) async fn pause(
     set_paused(&app, &name, true).await
 }
 
+/// Starts the schedule.
+#[utoipa::path(post, path = "/directories/{name}/resume", tag = "directories", responses(
+    (status = 204, description = "Done."),
+    (status = 409, description = "It is being removed."),
+))]
 pub(super) async fn resume(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -360,14 +418,20 @@ pub(super) async fn resume(
     set_paused(&app, &name, false).await
 }
 
+/// Replaces the rules, and brings the directory to them.
+#[utoipa::path(put, path = "/directories/{name}/rules", tag = "directories", responses(
+    (status = 200, description = "Done.", body = RunReport),
+    (status = 409, description = "It is being removed."),
+    (status = 413, description = "The rules are longer than 16 MiB."),
+))]
 pub(super) async fn set_rules(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Rules>, JsonRejection>,
+    Json(rules): Json<Rules>,
 ) -> Result<Json<RunReport>, Problem> {
-    let Json(rules) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     Compiled::new(rules.clone()).map_err(|problems| refused(&problems))?;
     let row = named(&app, &name).await?;
+    audit::say(|| json!({"before": row.rules, "after": rules}));
     let id = row.id;
     app.blocking(move |store| store.set_rules(id, &rules)).await?;
     let rules_before = Some(Box::new(row.rules));
@@ -378,10 +442,9 @@ pub(super) async fn set_rules(
 async fn decide(
     app: &App,
     name: &str,
-    body: Result<Json<Decide>, JsonRejection>,
+    decide: Decide,
     decision: impl FnOnce(Choice) -> Decision,
 ) -> Result<Json<RunReport>, Problem> {
-    let Json(decide) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = named(app, name).await?;
     let keeper = keeper(app, row.id)?;
     let digest = if let Some(digest) = decide.digest {

@@ -1,31 +1,33 @@
 //! Why somebody is or is not there, and when that last changed.
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::extract::State;
 use directory::{
     decisions::Node,
     explain::{self, Explanation},
     id::ProviderId,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Problem,
     change::{self, Entry},
     directory::{keeper, named},
+    extract::{Json, Path, Query},
 };
 use crate::{app::App, task::commit};
 
 /// Whom to explain.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Whom {
+    /// User name, sign-in name, mail address or the provider's id.
     user: String,
 }
 
 /// What is known of one person, and what decided.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Explained {
     /// The answer.
     #[serde(flatten)]
@@ -42,6 +44,11 @@ impl Whom {
     }
 }
 
+/// Why somebody is or is not there.
+#[utoipa::path(get, path = "/directories/{name}/explain", tag = "people", params(Whom), responses(
+    (status = 200, description = "What was asked for.", body = Explained),
+    (status = 409, description = "It is being removed."),
+))]
 pub(super) async fn explain(
     State(app): State<App>,
     Path(name): Path<String>,

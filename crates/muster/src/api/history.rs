@@ -4,10 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::extract::State;
 use directory::{
     decisions::Node,
     id::{ChangeSeq, DirectoryId, Millis, ProviderId},
@@ -18,12 +15,15 @@ use directory::{
 };
 use serde::{Deserialize, Serialize};
 use store::{LogFilter, LogOrder, Store, StoreError};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Problem,
-    change::{Entry, LIMIT, LIMIT_MAX},
+    change::Entry,
     directory::named,
     entry::Reader,
+    extract::{Json, Path, Query},
+    page,
 };
 use crate::app::App;
 
@@ -31,7 +31,9 @@ use crate::app::App;
 const MEMBERS_MAX: usize = 1_000;
 
 /// Whose history, and of what time.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub struct Wanted {
     /// A person, by user name, mail address or provider id; former ones too.
     pub user: Option<String>,
@@ -46,7 +48,7 @@ pub struct Wanted {
 }
 
 /// What became of somebody.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct History {
     /// The time of which `state` is.
     pub at: Millis,
@@ -61,7 +63,7 @@ pub struct History {
 }
 
 /// How somebody was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Then {
     /// Products did not see them.
@@ -118,6 +120,10 @@ impl Who {
     }
 }
 
+/// What became of one person or group, and how they were at a time.
+#[utoipa::path(get, path = "/directories/{name}/history", tag = "people", responses(
+    (status = 200, description = "What was asked for.", body = History),
+))]
 pub(super) async fn show(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -180,7 +186,7 @@ impl Told<'_> {
             node,
             before: Some(before),
             order: LogOrder::NewestFirst,
-            limit: wanted.limit.unwrap_or(LIMIT).min(LIMIT_MAX),
+            limit: page::limit(wanted.limit),
             ..LogFilter::default()
         };
         let mut older = self.store.log_of(&older)?;

@@ -2,16 +2,15 @@
 //!
 //! Invariant: nothing of what was sent is kept.
 
-use axum::{
-    Json,
-    extract::{Path, State, rejection::JsonRejection},
-};
+use axum::extract::State;
 use directory::migration::{self, Candidate, Migration, ProductGroups, ProductPerson};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Problem,
     directory::{keeper, named, refused},
+    extract::{Json, Path},
 };
 use crate::{app::App, task::commit};
 
@@ -19,7 +18,7 @@ use crate::{app::App, task::commit};
 const CANDIDATES_MAX: usize = 20;
 
 /// What a product has today.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Product {
     /// Its people.
@@ -30,12 +29,17 @@ pub struct Product {
     pub candidates: Vec<Candidate>,
 }
 
+/// Whose account in a product would stay theirs, for each way to make user names and group names.
+#[utoipa::path(post, path = "/directories/{name}/migration", tag = "people", responses(
+    (status = 200, description = "What was asked for.", body = Migration),
+    (status = 409, description = "It has not been read in full yet, or is being removed."),
+    (status = 413, description = "The product is longer than 256 MiB."),
+))]
 pub(super) async fn check(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Product>, JsonRejection>,
+    Json(product): Json<Product>,
 ) -> Result<Json<Migration>, Problem> {
-    let Json(product) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     if product.people.is_empty() {
         return Err(Problem::bad_request("`people` names nobody; there is nothing to check"));
     }

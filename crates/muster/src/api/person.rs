@@ -1,18 +1,17 @@
 //! One person now: asked for alone, through the same plan and commit as everybody.
 
-use axum::{
-    Json,
-    extract::{Path, State, rejection::JsonRejection},
-};
+use axum::extract::State;
 use directory::{
     explain::{self, Explanation},
     report::RunReport,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Problem,
     directory::{keeper, named},
+    extract::{Json, Path},
 };
 use crate::{
     app::App,
@@ -20,7 +19,8 @@ use crate::{
 };
 
 /// Whom to read.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = OnePerson)]
 #[serde(deny_unknown_fields)]
 pub struct Whom {
     /// User name, sign-in name, mail address or the provider's id.
@@ -28,7 +28,7 @@ pub struct Whom {
 }
 
 /// What came of it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct OneRead {
     /// The report of the run.
     pub report: RunReport,
@@ -36,12 +36,17 @@ pub struct OneRead {
     pub people: Vec<Explanation>,
 }
 
+/// Reads one person now.
+#[utoipa::path(post, path = "/directories/{name}/sync/person", tag = "people", responses(
+    (status = 200, description = "Done.", body = OneRead),
+    (status = 409, description = "The directory is paused or was never read."),
+    (status = 502, description = "The provider could not be asked."),
+))]
 pub(super) async fn sync(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Whom>, JsonRejection>,
+    Json(Whom { user }): Json<Whom>,
 ) -> Result<Json<OneRead>, Problem> {
-    let Json(Whom { user }) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let user = user.trim();
     if user.is_empty() || user.len() > 400 || user.chars().any(char::is_control) {
         return Err(Problem::bad_request("`user` names one person, by name, address or id"));

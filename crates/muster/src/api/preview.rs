@@ -2,13 +2,7 @@
 //!
 //! Invariant: who looks changes nothing, and sees exactly what would be done now.
 
-use axum::{
-    Json,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
-};
+use axum::extract::State;
 use directory::{
     decisions::Digest,
     observation::Attribute,
@@ -19,10 +13,12 @@ use directory::{
 };
 use serde::{Deserialize, Serialize};
 use store::Pin;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Problem,
     directory::{keeper, named, refused},
+    extract::{Json, Path, Query},
 };
 use crate::{app::App, task::commit};
 
@@ -34,8 +30,9 @@ const LINES: usize = 100;
 const LINES_MAX: usize = 10_000;
 
 /// Which lines.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub struct Wanted {
     /// Part of a name, of what the provider calls it, or the id.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +52,7 @@ pub struct Wanted {
 }
 
 /// What would happen.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Preview {
     /// What an approval of all that waits names; none when nothing waits.
     pub digest: Option<Digest>,
@@ -77,7 +74,7 @@ pub struct Preview {
 }
 
 /// One kind of change that waits.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct PreviewKind {
     /// The kind.
     pub kind: GuardKind,
@@ -94,7 +91,7 @@ pub struct PreviewKind {
 }
 
 /// One object that waits.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct PreviewItem {
     /// The provider's id.
     pub id: String,
@@ -149,25 +146,31 @@ impl Wanted {
     }
 }
 
-/// The next run's.
+/// What the next run would do.
+#[utoipa::path(get, path = "/directories/{name}/preview", tag = "decisions", params(Wanted), responses(
+    (status = 200, description = "What was asked for.", body = Preview),
+    (status = 409, description = "It is being removed."),
+))]
 pub(super) async fn pending(
     State(app): State<App>,
     Path(name): Path<String>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Json<Preview>, Problem> {
-    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
     Ok(Json(look(&app, &name, (None, wanted)).await?))
 }
 
-/// That of other rules.
+/// What other rules would do.
+#[utoipa::path(post, path = "/directories/{name}/preview", tag = "decisions", params(Wanted), responses(
+    (status = 200, description = "What was asked for.", body = Preview),
+    (status = 409, description = "It is being removed."),
+    (status = 413, description = "The rules are longer than 16 MiB."),
+))]
 pub(super) async fn of_rules(
     State(app): State<App>,
     Path(name): Path<String>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-    body: Result<Json<Rules>, JsonRejection>,
+    Query(wanted): Query<Wanted>,
+    Json(rules): Json<Rules>,
 ) -> Result<Json<Preview>, Problem> {
-    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let Json(rules) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let rules = Compiled::new(rules).map_err(|problems| refused(&problems))?;
     Ok(Json(look(&app, &name, (Some(rules), wanted)).await?))
 }

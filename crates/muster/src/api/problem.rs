@@ -6,11 +6,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use store::Scope;
+use utoipa::ToSchema;
 
 use crate::task::commit::{DecisionError, person::PersonError};
 
 /// What went wrong, for the caller; the cause is logged where it happened.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,
@@ -45,9 +47,26 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not know that method")
     }
 
+    pub(super) fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "a body has 1 MiB at the most")
+    }
+
+    pub(super) fn unsupported_media_type() -> Self {
+        let detail = "the body is to be JSON, and `Content-Type: application/json` to say so";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    }
+
+    pub(super) fn lacks(who: &str, scope: Scope) -> Self {
+        let scope = scope.as_str();
+        let detail = format!(
+            "this needs the scope `{scope}`, which {who} lacks; `muster token add NAME --scope {scope}`"
+        );
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
     pub(super) fn unauthorized() -> Self {
-        let detail = "the admin API wants `Authorization: Bearer TOKEN`; the token is in admin.json in the \
-                      server's data directory";
+        let detail = "the admin API wants `Authorization: Bearer TOKEN` with a token that works: the server's own is \
+                      in admin.json in its data directory, others are made by `muster token add`";
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 }

@@ -3,20 +3,21 @@
 //! Invariant: the answer is yes or no; nothing of what is kept leaves.
 
 use argon2::{Argon2, PasswordHash, PasswordVerifier};
-use axum::{
-    Json,
-    extract::{State, rejection::JsonRejection},
-};
+use axum::extract::State;
 use directory::name::fold;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use store::Store;
 use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
 
-use crate::{api::Problem, app::App};
+use crate::{
+    api::{Problem, extract::Json},
+    app::App,
+};
 
 /// Whose secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Owner {
     /// The credential of a directory's provider.
@@ -28,7 +29,7 @@ pub enum Owner {
 }
 
 /// What is to be compared.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Compare {
     /// Whose secret.
@@ -40,17 +41,21 @@ pub struct Compare {
 }
 
 /// What came of it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Compared {
     /// Whether it is the one that is kept.
     pub same: bool,
 }
 
+/// Whether a secret is the one that is kept.
+#[utoipa::path(post, path = "/secrets/compare", tag = "server", responses(
+    (status = 200, description = "Done.", body = Compared),
+    (status = 404, description = "There is no such owner."),
+))]
 pub(super) async fn compare(
     State(app): State<App>,
-    body: Result<Json<Compare>, JsonRejection>,
+    Json(compare): Json<Compare>,
 ) -> Result<Json<Compared>, Problem> {
-    let Json(compare) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let Compare { owner, name, secret } = compare;
     let missing = || Problem::not_found(format!("there is no {owner:?} `{name}`").to_lowercase());
     let kept: SecretString = match owner {

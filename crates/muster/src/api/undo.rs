@@ -2,10 +2,7 @@
 //!
 //! Invariant: who only looks changes nothing, and sees exactly what would be done now.
 
-use axum::{
-    Json,
-    extract::{Path, State, rejection::JsonRejection},
-};
+use axum::extract::State;
 use directory::{
     change::Change,
     decisions::Node,
@@ -15,11 +12,13 @@ use directory::{
     snapshot::Directory,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Problem,
     directory::{keeper, named},
     entry::{group_change, user_change},
+    extract::{Json, Path},
     preview::PreviewKind,
 };
 use crate::{
@@ -34,7 +33,7 @@ use crate::{
 const LINES_MAX: usize = 1_000;
 
 /// To what a directory is put back.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Undo {
     /// A position of the change log: what was served after the last run that had ended there.
@@ -48,7 +47,7 @@ pub struct Undo {
 }
 
 /// That a directory follows its provider again.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Unpin {
     /// Why, for the record.
@@ -58,7 +57,7 @@ pub struct Unpin {
 }
 
 /// What was done, or would be.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Undone {
     /// The position whose state is served; none when the pin is lifted.
     pub to: Option<ChangeSeq>,
@@ -77,7 +76,8 @@ pub struct Undone {
 }
 
 /// One change.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = UndoneChange)]
 pub struct Line {
     /// `user`, `group` or `members`.
     pub kind: String,
@@ -87,12 +87,16 @@ pub struct Line {
     pub what: String,
 }
 
+/// Puts a directory back to what was served at a position of the log, or shows what that would do.
+#[utoipa::path(post, path = "/directories/{name}/undo", tag = "decisions", responses(
+    (status = 200, description = "Done.", body = Undone),
+    (status = 409, description = "It cannot be put back there."),
+))]
 pub(super) async fn undo(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Undo>, JsonRejection>,
+    Json(undo): Json<Undo>,
 ) -> Result<Json<Undone>, Problem> {
-    let Json(undo) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = named(&app, &name).await?;
     let keeper = keeper(&app, row.id)?;
     let to = ChangeSeq(undo.to);
@@ -107,12 +111,16 @@ pub(super) async fn undo(
     Ok(Json(undone))
 }
 
+/// Lets a directory that was put back follow its provider again, or shows what that would do.
+#[utoipa::path(post, path = "/directories/{name}/unpin", tag = "decisions", responses(
+    (status = 200, description = "Done.", body = Undone),
+    (status = 409, description = "It was not put back."),
+))]
 pub(super) async fn unpin(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Unpin>, JsonRejection>,
+    Json(unpin): Json<Unpin>,
 ) -> Result<Json<Undone>, Problem> {
-    let Json(unpin) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = named(&app, &name).await?;
     let keeper = keeper(&app, row.id)?;
     let preview = pin::preview_unpin(&app, &keeper).await?;

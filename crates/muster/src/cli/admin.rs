@@ -1,10 +1,15 @@
 //! `muster admin`: a way back in for whoever lost the console's password.
 
 use clap::{Args, Subcommand};
+use serde_json::json;
+use store::Role;
 
 use crate::{
-    api::administrator::{Link, Reset as Wanted},
-    cli::{Done, Remote, client::Client},
+    api::administrator::{Invite, Link},
+    cli::{
+        Done, Remote,
+        client::{Client, path_part},
+    },
 };
 
 /// Look after the console's administrators.
@@ -27,8 +32,13 @@ impl AdminCommand {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         let Self::Reset(Reset { name, remote }) = self;
         let client = Client::new(&remote)?;
-        let link: Link =
-            client.post("/administrators/reset", &Wanted { name: name.clone() }).await?;
+        let link: Link = if let Some(name) = &name {
+            let path = format!("/administrators/{}/link", path_part(name));
+            client.post(&path, &json!({})).await?
+        } else {
+            let invite = Invite { name: None, role: Role::Administrator };
+            client.post("/administrators", &invite).await?
+        };
         if remote.json {
             println!("{}", serde_json::to_string(&link)?);
             return Ok(Done::Ok);

@@ -5,7 +5,10 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::{
-    api::change::{Entry, Wanted},
+    api::{
+        change::{Entry, Wanted},
+        page::Page,
+    },
     cli::{
         Done, Remote,
         client::{Client, path_part},
@@ -69,9 +72,11 @@ impl Changes {
             after: None,
             before: self.before,
             limit: Some(self.limit),
+            cursor: None,
         };
         loop {
-            let entries: Vec<Entry> = client.get(&format!("/changes{}", query(&wanted))).await?;
+            let page: Page<Entry> = client.get(&format!("/changes{}", query(&wanted))).await?;
+            let entries = page.items;
             for entry in &entries {
                 if self.remote.json {
                     println!("{}", serde_json::to_string(entry)?);

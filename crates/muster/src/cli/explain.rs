@@ -43,7 +43,7 @@ impl Explain {
                 println!("  last changed: {}  {}", changes::line(entry), changes::what(entry));
             }
             None => {
-                println!("  products were never told of a change, or before the history begins")
+                println!("  products were never told of a change, or before the history begins");
             }
         }
         Ok(Done::Ok)

@@ -191,7 +191,7 @@ fn what(line: &PageLine) -> String {
             Effect::Renamed { from, to } => parts.push(format!("renamed from {from} to {to}")),
             Effect::Changed { fields } => parts.push(format!("other {}", fields.join(", "))),
             Effect::Waits { kind, what } => {
-                parts.push(format!("waits ({}): {what}", kind.as_str()))
+                parts.push(format!("waits ({}): {what}", kind.as_str()));
             }
             Effect::SetAside => parts.push("set aside".to_owned()),
             Effect::KeepsName => parts.push("keeps its name".to_owned()),

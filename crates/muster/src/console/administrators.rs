@@ -9,11 +9,14 @@ use serde_json::json;
 use store::{AdministratorRow, Role, Store};
 
 use super::{
-    first_start::{link_for, name_objection},
-    page::{Frame, Refusal, Visit, show},
+    first_start::link_for,
+    page::{Frame, Refusal, Visit, sentence, show},
     words::{When, segment},
 };
-use crate::audit;
+use crate::{
+    api::{Problem, actions, administrator::Invite},
+    audit,
+};
 
 #[derive(Debug, Template)]
 #[template(path = "administrators.html")]
@@ -84,27 +87,29 @@ pub(super) async fn list(visit: Visit) -> Result<Response, Refusal> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Invite {
+pub(super) struct Typed {
     name: String,
     role: String,
 }
 
-pub(super) async fn invite(visit: Visit, Form(invite): Form<Invite>) -> Result<Response, Refusal> {
+pub(super) async fn invite(visit: Visit, Form(invite): Form<Typed>) -> Result<Response, Refusal> {
     let name = invite.name.trim().to_owned();
     let role = Role::parse(&invite.role).unwrap_or(Role::Reader);
-    let wanted = name.clone();
-    let there = visit.app().blocking(move |store| store.administrator_named(&wanted)).await?;
-    let problem = name_objection(&name)
-        .or_else(|| there.map(|_| format!("There is somebody called {name} already.")));
-    let mut page = AdministratorsPage::of(&visit).await?;
-    if problem.is_some() {
-        return show(&AdministratorsPage { problem, typed: name, ..page });
+    let wanted = Invite { name: Some(name.clone()), role };
+    match actions::invite(visit.app(), &visit.base(), wanted).await {
+        Ok(link) => {
+            let detail = json!({"role": role.as_str()});
+            audit::record(visit.app(), &visit.actor(), "administrator.invite", &name, detail).await;
+            let page = AdministratorsPage::of(&visit).await?;
+            show(&AdministratorsPage { link: Some((name, link)), ..page })
+        }
+        Err(problem) if problem.status < 500 => {
+            let problem = Some(sentence(&problem.detail));
+            let page = AdministratorsPage::of(&visit).await?;
+            show(&AdministratorsPage { problem, typed: name, ..page })
+        }
+        Err(problem) => Err(problem.into()),
     }
-    let link = link_for(visit.app(), &visit.base(), Some(name.clone()), role).await?;
-    let detail = json!({"role": role.as_str()});
-    audit::record(visit.app(), &visit.actor(), "administrator.invite", &name, detail).await;
-    page.link = Some((name, link));
-    show(&page)
 }
 
 /// A new link for somebody who lost their password.
@@ -129,9 +134,8 @@ pub(super) async fn set_role(
     let row = named(&visit, name).await?;
     let role =
         Role::parse(&new.role).ok_or_else(|| Refusal::bad_request("There is no such role."))?;
-    let id = row.id;
-    if !visit.app().blocking(move |store| store.set_administrator_role(id, role)).await? {
-        return Ok(visit.failed("/administrators", LAST));
+    if let Err(problem) = actions::set_role(visit.app(), &row.name, role).await {
+        return refused(&visit, problem);
     }
     let detail = json!({"before": row.role.as_str(), "after": role.as_str()});
     audit::record(visit.app(), &visit.actor(), "administrator.role", &row.name, detail).await;
@@ -139,7 +143,13 @@ pub(super) async fn set_role(
     Ok(visit.done("/administrators", text))
 }
 
-const LAST: &str = "That is the last administrator: nobody could change anything any more.";
+/// What the page says when something does not fit how things stand.
+fn refused(visit: &Visit, problem: Problem) -> Result<Response, Refusal> {
+    if problem.status < 500 {
+        return Ok(visit.failed("/administrators", sentence(&problem.detail)));
+    }
+    Err(problem.into())
+}
 
 fn article(role: Role) -> &'static str {
     match role {
@@ -150,17 +160,15 @@ fn article(role: Role) -> &'static str {
 
 pub(super) async fn sign_out(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
     let row = named(&visit, name).await?;
-    let id = row.id;
-    visit.app().blocking(move |store| store.end_console_sessions(id, None)).await?;
+    actions::sign_out(visit.app(), &row.name).await?;
     audit::record(visit.app(), &visit.actor(), "session.end_all", &row.name, json!({})).await;
     Ok(visit.done("/administrators", format!("{} is signed out everywhere.", row.name)))
 }
 
 pub(super) async fn remove(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
     let row = named(&visit, name).await?;
-    let id = row.id;
-    if !visit.app().blocking(move |store| store.remove_administrator(id)).await? {
-        return Ok(visit.failed("/administrators", LAST));
+    if let Err(problem) = actions::remove_administrator(visit.app(), &row.name).await {
+        return refused(&visit, problem);
     }
     let detail = json!({"before": {"role": row.role.as_str()}});
     audit::record(visit.app(), &visit.actor(), "administrator.remove", &row.name, detail).await;

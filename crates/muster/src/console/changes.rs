@@ -13,7 +13,6 @@ use serde::Deserialize;
 
 use super::{
     page::{Frame, Refusal, Visit, sentence, show},
-    stream::{Told, stream},
     words::{When, absolute, iso, segment},
 };
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
         change::{Entry, Wanted},
     },
     app::App,
+    http::stream::{Told, stream},
 };
 
 /// Changes on the page.

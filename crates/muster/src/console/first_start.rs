@@ -173,7 +173,7 @@ pub(super) async fn accept(
 }
 
 /// What is wrong with a name, if something is.
-pub(super) fn name_objection(name: &str) -> Option<String> {
+pub(crate) fn name_objection(name: &str) -> Option<String> {
     let fits =
         (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     (!fits).then(|| format!("A name has 1 to {NAME_CHARS_MAX} characters."))

@@ -6,6 +6,7 @@ use super::{
     account::AccountPage,
     administrators::AdministratorsPage,
     alerts::AlertsPage,
+    api_reference::ApiPage,
     application::{ListPage, NewPage, connect::ConnectPage, sight::ApplicationPage},
     audit_log::AuditPage,
     changes::{ChangesPage, Row},
@@ -25,6 +26,7 @@ use super::{
     page::RefusalPage,
     settings::SettingsPage,
     sign_in::SignInPage,
+    tokens::TokensPage,
     wizard::{IndexPage, finish::DonePage, rules, step::StepPage},
 };
 
@@ -56,6 +58,8 @@ fn pages() -> Vec<(&'static str, String)> {
         ("done", rendered(&DonePage::sample())),
         ("account", rendered(&AccountPage::sample())),
         ("administrators", rendered(&AdministratorsPage::sample())),
+        ("api", rendered(&ApiPage::sample())),
+        ("tokens", rendered(&TokensPage::sample())),
         ("alerts", rendered(&AlertsPage::sample())),
         ("applications", rendered(&ListPage::sample())),
         ("application", rendered(&ApplicationPage::sample())),

@@ -18,6 +18,7 @@ use directory::{
 use serde::{Deserialize, Serialize};
 use store::{AlertRow, ConnectionRow, Matter, Store, StoreError};
 use tokio::sync::Notify;
+use utoipa::ToSchema;
 
 use crate::{
     alert::{
@@ -36,7 +37,8 @@ const RUNS: usize = 20;
 const OVER_MS: i64 = DAY_MS;
 
 /// How alerts stand, for whoever looks.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AlertStatus)]
 pub struct Status {
     /// When everything was last looked at.
     pub looked: Millis,

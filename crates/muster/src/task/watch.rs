@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{ConnectionRow, Store, WatchRow};
 use tokio::sync::Notify;
+use utoipa::ToSchema;
 
 use crate::{app::App, entropy};
 
@@ -33,7 +34,7 @@ pub struct Expected {
 }
 
 /// How registrations stand, for whoever looks.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Standing {
     /// What is registered.
     pub registered: Vec<String>,

@@ -38,6 +38,11 @@ async fn get(house: &House, path: &str) -> Value {
     body
 }
 
+/// Entries of the change log.
+async fn changes(house: &House, path: &str) -> Value {
+    get(house, path).await["items"].take()
+}
+
 /// Lets time pass, here and at the provider; gives what it is then.
 async fn later(house: &House, ms: i64) -> Millis {
     house.control("POST", "clock", json!({"advance_s": ms / 1_000})).await;

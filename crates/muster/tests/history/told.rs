@@ -7,7 +7,7 @@ use simulator::Provider;
 use store::Store;
 
 use crate::{
-    api, get,
+    api, changes, get,
     house::{House, Plan},
     later,
 };
@@ -39,7 +39,7 @@ async fn somebody_is_told_from_joining_to_leaving_also_when_they_are_gone() {
     later(&house, 20 * DAY_MS).await;
     house.read(false).await;
 
-    let entries = get(&house, &format!("/changes?user={login}")).await;
+    let entries = changes(&house, &format!("/changes?user={login}")).await;
     let told = said(&entries);
     assert_eq!(told.len(), 6, "{entries:#}");
     assert_eq!(told[0], "user added");
@@ -52,18 +52,20 @@ async fn somebody_is_told_from_joining_to_leaving_also_when_they_are_gone() {
     );
     let run = entries[1]["run"].as_u64().unwrap();
     assert_eq!(entries[2]["run"], run, "one run made both");
-    let of_run = get(&house, &format!("/changes?directory=entra&run={run}")).await;
+    let of_run = changes(&house, &format!("/changes?directory=entra&run={run}")).await;
     assert_eq!(of_run, json!([entries[1], entries[2]]));
     // Pages lead back and on by number.
     let last = entries[4]["seq"].as_u64().unwrap();
-    let page = get(&house, &format!("/changes?user={login}&before={last}&limit=2")).await;
+    let page = changes(&house, &format!("/changes?user={login}&before={last}&limit=2")).await;
     assert_eq!(page, json!([entries[2], entries[3]]));
     let next =
-        get(&house, &format!("/changes?user={login}&after={}&limit=1", page[0]["seq"])).await;
+        changes(&house, &format!("/changes?user={login}&after={}&limit=1", page[0]["seq"])).await;
     assert_eq!(next, json!([entries[3]]));
     let span = format!("/changes?user={zoe}&since={}&until={}", before.0, joined.0);
     assert_eq!(said(&get(&house, &span).await).len(), 3);
-    assert!(said(&get(&house, "/changes?group=zebras").await).contains(&"group added".to_owned()));
+    assert!(
+        said(&changes(&house, "/changes?group=zebras").await).contains(&"group added".to_owned())
+    );
 
     let path = format!("/directories/entra/history?user={zoe}");
     let then = get(&house, &format!("{path}&at={}", joined.0)).await;
@@ -104,7 +106,7 @@ async fn what_is_older_than_the_history_is_folded_and_older_tokens_expire() {
     assert!(floor.at < cut && floor.seq.0 > 0);
     let folded = app.blocking(move |store| store.folded(id)).await.unwrap();
     assert_eq!(folded, *served);
-    let entries = get(&house, &format!("/changes?user={late}")).await;
+    let entries = changes(&house, &format!("/changes?user={late}")).await;
     assert_eq!(entries[0]["what"], "added");
     let old = format!("/directories/entra/history?user={login}&at={}", start.0 - 1);
     let (status, body) = api(&house, "GET", &old, Value::Null).await;

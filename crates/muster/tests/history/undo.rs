@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulator::Provider;
 
 use crate::{
-    api, get,
+    api, changes, get,
     house::{House, Plan},
     later,
 };
@@ -19,7 +19,7 @@ async fn post(house: &House, path: &str, body: Value) -> Value {
 
 /// The number of the last change.
 async fn head(house: &House) -> u64 {
-    get(house, "/changes?limit=1").await[0]["seq"].as_u64().unwrap()
+    changes(house, "/changes?limit=1").await[0]["seq"].as_u64().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

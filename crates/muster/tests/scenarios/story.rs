@@ -39,7 +39,6 @@ pub(crate) async fn told(provider: Provider) {
     let seed = chosen("MUSTER_SCENARIO_SEED", 1);
     let edits = usize::try_from(chosen("MUSTER_SCENARIO_EDITS", 2_000)).unwrap();
     println!("{provider:?}: seed {seed}, {edits} edits");
-    let began = std::time::Instant::now();
     let mut house = House::build(provider, Plan::small(seed)).await;
     let (mut done, mut failed, mut kinds) = (0, 0, std::collections::BTreeMap::new());
     while done < edits {
@@ -77,7 +76,7 @@ pub(crate) async fn told(provider: Provider) {
             house.has(&expected, &format!("{chapter}, while {route} are hidden ({kind})")).await;
         }
         house.no_faults().await;
-        println!("{provider:?}: {chapter}, {} s", began.elapsed().as_secs());
+        println!("{provider:?}: {chapter}");
     }
     println!("{provider:?}: {failed} reads failed; faults: {kinds:?}");
     assert!(kinds.len() == LOUD.len() + SILENT.len() || edits < 2_000, "{kinds:?}");

@@ -4,7 +4,10 @@ use std::fs;
 
 use directory::id::Millis;
 use secrecy::{ExposeSecret, SecretString};
-use store::{AuditFilter, CallerRow, ConsoleSessionRow, DraftRow, InvitationRow, NewAudit, Role};
+use store::{
+    AuditFilter, CallerRow, ConsoleSessionRow, DraftRow, InvitationRow, NewApiToken, NewAudit,
+    Role, Scope,
+};
 
 use crate::{NOW, open};
 
@@ -25,6 +28,33 @@ fn somebody_can_always_change_things() {
     let new = store.put_administrator("ann", Role::Reader, "h4", NOW).unwrap();
     assert!(new.id > bob.id, "numbers are never given again");
     assert_eq!(store.administrator_named("ANN").unwrap(), Some(new));
+}
+
+#[test]
+fn a_token_works_until_it_ends_or_is_revoked_and_its_name_is_free_then() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let new = |name: &str, hash: u8| NewApiToken {
+        name: name.to_owned(),
+        hash: [hash; 32],
+        scopes: vec![Scope::Read, Scope::Write],
+        made_by: "ann".to_owned(),
+        made: NOW,
+        expires: Some(NOW.plus(10)),
+    };
+    let first = store.add_api_token(&new("Ci", 1)).unwrap().unwrap();
+    assert!(first.works(NOW.plus(9)) && !first.works(NOW.plus(10)));
+    assert!(store.add_api_token(&new("CI", 2)).unwrap().is_none(), "the name is taken");
+    store.api_token_used(first.id, NOW.plus(1)).unwrap();
+    assert_eq!(store.revoke_api_token("ci", NOW.plus(2)).unwrap(), Some(first.id));
+    assert_eq!(store.revoke_api_token("ci", NOW.plus(3)).unwrap(), None);
+    let second = store.add_api_token(&new("ci", 2)).unwrap().unwrap();
+    assert!(second.id > first.id);
+    let all = store.api_tokens().unwrap();
+    assert_eq!(all.iter().map(|token| token.id).collect::<Vec<_>>(), [second.id, first.id]);
+    let revoked = &all[1];
+    assert!(!revoked.works(NOW.plus(3)) && revoked.last_used == Some(NOW.plus(1)));
+    assert_eq!((revoked.hash, &revoked.scopes), ([1; 32], &vec![Scope::Read, Scope::Write]));
 }
 
 #[test]

@@ -4,19 +4,20 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    extract::{Path, State, rejection::JsonRejection},
-    http::StatusCode,
-};
+use axum::{extract::State, http::StatusCode};
 use directory::{id::Millis, name::fold};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{ChannelRow, NewChannel, Store};
+use utoipa::ToSchema;
 
 use crate::{
     alert::{Message, channel::Channel, check_wanted},
-    api::Problem,
+    api::{
+        Problem, audit,
+        extract::{Json, Path},
+    },
     app::App,
 };
 
@@ -24,7 +25,8 @@ use crate::{
 const CHANNELS_MAX: usize = 50;
 
 /// A channel in a list.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Channel)]
 pub struct Summary {
     /// Its name.
     pub name: String,
@@ -49,7 +51,8 @@ pub struct Summary {
 }
 
 /// How a channel is to be.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = ChannelDefinition)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
     /// Its name, unique in any case; a channel that is changed keeps its own.
@@ -69,7 +72,8 @@ pub struct Definition {
 }
 
 /// How a try went.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = ChannelTried)]
 pub struct Tried {
     /// Whether the channel was told.
     pub told: bool,
@@ -77,6 +81,10 @@ pub struct Tried {
     pub problem: Option<String>,
 }
 
+/// Who is told of alerts.
+#[utoipa::path(get, path = "/alerts/channels", tag = "alerts", responses(
+    (status = 200, description = "What was asked for.", body = Vec<Summary>),
+))]
 pub(in crate::api) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, Problem> {
     let rows = app.blocking(Store::channels).await?;
     Ok(Json(rows.into_iter().map(summary).collect()))
@@ -98,11 +106,15 @@ fn summary(row: ChannelRow) -> Summary {
     }
 }
 
+/// Tells somebody else too.
+#[utoipa::path(post, path = "/alerts/channels", tag = "alerts", responses(
+    (status = 201, description = "Made.", body = Summary),
+    (status = 409, description = "There is a channel of that name, or there are too many."),
+))]
 pub(in crate::api) async fn add(
     State(app): State<App>,
-    body: Result<Json<Definition>, JsonRejection>,
+    Json(add): Json<Definition>,
 ) -> Result<(StatusCode, Json<Summary>), Problem> {
-    let Json(add) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let name = add.name.trim().to_owned();
     if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
         return Err(Problem::bad_request("a channel's name has 1 to 100 characters"));
@@ -125,15 +137,21 @@ pub(in crate::api) async fn add(
     Ok((StatusCode::CREATED, Json(summary(named(&app, &added).await?))))
 }
 
+/// Changes a channel.
+#[utoipa::path(put, path = "/alerts/channels/{name}", tag = "alerts", responses(
+    (status = 200, description = "Done.", body = Summary),
+))]
 pub(in crate::api) async fn change(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Definition>, JsonRejection>,
+    Json(definition): Json<Definition>,
 ) -> Result<Json<Summary>, Problem> {
-    let Json(definition) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = named(&app, &name).await?;
     let secret = definition.secret.clone().map(SecretString::from);
     let new = checked(row.name.clone(), definition, secret.clone().unwrap_or(row.secret))?;
+    audit::say(
+        || json!({"before": row.settings, "after": new.settings, "new_secret": secret.is_some()}),
+    );
     let id = row.id;
     app.blocking(move |store| store.change_channel(id, &new, secret.as_ref())).await?;
     app.alerts.look();
@@ -151,6 +169,10 @@ fn checked(
     Ok(NewChannel { name, kind, settings, alerts, secret })
 }
 
+/// Tells a channel nothing any more.
+#[utoipa::path(delete, path = "/alerts/channels/{name}", tag = "alerts", responses(
+    (status = 204, description = "Done."),
+))]
 pub(in crate::api) async fn remove(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -161,6 +183,9 @@ pub(in crate::api) async fn remove(
 }
 
 /// Tells a channel something now; what waits for it is told too if that goes well.
+#[utoipa::path(post, path = "/alerts/channels/{name}/test", tag = "alerts", responses(
+    (status = 200, description = "Done.", body = Tried),
+))]
 pub(in crate::api) async fn test(
     State(app): State<App>,
     Path(name): Path<String>,

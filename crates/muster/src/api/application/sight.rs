@@ -5,23 +5,29 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State, rejection::JsonRejection},
-};
+use axum::extract::State;
 use directory::{
     decisions::Digest,
     rules::Limits,
     view::{Difference, View},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{ApplicationRow, Sight};
+use utoipa::ToSchema;
 
-use super::{numbers, refresh, row_named, shape};
-use crate::{api::Problem, app::App};
+use super::{numbers, refresh, row_named, shape, told};
+use crate::{
+    api::{
+        Problem, audit,
+        extract::{Json, Path},
+    },
+    app::App,
+};
 
 /// What is to be different; what is not named stays.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = SightChange)]
 #[serde(deny_unknown_fields, default)]
 pub struct Change {
     /// The directories, in the order in which the application sees them.
@@ -39,7 +45,8 @@ pub struct Change {
 }
 
 /// What changes for the application's product.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = SightEffect)]
 pub struct Effect {
     /// People, groups and memberships that come and go.
     pub difference: Difference,
@@ -51,12 +58,15 @@ pub struct Effect {
     pub done: bool,
 }
 
+/// Changes what an application sees, or shows what that would do to its product.
+#[utoipa::path(post, path = "/applications/{name}/sight", tag = "applications", responses(
+    (status = 200, description = "Done.", body = Effect),
+))]
 pub(in crate::api) async fn change(
     State(app): State<App>,
     Path(name): Path<String>,
-    body: Result<Json<Change>, JsonRejection>,
+    Json(change): Json<Change>,
 ) -> Result<Json<Effect>, Problem> {
-    let Json(change) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = row_named(&app, &name).await?;
     let old = &row.sight;
     let directories = match &change.directories {
@@ -74,6 +84,7 @@ pub(in crate::api) async fn change(
     if change.dry_run || !approved {
         return Ok(Json(effect));
     }
+    audit::say(|| json!({"before": told(&row.sight), "after": told(&sight)}));
     let id = row.id;
     app.blocking(move |store| store.set_sight(id, &sight)).await?;
     // Frozen names are published before the application asks for them.

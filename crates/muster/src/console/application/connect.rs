@@ -15,10 +15,10 @@ use crate::{
     app::App,
     console::{
         page::{Frame, Refusal, Visit, show},
-        stream::{Told, stream},
         words::{When, counted, segment},
     },
     crowd::Caller,
+    http::stream::{Told, stream},
 };
 
 /// How often it is looked whether the product called.

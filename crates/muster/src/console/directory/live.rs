@@ -12,9 +12,9 @@ use crate::{
     console::{
         overview::running,
         page::{Refusal, Visit},
-        stream::{Told, stream},
         words::{When, count, length},
     },
+    http::stream::{Told, stream},
     task::{Phase, Status},
 };
 

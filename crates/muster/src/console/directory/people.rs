@@ -12,22 +12,23 @@ use axum::{
 use directory::{
     group::Group,
     id::{DirectoryId, GroupNo, UserNo},
-    query::{Filter, Folded, TextMatch, TextProperty},
+    query::Filter,
     snapshot::Directory,
     user::User,
 };
 use serde::Deserialize;
 
 use super::{Head, found, frame};
-use crate::console::{
-    page::{Frame, Refusal, Visit, show},
-    words::{count, segment},
+use crate::{
+    api::people::words,
+    console::{
+        page::{Frame, Refusal, Visit, show},
+        words::{count, segment},
+    },
 };
 
 /// Rows of one page.
 pub(in crate::console) const ROWS: usize = 50;
-/// Words of one search.
-const WORDS_MAX: usize = 8;
 
 /// What is looked for.
 #[derive(Debug, Default, Deserialize)]
@@ -262,17 +263,8 @@ pub(in crate::console) async fn groups(
     show(&GroupsPage { frame: frame(&visit, &head, "Groups"), head, q, shown, groups, pages })
 }
 
-/// Every word must be in the name, the display name or the address.
 fn filter(q: &str, shown: &str) -> Filter {
-    let word = |word: &str| {
-        let text = |property| Filter::Text(property, TextMatch::Contains, Folded::new(word));
-        Filter::Any(vec![
-            text(TextProperty::Name),
-            text(TextProperty::DisplayName),
-            text(TextProperty::Email),
-        ])
-    };
-    let mut parts: Vec<Filter> = q.split_whitespace().take(WORDS_MAX).map(word).collect();
+    let mut parts = words(q);
     match shown {
         "active" => parts.insert(0, Filter::Active(true)),
         "inactive" => parts.insert(0, Filter::Active(false)),

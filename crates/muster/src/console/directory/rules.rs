@@ -195,6 +195,13 @@ impl RulesForm {
     }
 }
 
+fn disabled(rule: Disabled) -> &'static str {
+    match rule {
+        Disabled::Inactive => "inactive",
+        Disabled::LeftOut => "left_out",
+    }
+}
+
 fn number(text: &str, what: &str, most: u32) -> Result<u32, String> {
     let number = text.trim().parse().ok().filter(|number| *number <= most);
     number.ok_or_else(|| format!("{what}: a whole number from 0 to {most}, please."))
@@ -233,7 +240,8 @@ pub(in crate::console) struct Shown {
     pub(in crate::console) members_of: String,
     pub(in crate::console) filter: String,
     pub(in crate::console) guests: bool,
-    pub(in crate::console) left_out: bool,
+    /// `inactive` or `left_out`.
+    pub(in crate::console) disabled: &'static str,
     pub(in crate::console) vanished: Vec<Choice>,
     pub(in crate::console) flattened: bool,
     pub(in crate::console) follows: bool,
@@ -286,7 +294,7 @@ impl Shown {
                 .as_ref()
                 .map_or_else(String::new, |filter| filter.0.clone()),
             guests: rules.guests == Guests::Included,
-            left_out: rules.disabled == Disabled::LeftOut,
+            disabled: disabled(rules.disabled),
             vanished: vanished.collect(),
             flattened: rules.nested_groups == NestedGroups::Flattened,
             follows: rules.group_renames == GroupRenames::Follow,

@@ -22,9 +22,9 @@ use crate::{
     console::{
         directory::rules::{Outlook, RulesForm},
         page::{Refusal, Visit, sentence},
-        stream::{Told, stream},
         words::{count, length},
     },
+    http::stream::{Told, stream},
     task::commit::what_if::afresh,
 };
 

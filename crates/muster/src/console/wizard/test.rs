@@ -14,8 +14,8 @@ use crate::{
     console::{
         directory::danger::{Check, CheckPiece},
         page::{Refusal, Visit},
-        stream::{Told, stream},
     },
+    http::stream::{Told, stream},
 };
 
 /// Tries everything at once, for whoever has no scripts.

@@ -1,7 +1,7 @@
-//! Live parts of pages: streams of small pieces of HTML (server-sent events).
+//! Streams of server-sent events: live parts of pages, and the events of the admin API.
 //!
-//! Invariant: a stream ends when its page is left, when the server stops, and after an hour: the browser
-//! then comes again, past the gate.
+//! Invariant: a stream ends when whoever reads it leaves, when the server stops, and after an hour: they then
+//! come again, past the gate.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How long one stream lasts at the most.
 const LIFE: Duration = Duration::from_hours(1);
-/// Events that wait for a slow browser.
+/// Events that wait for a slow reader.
 const WAITING_MAX: usize = 16;
 
-/// The end of a stream that a page's code writes to.
+/// The end of a stream that is written to.
 #[derive(Debug)]
 pub(crate) struct Told(mpsc::Sender<Event>);
 
@@ -28,6 +28,12 @@ impl Told {
         // A line break would begin a new field.
         let data = data.replace('\r', " ");
         self.0.send(Event::default().event(kind).data(data)).await.is_ok()
+    }
+
+    /// Sends an event with a number to go on from; `false` when nobody listens any more.
+    pub(crate) async fn tell_numbered(&self, kind: &str, number: u64, data: &str) -> bool {
+        let event = Event::default().event(kind).id(number.to_string());
+        self.0.send(event.data(data.replace('\r', " "))).await.is_ok()
     }
 }
 
