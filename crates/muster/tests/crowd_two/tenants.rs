@@ -83,8 +83,9 @@ async fn tenant(http: &reqwest::Client, state: &State, seed: u64) -> Running {
         let request = http.request(method.parse().unwrap(), format!("{control}/{path}"));
         let request = if body.is_null() { request } else { request.json(&body) };
         let response = request.send().await.unwrap();
-        assert!(response.status().is_success(), "{method} {path}");
-        serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default()
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        assert!(status.is_success(), "{method} {path}: {text}");
+        serde_json::from_str(&text).unwrap_or_default()
     };
     let truth = send("GET", "truth".to_owned(), Value::Null).await;
     for (collection, id) in ["users", "groups"].into_iter().flat_map(|collection| {
