@@ -469,7 +469,7 @@ pub(super) async fn discard(
 }
 
 /// Why somebody is or is not there.
-#[utoipa::path(get, path = "/directories/{name}/explain", tag = "people", responses(
+#[utoipa::path(get, path = "/directories/{name}/explain", tag = "people", params(Whom), responses(
     (status = 200, description = "What was asked for.", body = Explanation),
     (status = 409, description = "It is being removed."),
 ))]

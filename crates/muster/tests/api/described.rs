@@ -33,13 +33,18 @@ fn check(described: &Value, (method, template): (&str, &str), answer: &Answer) {
     let operation = &described["paths"][&path][method.to_lowercase()];
     let status = answer.status.as_u16().to_string();
     let response = &operation["responses"][&status];
-    assert!(response.is_object(), "{method} {template} is not said to answer {status}: {}", answer.body);
+    assert!(
+        response.is_object(),
+        "{method} {template} is not said to answer {status}: {}",
+        answer.body
+    );
     let Some(content) = response["content"].as_object() else {
         assert!(answer.body.is_null(), "{method} {template} {status} is said to have no body");
         return;
     };
     let kind = answer.kind.split(';').next().unwrap();
-    let schema = &content.get(kind).unwrap_or_else(|| panic!("{method} {template}: {kind}"))["schema"];
+    let schema =
+        &content.get(kind).unwrap_or_else(|| panic!("{method} {template}: {kind}"))["schema"];
     let whole = json!({"components": described["components"], "allOf": [schema]});
     let validator = jsonschema::validator_for(&whole).unwrap();
     let errors: Vec<String> = validator
@@ -96,7 +101,8 @@ async fn everything_that_can_be_read_is_as_described() {
         house.control("DELETE", &format!("users/{}", user.id), Value::Null).await;
     }
     house.try_read(false).await;
-    let channel = json!({"name": "ops", "kind": "webhook", "secret": "https://hooks.example.org/x"});
+    let channel =
+        json!({"name": "ops", "kind": "webhook", "secret": "https://hooks.example.org/x"});
     did(&house, "POST", "/alerts/channels", channel).await;
     did(&house, "POST", "/tokens", json!({"name": "ci", "scopes": ["read"], "days": 3})).await;
     did(&house, "POST", "/administrators", json!({"name": "ann", "role": "reader"})).await;
@@ -105,7 +111,9 @@ async fn everything_that_can_be_read_is_as_described() {
     let user = users["items"][0]["id"].as_str().unwrap().to_owned();
     let groups = get(&house, "/directories/entra/groups?limit=1").await;
     let group = groups["items"][0]["id"].as_str().unwrap().to_owned();
-    assert!(!get(&house, "/directories/entra/preview").await["held"].as_array().unwrap().is_empty());
+    assert!(
+        !get(&house, "/directories/entra/preview").await["held"].as_array().unwrap().is_empty()
+    );
     let token = house.server().token.clone();
     for (method, template, operation) in operations(&described) {
         if method != "GET" || template == "/events" {
@@ -133,7 +141,12 @@ async fn what_cannot_be_done_is_a_problem_that_is_described() {
     let described = described();
     let token = house.server().token.clone();
     let wrong = [
-        (("PUT", "/directories/{name}/rules"), "/directories/okta/rules", json!({"no": "such"}), 400),
+        (
+            ("PUT", "/directories/{name}/rules"),
+            "/directories/okta/rules",
+            json!({"no": "such"}),
+            400,
+        ),
         (("PUT", "/directories/{name}/rules"), "/directories/nobody/rules", json!({}), 404),
         (("POST", "/directories/{name}/sync"), "/directories/okta/sync", Value::Null, 415),
         (("POST", "/directories/{name}/approve"), "/directories/okta/approve", json!({}), 400),
@@ -145,8 +158,18 @@ async fn what_cannot_be_done_is_a_problem_that_is_described() {
         (("GET", "/changes"), "/changes?cursor=x", Value::Null, 400),
         (("GET", "/changes"), "/changes?limit=-1", Value::Null, 400),
         (("GET", "/directories/{name}/explain"), "/directories/okta/explain", Value::Null, 400),
-        (("GET", "/directories/{name}/users/{id}"), "/directories/okta/users/%FF", Value::Null, 400),
-        (("GET", "/directories/{name}/groups/{id}"), "/directories/okta/groups/1", Value::Null, 404),
+        (
+            ("GET", "/directories/{name}/users/{id}"),
+            "/directories/okta/users/%FF",
+            Value::Null,
+            400,
+        ),
+        (
+            ("GET", "/directories/{name}/groups/{id}"),
+            "/directories/okta/groups/1",
+            Value::Null,
+            404,
+        ),
     ];
     for (operation, path, body, status) in wrong {
         let answer = ask(&house, Some(&token), (operation.0, path), body).await;

@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One who listens.
 struct Listener {
-    bytes: std::pin::Pin<Box<dyn futures_util::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
+    bytes:
+        std::pin::Pin<Box<dyn futures_util::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
     read: String,
 }
 
@@ -71,7 +72,11 @@ async fn changes_and_runs_are_told_and_taken_up_again() {
     let head = get(&house, "/server").await["head"].as_u64().unwrap();
     let mut listener = Listener::new(&house, "?directory=entra", None).await;
     let (kind, _, data) = listener.next().await.unwrap();
-    assert_eq!((kind.as_str(), &data["directory"]), ("directory", &json!("entra")), "first how it stands");
+    assert_eq!(
+        (kind.as_str(), &data["directory"]),
+        ("directory", &json!("entra")),
+        "first how it stands"
+    );
     assert_eq!(data["status"]["phase"], "idle");
 
     let login = format!("zoe@{}", house.domain());

@@ -84,7 +84,10 @@ async fn the_audit_log_says_which_token_did_what_and_what_was_before() {
     assert_eq!(entries[0]["action"], "directory.connection");
     assert_eq!(entries[0]["detail"]["new_credential"], true);
     let entry = &entries[1];
-    assert_eq!((&entry["action"], &entry["object"]), (&json!("directory.schedule"), &json!("entra")));
+    assert_eq!(
+        (&entry["action"], &entry["object"]),
+        (&json!("directory.schedule"), &json!("entra"))
+    );
     assert_eq!(entry["detail"]["after"], schedule);
     assert_eq!(entry["detail"]["before"]["notifications"], false);
     assert_eq!(entry["origin"], "127.0.0.1");

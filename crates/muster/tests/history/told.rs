@@ -63,7 +63,9 @@ async fn somebody_is_told_from_joining_to_leaving_also_when_they_are_gone() {
     assert_eq!(next, json!([entries[3]]));
     let span = format!("/changes?user={zoe}&since={}&until={}", before.0, joined.0);
     assert_eq!(said(&get(&house, &span).await).len(), 3);
-    assert!(said(&changes(&house, "/changes?group=zebras").await).contains(&"group added".to_owned()));
+    assert!(
+        said(&changes(&house, "/changes?group=zebras").await).contains(&"group added".to_owned())
+    );
 
     let path = format!("/directories/entra/history?user={zoe}");
     let then = get(&house, &format!("{path}&at={}", joined.0)).await;

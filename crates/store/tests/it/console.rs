@@ -5,8 +5,8 @@ use std::fs;
 use directory::id::Millis;
 use secrecy::{ExposeSecret, SecretString};
 use store::{
-    AuditFilter, CallerRow, ConsoleSessionRow, DraftRow, InvitationRow, NewApiToken, NewAudit, Role,
-    Scope,
+    AuditFilter, CallerRow, ConsoleSessionRow, DraftRow, InvitationRow, NewApiToken, NewAudit,
+    Role, Scope,
 };
 
 use crate::{NOW, open};
