@@ -32,15 +32,12 @@ impl AdminCommand {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         let Self::Reset(Reset { name, remote }) = self;
         let client = Client::new(&remote)?;
-        let link: Link = match &name {
-            Some(name) => {
-                let path = format!("/administrators/{}/link", path_part(name));
-                client.post(&path, &json!({})).await?
-            }
-            None => {
-                let invite = Invite { name: None, role: Role::Administrator };
-                client.post("/administrators", &invite).await?
-            }
+        let link: Link = if let Some(name) = &name {
+            let path = format!("/administrators/{}/link", path_part(name));
+            client.post(&path, &json!({})).await?
+        } else {
+            let invite = Invite { name: None, role: Role::Administrator };
+            client.post("/administrators", &invite).await?
         };
         if remote.json {
             println!("{}", serde_json::to_string(&link)?);
