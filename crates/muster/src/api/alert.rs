@@ -73,7 +73,7 @@ pub struct Alert {
 }
 
 /// What is the matter, and what was.
-#[utoipa::path(get, path = "/alerts", tag = "alerts", responses(
+#[utoipa::path(get, path = "/alerts", tag = "alerts", params(Wanted), responses(
     (status = 200, description = "What was asked for.", body = Alerts),
 ))]
 pub(super) async fn list(

@@ -91,7 +91,7 @@ impl From<AuditRow> for Entry {
 }
 
 /// What people changed, newest first.
-#[utoipa::path(get, path = "/audit", tag = "changes", responses(
+#[utoipa::path(get, path = "/audit", operation_id = "audit", tag = "changes", params(Wanted), responses(
     (status = 200, description = "What was asked for.", body = Page<Entry>),
 ))]
 pub(super) async fn list(

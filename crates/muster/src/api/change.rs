@@ -72,7 +72,7 @@ pub struct Entry {
 }
 
 /// Entries of the change log.
-#[utoipa::path(get, path = "/changes", tag = "changes", responses(
+#[utoipa::path(get, path = "/changes", tag = "changes", params(Wanted), responses(
     (status = 200, description = "What was asked for.", body = Page<Entry>),
     (status = 404, description = "There is no such directory, person or group."),
 ))]

@@ -60,7 +60,7 @@ pub fn shown_day(at: Millis) -> String {
 }
 
 /// Changes how the provider is reached, and reads everything with it; gives all settings.
-#[utoipa::path(patch, path = "/directories/{name}/connection", tag = "directories", responses(
+#[utoipa::path(patch, path = "/directories/{name}/connection", operation_id = "set_connection", tag = "directories", responses(
     (status = 200, description = "Done.", body = BTreeMap<String, String>),
     (status = 409, description = "It is being removed."),
 ))]
@@ -144,7 +144,7 @@ pub(super) async fn set_schedule(
 }
 
 /// Checks settings and credential of a directory to be, step by step; keeps nothing.
-#[utoipa::path(post, path = "/connections/check", tag = "directories", responses(
+#[utoipa::path(post, path = "/connections/check", operation_id = "check_settings", tag = "directories", responses(
     (status = 200, description = "Done.", body = ProbeReport),
 ))]
 pub(super) async fn check(

@@ -45,12 +45,24 @@ pub struct Stands {
     pub status: Status,
 }
 
+/// An event as it comes: its fields are texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    /// `change` or `directory`.
+    pub event: String,
+    /// The number of a change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// A change, or how a directory's task stands, as JSON.
+    pub data: String,
+}
+
 /// Events: `change` with a change as its data and its number as its id, `directory` with how a directory's task
 /// stands. Ends when the server stops, and after an hour: come again with the `Last-Event-ID`.
 #[utoipa::path(get, path = "/events", tag = "changes",
     params(Wanted, ("Last-Event-ID" = Option<u64>, Header, description = "The id of the last event that came.")),
     responses(
-        (status = 200, description = "Events until one side leaves.", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events until one side leaves.", body = Event, content_type = "text/event-stream"),
         (status = 404, description = "There is no such directory."),
     ),
 )]

@@ -121,7 +121,7 @@ impl Who {
 }
 
 /// What became of one person or group, and how they were at a time.
-#[utoipa::path(get, path = "/directories/{name}/history", tag = "people", responses(
+#[utoipa::path(get, path = "/directories/{name}/history", operation_id = "history", tag = "people", params(Wanted), responses(
     (status = 200, description = "What was asked for.", body = History),
 ))]
 pub(super) async fn show(

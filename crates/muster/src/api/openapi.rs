@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use utoipa::{
-    ToSchema,
+    PartialSchema, ToSchema,
     openapi::{
         Components, Info, OpenApi, RefOr, Tag,
         content::Content,
@@ -23,7 +23,7 @@ use utoipa::{
 
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Problem, bearer};
+use super::{Problem, bearer, event::Stands};
 
 /// Where the admin API lies.
 pub(crate) const BASE: &str = "/api/v1";
@@ -87,8 +87,9 @@ fn beginning() -> OpenApi {
             .to_owned(),
     );
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
-    let (name, schema) = (Problem::name(), <Problem as utoipa::PartialSchema>::schema());
-    components.schemas.insert(name.into_owned(), schema);
+    // What no handler names: problems are added to all, and what stands in an event is a text there.
+    let unnamed = [(Problem::name(), Problem::schema()), (Stands::name(), Stands::schema())];
+    components.schemas.extend(unnamed.map(|(name, schema)| (name.into_owned(), schema)));
     openapi.components = Some(components);
     let tag = |(name, about): (&str, &str)| {
         let mut tag = Tag::new(name);

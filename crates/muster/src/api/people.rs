@@ -147,7 +147,7 @@ pub struct Named {
 }
 
 /// People of a directory, by user name.
-#[utoipa::path(get, path = "/directories/{name}/users", tag = "people", responses(
+#[utoipa::path(get, path = "/directories/{name}/users", tag = "people", params(WantedPeople), responses(
     (status = 200, description = "What was asked for.", body = Page<Person>),
 ))]
 pub(super) async fn users(
@@ -193,7 +193,7 @@ pub(super) async fn user(
 }
 
 /// Groups of a directory, by name.
-#[utoipa::path(get, path = "/directories/{name}/groups", tag = "people", responses(
+#[utoipa::path(get, path = "/directories/{name}/groups", tag = "people", params(WantedGroups), responses(
     (status = 200, description = "What was asked for.", body = Page<GroupLine>),
 ))]
 pub(super) async fn groups(
@@ -235,7 +235,7 @@ pub(super) async fn group(
 }
 
 /// The people directly in a group, by user name.
-#[utoipa::path(get, path = "/directories/{name}/groups/{id}/users", tag = "people", responses(
+#[utoipa::path(get, path = "/directories/{name}/groups/{id}/users", tag = "people", params(WantedMembers), responses(
     (status = 200, description = "What was asked for.", body = Page<Person>),
 ))]
 pub(super) async fn members(

@@ -35,7 +35,7 @@ pub struct Run {
 }
 
 /// Runs of a directory, newest first.
-#[utoipa::path(get, path = "/directories/{name}/runs", tag = "directories", responses(
+#[utoipa::path(get, path = "/directories/{name}/runs", operation_id = "runs", tag = "directories", params(Wanted), responses(
     (status = 200, description = "What was asked for.", body = Page<Run>),
 ))]
 pub(super) async fn list(
@@ -55,7 +55,7 @@ pub(super) async fn list(
 }
 
 /// People and groups that cannot be served, or not under the name that the rules make.
-#[utoipa::path(get, path = "/directories/{name}/issues", tag = "people", responses(
+#[utoipa::path(get, path = "/directories/{name}/issues", tag = "people", params(Wanted), responses(
     (status = 200, description = "What was asked for.", body = Page<IssueLine>),
 ))]
 pub(super) async fn issues(

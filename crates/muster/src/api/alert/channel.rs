@@ -82,7 +82,7 @@ pub struct Tried {
 }
 
 /// Who is told of alerts.
-#[utoipa::path(get, path = "/alerts/channels", tag = "alerts", responses(
+#[utoipa::path(get, path = "/alerts/channels", operation_id = "list_channels", tag = "alerts", responses(
     (status = 200, description = "What was asked for.", body = Vec<Summary>),
 ))]
 pub(in crate::api) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, Problem> {
@@ -107,7 +107,7 @@ fn summary(row: ChannelRow) -> Summary {
 }
 
 /// Tells somebody else too.
-#[utoipa::path(post, path = "/alerts/channels", tag = "alerts", responses(
+#[utoipa::path(post, path = "/alerts/channels", operation_id = "add_channel", tag = "alerts", responses(
     (status = 201, description = "Made.", body = Summary),
     (status = 409, description = "There is a channel of that name, or there are too many."),
 ))]
@@ -138,7 +138,7 @@ pub(in crate::api) async fn add(
 }
 
 /// Changes a channel.
-#[utoipa::path(put, path = "/alerts/channels/{name}", tag = "alerts", responses(
+#[utoipa::path(put, path = "/alerts/channels/{name}", operation_id = "change_channel", tag = "alerts", responses(
     (status = 200, description = "Done.", body = Summary),
 ))]
 pub(in crate::api) async fn change(
@@ -170,7 +170,7 @@ fn checked(
 }
 
 /// Tells a channel nothing any more.
-#[utoipa::path(delete, path = "/alerts/channels/{name}", tag = "alerts", responses(
+#[utoipa::path(delete, path = "/alerts/channels/{name}", operation_id = "remove_channel", tag = "alerts", responses(
     (status = 204, description = "Done."),
 ))]
 pub(in crate::api) async fn remove(
@@ -183,7 +183,7 @@ pub(in crate::api) async fn remove(
 }
 
 /// Tells a channel something now; what waits for it is told too if that goes well.
-#[utoipa::path(post, path = "/alerts/channels/{name}/test", tag = "alerts", responses(
+#[utoipa::path(post, path = "/alerts/channels/{name}/test", operation_id = "test_channel", tag = "alerts", responses(
     (status = 200, description = "Done.", body = Tried),
 ))]
 pub(in crate::api) async fn test(

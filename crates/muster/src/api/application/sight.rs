@@ -59,7 +59,7 @@ pub struct Effect {
 }
 
 /// Changes what an application sees, or shows what that would do to its product.
-#[utoipa::path(post, path = "/applications/{name}/sight", tag = "applications", responses(
+#[utoipa::path(post, path = "/applications/{name}/sight", operation_id = "set_sight", tag = "applications", responses(
     (status = 200, description = "Done.", body = Effect),
 ))]
 pub(in crate::api) async fn change(
