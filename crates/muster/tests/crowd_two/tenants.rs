@@ -109,7 +109,10 @@ async fn tenant(http: &reqwest::Client, state: &State, seed: u64) -> Running {
     }
     let mut teams = std::collections::BTreeMap::new();
     for (no, team) in &state.teams {
-        let body = json!({"name": team.name, "description": team.description});
+        let mut body = json!({"name": team.name});
+        if !team.description.is_empty() {
+            body["description"] = json!(team.description);
+        }
         let made = send("POST", "groups".to_owned(), body).await;
         teams.insert(*no, made["id"].as_str().unwrap().to_owned());
     }
@@ -146,7 +149,7 @@ async fn server(data: &std::path::Path, tenants: &[Running]) -> Server {
         }
     }
     let application = api::application::Add {
-        name: "jira".to_owned(),
+        name: "Jira".to_owned(),
         directories: names,
         aggregate: false,
         nested_groups: true,
