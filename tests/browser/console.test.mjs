@@ -257,6 +257,29 @@ test("a rule is changed after its preview", async () => {
   assert.equal((await server.api("GET", "/directories/contoso")).size.users, before + added);
 });
 
+test("rules of every kind are written as text, and refused with their place", async () => {
+  const { page } = ann;
+  await page.goto("/directories/contoso/rules");
+  await page.fill("#groups_except", "no such group\nold-*");
+  await page.waitForFunction(() => document.querySelector("#outlook dl"));
+  await press("Save the rules");
+  assert.match(await text(), /The rules are saved/);
+  assert.equal(await page.inputValue("#groups_except"), "no such group\nold-*");
+  await page.click("text=All rules as text");
+  const rules = JSON.parse(await page.inputValue("#text"));
+  rules.people.filter = "user.department ==";
+  await page.fill("#text", JSON.stringify(rules));
+  await press("Save the text");
+  assert.match(await text("#outlook"), /people\.filter/i);
+  rules.people.filter = null;
+  rules.everyone = ["everybody"];
+  await page.click("text=All rules as text");
+  await page.fill("#text", JSON.stringify(rules));
+  await press("Save the text");
+  assert.match(await text(), /The rules are saved/);
+  assert.deepEqual((await server.api("GET", "/directories/contoso")).rules.everyone, ["everybody"]);
+});
+
 test("what waits is seen exactly, and approved by what was seen", async () => {
   const { page } = ann;
   const truth = await sim.control("entra", "GET", "truth");
@@ -297,6 +320,10 @@ test("people are found as one types, and explained", async () => {
   await page.click(`text=${person.login}`);
   assert.match(await text(), /Why this person is here/);
   assert.match(await text(), /Served since/);
+  await sim.control("entra", "PATCH", `users/${person.id}`, { display_name: "Read At Once" });
+  await press("Read this person now");
+  assert.match(await text(), /Read: 1 person changed/);
+  assert.match(await text(), /Read At Once/);
   const guest = truth.users.find((user) => !user.active);
   await page.goto("/directories/contoso");
   await page.fill("#user", guest.login);

@@ -153,6 +153,7 @@ fn directory_pages() -> Router {
         .route("/live", get(live::follow))
         .route("/people", get(people::people))
         .route("/people/{id}", get(person::person))
+        .route("/people/{id}/sync", post(person::sync))
         .route("/groups", get(people::groups))
         .route("/groups/{id}", get(group::group))
         .route("/explain", get(person::explain))

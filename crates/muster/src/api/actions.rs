@@ -18,6 +18,7 @@ use super::{
     directory::{self as directories, Decide, Detail, Summary, Sync},
     explain::{self, Explained},
     extract::{Json, Path, Query},
+    person,
     preview::{self, Preview},
     token,
 };
@@ -68,6 +69,12 @@ pub async fn set_paused(app: &App, name: &str, paused: bool) -> Result<(), Probl
 pub async fn sync(app: &App, name: &str, full: bool) -> Result<u64, Problem> {
     let asked = directories::sync(State(app.clone()), named(name), Json(Sync { full })).await;
     asked.map(|(_, queued)| queued.0.ticket)
+}
+
+/// Reads one person now.
+pub async fn sync_person(app: &App, name: &str, user: &str) -> Result<person::OneRead, Problem> {
+    let whom = person::Whom { user: user.to_owned() };
+    Ok(person::sync(State(app.clone()), named(name), Json(whom)).await?.0)
 }
 
 /// Replaces a directory's rules.

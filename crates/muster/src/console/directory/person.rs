@@ -15,10 +15,12 @@ use directory::{
     snapshot::Directory,
 };
 use serde::Deserialize;
+use serde_json::json;
 
-use super::{Head, found, people::served};
+use super::{Head, found, people::served, runs::applied};
 use crate::{
-    api::{actions, change::Entry, explain::Explained},
+    api::{actions, change::Entry, directory::is_held, explain::Explained},
+    audit,
     console::{
         page::{Frame, Refusal, Visit, sentence, show},
         words::{When, segment},
@@ -177,6 +179,31 @@ pub(in crate::console) async fn explain(
     let explained = explained?;
     let path = format!("{}/people/{}", head.path, segment(&explained.explanation.id));
     Ok(Redirect::to(&path).into_response())
+}
+
+/// Reads this person at the provider now, alone.
+pub(in crate::console) async fn sync(
+    visit: Visit,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let (_, head) = found(&visit, &name, "people").await?;
+    let back = format!("{}/people/{}", head.path, segment(&id));
+    match actions::sync_person(visit.app(), &name, &id).await {
+        Ok(read) => {
+            let detail = json!({"user": id, "outcome": read.report.outcome});
+            let actor = visit.actor();
+            audit::record(visit.app(), &actor, "directory.sync.person", &head.name, detail).await;
+            let done = applied(&read.report.applied);
+            let text = if is_held(&read.report) {
+                format!("Read: {done}; some of it waits for an approval.")
+            } else {
+                format!("Read: {done}.")
+            };
+            Ok(visit.done(&back, text))
+        }
+        // What the provider or the directory has against it, in its own words.
+        Err(problem) => Ok(visit.failed(&back, sentence(&problem.detail))),
+    }
 }
 
 async fn page(visit: &Visit, name: &str, id: &str) -> Result<Response, Refusal> {
