@@ -17,9 +17,9 @@ const HANDFUL: u64 = 6;
 
 fn large(seed: u64) -> Plan {
     Plan {
-        users: 20_000,
-        groups: 300,
-        memberships: 60_000,
+        users: 2_000,
+        groups: 100,
+        memberships: 8_000,
         quotas: Quotas::Off,
         ..Plan::small(seed)
     }
