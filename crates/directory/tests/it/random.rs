@@ -146,7 +146,7 @@ fn check(rules: &[Rules], rounds: Vec<(Vec<crate::tenant::Edit>, bool)>, lifted:
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::default())]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 2))]
 
     #[test]
     fn the_laws_hold_under_any_rules(rules in prop::collection::vec(rules(), 2), rounds in rounds(edit())) {

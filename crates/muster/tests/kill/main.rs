@@ -123,7 +123,7 @@ async fn at_every_point(provider: Provider) {
 
 #[expect(clippy::disallowed_methods, reason = "a longer run is chosen from outside")]
 fn kills() -> u64 {
-    std::env::var("MUSTER_KILLS").ok().map_or(12, |text| text.parse().unwrap())
+    std::env::var("MUSTER_KILLS").ok().map_or(8, |text| text.parse().unwrap())
 }
 
 async fn at_random_moments(provider: Provider) {
