@@ -16,13 +16,7 @@ use crate::{
 const HANDFUL: u64 = 6;
 
 fn large(seed: u64) -> Plan {
-    Plan {
-        users: 2_000,
-        groups: 100,
-        memberships: 8_000,
-        quotas: Quotas::Off,
-        ..Plan::small(seed)
-    }
+    Plan { users: 2_000, groups: 100, memberships: 8_000, quotas: Quotas::Off, ..Plan::small(seed) }
 }
 
 /// Reads one person and gives the answer.
