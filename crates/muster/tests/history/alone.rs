@@ -148,29 +148,6 @@ async fn an_empty_list_of_groups_loses_nothing(provider: Provider) {
     house.has(&before, "after an answer that lacked everything").await;
 }
 
-macro_rules! for_each_provider {
-    ($($name:ident),* $(,)?) => {
-        mod entra {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(simulator::Provider::Entra).await;
-            })*
-        }
-        mod okta {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(simulator::Provider::Okta).await;
-            })*
-        }
-        mod google {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(simulator::Provider::Google).await;
-            })*
-        }
-    };
-}
-
 for_each_provider!(
     one_person_at_a_time,
     while_everything_is_read,

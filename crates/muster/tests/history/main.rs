@@ -1,6 +1,9 @@
 //! History, undo and one person now, over the admin API, with a simulated tenant and a product that follows.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[macro_use]
+#[path = "../e2e/providers.rs"]
+mod providers;
 mod alone;
 #[path = "../e2e/expected.rs"]
 mod expected;

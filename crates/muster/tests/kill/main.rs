@@ -5,6 +5,9 @@
 //! the test sees the commit in the database. Kills at random moments come on top; `MUSTER_KILLS` says how many.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[macro_use]
+#[path = "../e2e/providers.rs"]
+mod providers;
 #[path = "../e2e/expected.rs"]
 mod expected;
 #[path = "../e2e/product.rs"]
@@ -162,29 +165,6 @@ async fn while_history_is_folded(provider: Provider) {
         victim.read_to_the_end().await;
         victim.rest(&format!("{provider:?}: killed while folding, round {round}")).await;
     }
-}
-
-macro_rules! for_each_provider {
-    ($($name:ident),* $(,)?) => {
-        mod entra {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(simulator::Provider::Entra).await;
-            })*
-        }
-        mod okta {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(simulator::Provider::Okta).await;
-            })*
-        }
-        mod google {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(simulator::Provider::Google).await;
-            })*
-        }
-    };
 }
 
 for_each_provider!(at_every_point, at_random_moments, while_history_is_folded);

@@ -3,6 +3,9 @@
 //! `MUSTER_SCENARIO_SEED` and `MUSTER_SCENARIO_EDITS` choose another story for the random ones.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[macro_use]
+#[path = "../e2e/providers.rs"]
+mod providers;
 #[path = "../e2e/expected.rs"]
 mod expected;
 mod house;
@@ -19,26 +22,7 @@ use simulator::{Provider, Quotas};
 
 use self::house::{House, Plan};
 
-/// Each scenario for each provider.
-macro_rules! scenarios {
-    ($($name:ident),* $(,)?) => {
-        scenarios!(@ entra Entra $($name)*);
-        scenarios!(@ google Google $($name)*);
-        scenarios!(@ okta Okta $($name)*);
-    };
-    (@ $module:ident $provider:ident $($name:ident)*) => {
-        mod $module {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    super::$name(simulator::Provider::$provider).await;
-                }
-            )*
-        }
-    };
-}
-
-scenarios!(
+for_each_provider!(
     s01_a_full_synchronisation_is_the_model,
     s02_a_hundred_edits_arrive_by_what_changed,
     s02_two_thousand_edits_with_all_faults,
