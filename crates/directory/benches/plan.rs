@@ -11,16 +11,21 @@ use std::{collections::BTreeSet, hint::black_box};
 use directory::{
     decisions::Decisions,
     derive::Basis,
-    id::Millis,
+    id::{DirectoryId, Millis},
     mirror::{Dirty, Mirror},
     observation::{Listing, Observation, Removed},
     plan::{Context, Plan, guard::Window, plan},
+    query::{Filter, Folded, TextMatch, TextProperty},
     rules::compiled::Compiled,
     snapshot::Directory,
 };
 use divan::Bencher;
 
 use self::tenant::{observation, observation_of, user_id};
+
+/// What the product runs with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     divan::main();
@@ -99,6 +104,22 @@ fn delta_of_100(bencher: Bencher<'_, '_>, people: u32) {
         let merged = mirror.merge(&delta, Millis(2));
         let plan = planned(&mirror, &served, &merged.dirty);
         (served.apply(&plan.changes).expect("the plan fits"), mirror)
+    });
+}
+
+/// A search that finds nobody: every name, display name and address of 100,000 people is looked at.
+#[divan::bench(sample_count = 20)]
+fn search_that_finds_nobody(bencher: Bencher<'_, '_>) {
+    let mut mirror = Mirror::default();
+    mirror.merge(&observation(), Millis(1));
+    let first = planned(&mirror, &Directory::default(), &Dirty::everything());
+    let served = Directory::default().apply(&first.changes).expect("the plan fits");
+    let properties = [TextProperty::Name, TextProperty::DisplayName, TextProperty::Email];
+    let text = |property| Filter::Text(property, TextMatch::Contains, Folded::new("zebra"));
+    let filter = Filter::Any(properties.map(text).into());
+    bencher.bench_local(|| {
+        let all = black_box(&served).users_from(0);
+        all.filter(|(_, user)| filter.admits_user(user, DirectoryId(1))).count()
     });
 }
 

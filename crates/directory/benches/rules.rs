@@ -24,6 +24,10 @@ use divan::Bencher;
 
 use self::tenant::{observation, observation_of, person};
 
+/// What the product runs with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

@@ -5,8 +5,6 @@
 
 mod page;
 
-use std::collections::BTreeMap;
-
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
@@ -109,20 +107,20 @@ pub fn of_rules(basis: &Basis<'_>, rules: &Compiled, context: &Context<'_>) -> P
     let accepted = accepted_by_rules(basis, &changed);
     if accepted.is_empty() {
         let plan = plan(&changed, &Dirty::everything(), context);
-        return Preview::of(&changed, &plan);
+        return Preview::of(&changed, plan);
     }
     let mut decisions: Decisions = basis.decisions.clone();
     decisions.accepted.extend(accepted);
     let changed = Basis { decisions: &decisions, ..changed };
     let plan = plan(&changed, &Dirty::everything(), context);
-    Preview::of(&changed, &plan)
+    Preview::of(&changed, plan)
 }
 
 impl Preview {
     /// Describes a plan that was made from this basis.
-    pub fn of(basis: &Basis<'_>, plan: &Plan) -> Self {
+    pub fn of(basis: &Basis<'_>, plan: Plan) -> Self {
         let derive = &Derive::new(*basis);
-        let mut lines = Lines { derive, lines: BTreeMap::new() };
+        let mut lines = Lines { derive, all: Vec::new(), places: HashMap::new() };
         let mut edges = Vec::new();
         for change in &plan.changes {
             match change {
@@ -154,16 +152,16 @@ impl Preview {
         }
         edges.sort_unstable();
         lines.add_edges(&edges);
-        lines.add_plan(plan);
-        let group_names = names_of(derive, plan, &edges);
+        lines.add_plan(&plan);
+        let group_names = names_of(derive, &plan, &edges);
         Self {
             applied: plan.applied,
             flowing: plan.changes.len(),
             set_aside: plan.issues.iter().filter(|issue| !issue.served).count() as u64,
-            held: plan.held.clone(),
             digest: plan.digest(),
+            held: plan.held,
             pending: Vec::new(),
-            lines: lines.lines.into_values().collect(),
+            lines: lines.in_order(),
             edges,
             group_names,
         }
@@ -184,43 +182,26 @@ impl Preview {
 
 struct Lines<'a> {
     derive: &'a Derive<'a>,
-    lines: BTreeMap<Node, Line>,
+    all: Vec<Line>,
+    places: HashMap<Node, usize>,
 }
 
 impl Lines<'_> {
     fn line(&mut self, node: Node, name: Option<String>) -> Option<&mut Line> {
-        let derive = self.derive;
-        match self.lines.entry(node) {
-            std::collections::btree_map::Entry::Occupied(slot) => Some(slot.into_mut()),
-            std::collections::btree_map::Entry::Vacant(slot) => {
-                let served = |node| match node {
-                    Node::User(no) => derive
-                        .served
-                        .user(no)
-                        .map(|user| (user.id().clone(), user.name().to_owned())),
-                    Node::Group(no) => derive
-                        .served
-                        .group(no)
-                        .map(|group| (group.id().clone(), group.name().to_string())),
-                };
-                let (id, label) = label(derive, node).or_else(|| served(node))?;
-                let name = name.or_else(|| served(node).map(|(_, name)| name));
-                let name = name.unwrap_or_else(|| label.clone());
-                Some(slot.insert(Line {
-                    node,
-                    id,
-                    name,
-                    label,
-                    effects: Vec::new(),
-                    why: None,
-                    members_added: 0,
-                    members_removed: 0,
-                }))
-            }
+        if let Some(at) = self.places.get(&node) {
+            return self.all.get_mut(*at);
         }
+        self.all.push(new_line(self.derive, node, name)?);
+        self.places.insert(node, self.all.len() - 1);
+        self.all.last_mut()
     }
 
-    fn add(&mut self, node: Node, name: Option<String>, effects: Vec<Effect>) {
+    fn in_order(mut self) -> Vec<Line> {
+        self.all.sort_unstable_by_key(|line| line.node);
+        self.all
+    }
+
+    fn add(&mut self, node: Node, name: Option<String>, effects: impl IntoIterator<Item = Effect>) {
         if let Some(line) = self.line(node, name) {
             line.effects.extend(effects);
         }
@@ -229,7 +210,7 @@ impl Lines<'_> {
     /// Edges sorted by member.
     fn add_edges(&mut self, edges: &[(Node, GroupNo, bool)]) {
         for of_member in edges.chunk_by(|a, b| a.0 == b.0) {
-            self.add(of_member[0].0, None, vec![Effect::Members]);
+            self.add(of_member[0].0, None, [Effect::Members]);
         }
         let mut counts: HashMap<GroupNo, (u32, u32)> = HashMap::new();
         for (_, group, added) in edges {
@@ -250,7 +231,7 @@ impl Lines<'_> {
         for held in &plan.held {
             for item in &held.items {
                 let waits = Effect::Waits { kind: held.kind, what: item.what.clone() };
-                self.add(item.node, None, vec![waits]);
+                self.add(item.node, None, [waits]);
             }
         }
         for issue in &plan.issues {
@@ -261,13 +242,34 @@ impl Lines<'_> {
             }
         }
         for (node, out) in &plan.left {
-            if let Some(line) = self.lines.get_mut(node)
+            if let Some(line) = self.places.get(node).and_then(|at| self.all.get_mut(*at))
                 && line.why.is_none()
             {
                 line.why = Some(out.to_string());
             }
         }
     }
+}
+
+/// A line to which nothing happens yet.
+fn new_line(derive: &Derive<'_>, node: Node, name: Option<String>) -> Option<Line> {
+    let served = match node {
+        Node::User(no) => derive.served.user(no).map(|user| (user.id(), user.name())),
+        Node::Group(no) => derive.served.group(no).map(|group| (group.id(), group.name().as_str())),
+    };
+    let known = || served.map(|(id, name)| (id.clone(), name.to_owned()));
+    let (id, label) = label(derive, node).or_else(known)?;
+    let name = name.or_else(|| served.map(|(_, name)| name.to_owned()));
+    Some(Line {
+        node,
+        id,
+        name: name.unwrap_or_else(|| label.clone()),
+        label,
+        effects: Vec::new(),
+        why: None,
+        members_added: 0,
+        members_removed: 0,
+    })
 }
 
 fn user_effects(before: Option<&User>, after: Option<&User>) -> Vec<Effect> {

@@ -3,7 +3,7 @@
 //! Invariants: texts are compared in folded form; an attribute that nobody has is null everywhere; what
 //! [`Filter::exact_name`] names includes every object that the filter admits.
 
-use std::borrow::Cow;
+use memchr::memmem::Finder;
 
 use crate::{
     group::Group,
@@ -34,20 +34,48 @@ pub enum Filter {
 }
 
 /// A text in the form in which texts are compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Folded(Box<str>);
+#[derive(Clone, Debug)]
+pub struct Folded {
+    text: Box<str>,
+    /// Made once, since it is sought in the texts of everybody.
+    finder: Box<Finder<'static>>,
+}
 
 impl Folded {
     /// Brings a text to that form.
     pub fn new(text: &str) -> Self {
-        Self(fold(text).into())
+        let text: Box<str> = fold(text).into();
+        let finder = Box::new(Finder::new(text.as_bytes()).into_owned());
+        Self { text, finder }
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether a text has it somewhere, in whatever case.
+    fn is_in(&self, text: &str) -> bool {
+        // Names and addresses are short and mostly ASCII: folding them here saves an allocation for each.
+        let mut short = [0; 128];
+        match short.get_mut(..text.len()) {
+            Some(folded) if text.is_ascii() => {
+                folded.copy_from_slice(text.as_bytes());
+                folded.make_ascii_lowercase();
+                self.finder.find(folded).is_some()
+            }
+            _ => self.finder.find(fold(text).as_bytes()).is_some(),
+        }
     }
 }
+
+impl PartialEq for Folded {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Folded {}
 
 /// A text of a person or group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +196,7 @@ impl Filter {
     fn admits(&self, fields: &Fields<'_>) -> bool {
         match self {
             Self::Everything => true,
-            Self::Nothing => false,
+            Self::Nothing | Self::Missing(TextProperty::ExternalId) => false,
             Self::All(parts) => parts.iter().all(|part| part.admits(fields)),
             Self::Any(parts) => parts.iter().any(|part| part.admits(fields)),
             Self::Active(active) => fields.active() == *active,
@@ -179,23 +207,23 @@ impl Filter {
             Self::Text(TextProperty::ExternalId, how, sought) => {
                 let (directory, id) = fields.key();
                 let key = format!("{directory}:{id}");
-                matches(&fold(&key), *how, sought) || matches(&fold(&id), *how, sought)
+                matches(&key, *how, sought) || matches(&id, *how, sought)
             }
             Self::Text(property, how, sought) => {
                 let text = fields.text(*property);
-                !text.is_empty() && matches(&text, *how, sought)
+                !text.is_empty() && matches(text, *how, sought)
             }
         }
     }
 }
 
-fn matches(folded: &str, how: TextMatch, sought: &Folded) -> bool {
-    let sought = sought.as_str();
+/// Whether a text, in whatever case, stands so to the one that is sought.
+fn matches(text: &str, how: TextMatch, sought: &Folded) -> bool {
     match how {
-        TextMatch::StartsWith => folded.starts_with(sought),
-        TextMatch::EndsWith => folded.ends_with(sought),
-        TextMatch::Contains => folded.contains(sought),
-        TextMatch::Compares(comparison) => comparison.holds(folded, sought),
+        TextMatch::StartsWith => fold(text).starts_with(sought.as_str()),
+        TextMatch::EndsWith => fold(text).ends_with(sought.as_str()),
+        TextMatch::Contains => sought.is_in(text),
+        TextMatch::Compares(comparison) => comparison.holds(&*fold(text), sought.as_str()),
     }
 }
 
@@ -206,18 +234,17 @@ enum Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The folded text; empty where there is none.
-    fn text(&self, property: TextProperty) -> Cow<'_, str> {
+    /// The text; empty where there is none. The id is not among them: see [`Fields::key`].
+    fn text(&self, property: TextProperty) -> &str {
         match (self, property) {
-            (Self::User(user, _), TextProperty::Name) => Cow::Borrowed(user.folded_name()),
-            (Self::User(user, _), TextProperty::Email) => fold(user.email()),
-            (Self::User(user, _), TextProperty::FirstName) => fold(user.first_name()),
-            (Self::User(user, _), TextProperty::LastName) => fold(user.last_name()),
-            (Self::User(user, _), TextProperty::DisplayName) => fold(user.display_name()),
-            (Self::Group(group, _), TextProperty::Name) => Cow::Borrowed(group.folded_name()),
-            (Self::Group(group, _), TextProperty::Description) => fold(group.description()),
-            (_, TextProperty::ExternalId) => Cow::Owned(self.key().1),
-            _ => Cow::Borrowed(""),
+            (Self::User(user, _), TextProperty::Name) => user.folded_name(),
+            (Self::User(user, _), TextProperty::Email) => user.email(),
+            (Self::User(user, _), TextProperty::FirstName) => user.first_name(),
+            (Self::User(user, _), TextProperty::LastName) => user.last_name(),
+            (Self::User(user, _), TextProperty::DisplayName) => user.display_name(),
+            (Self::Group(group, _), TextProperty::Name) => group.folded_name(),
+            (Self::Group(group, _), TextProperty::Description) => group.description(),
+            _ => "",
         }
     }
 
@@ -283,6 +310,17 @@ mod tests {
         assert!(!admits(&text(Other, TextMatch::StartsWith, "")));
         assert!(admits(&Filter::Missing(LastName)) && !admits(&Filter::Missing(Email)));
         assert!(admits(&text(Name, TextMatch::Compares(Comparison::Greater), "Al")));
+    }
+
+    #[test]
+    fn a_part_is_found_in_short_and_in_long_texts_whatever_their_case() {
+        let texts = ["Straße 5".to_owned(), "x".repeat(127) + "Y", "x".repeat(128) + "YZ"];
+        let found = |part: &str| texts.each_ref().map(|text| Folded::new(part).is_in(text));
+        assert_eq!(found("xY"), [false, true, true]);
+        assert_eq!(found("yz"), [false, false, true]);
+        assert_eq!(found("STRASSE"), [false; 3]);
+        assert_eq!(found("ßE"), [true, false, false]);
+        assert_eq!(found(""), [true; 3]);
     }
 
     #[test]

@@ -262,22 +262,32 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Packs edges into one change per group, in the order of groups.
-pub(super) fn pack(mut edges: Vec<Edge>) -> Vec<MembersChange> {
-    edges.sort_unstable();
+/// Packs edges into one change per group, in the order of groups; members in the order of their numbers.
+pub(super) fn pack(edges: Vec<Edge>) -> Vec<MembersChange> {
+    // They come by member, so that each list of a group grows in order, but for what was forced at the end.
     let mut packed: Vec<MembersChange> = Vec::new();
+    let mut places: HashMap<u32, usize> = HashMap::new();
     for edge in edges {
-        if packed.last().is_none_or(|last| last.group != edge.group) {
+        let at = *places.entry(edge.group.0).or_insert_with(|| {
             packed.push(MembersChange::of(edge.group));
-        }
-        let Some(last) = packed.last_mut() else {
-            continue;
-        };
+            packed.len() - 1
+        });
+        let change = &mut packed[at];
         match (edge.member, edge.added) {
-            (Node::User(no), true) => last.users_added.push(no),
-            (Node::User(no), false) => last.users_removed.push(no),
-            (Node::Group(no), true) => last.groups_added.push(no),
-            (Node::Group(no), false) => last.groups_removed.push(no),
+            (Node::User(no), true) => change.users_added.push(no),
+            (Node::User(no), false) => change.users_removed.push(no),
+            (Node::Group(no), true) => change.groups_added.push(no),
+            (Node::Group(no), false) => change.groups_removed.push(no),
+        }
+    }
+    packed.sort_unstable_by_key(|change| change.group);
+    for change in &mut packed {
+        // Quick where they are in order already.
+        for users in [&mut change.users_added, &mut change.users_removed] {
+            users.sort_unstable();
+        }
+        for groups in [&mut change.groups_added, &mut change.groups_removed] {
+            groups.sort_unstable();
         }
     }
     packed

@@ -110,10 +110,10 @@ pub(super) fn draft_groups(
         }
     }
     let assigned = names::assign(derive, &claimants, passing);
-    for claimant in &claimants {
-        let (node, assigned) = (claimant.node, &assigned[&claimant.node]);
+    for (claimant, assigned) in claimants.iter().zip(assigned) {
+        let node = claimant.node;
         let Node::Group(no) = node else { continue };
-        let trouble = assigned.trouble.clone();
+        let trouble = assigned.trouble;
         notes.issues.extend(trouble.and_then(|trouble| issue(derive, node, Reason::Name(trouble))));
         let before = derive.served.group(no).cloned();
         let after = assigned.name.as_ref().and_then(|name| group(derive, no, name, now));

@@ -12,9 +12,11 @@ mod seats;
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    fmt::Write as _,
     sync::Arc,
 };
 
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -75,11 +77,11 @@ pub(super) struct Guard<'a> {
     context: &'a Context<'a>,
     held: BTreeMap<GuardKind, (String, u64, Vec<HeldItem>)>,
     /// People who would have left: their memberships stay too.
-    staying: BTreeSet<Node>,
+    staying: HashSet<Node>,
     /// Whether a group comes, so that the directory is not emptied of groups whatever goes.
     groups_come: bool,
     /// Groups that go, whoever is in them.
-    groups_gone: BTreeSet<Node>,
+    groups_gone: HashSet<Node>,
 }
 
 /// A plan on its way.
@@ -120,9 +122,9 @@ impl<'a> Guard<'a> {
             derive,
             context,
             held: BTreeMap::new(),
-            staying: BTreeSet::new(),
+            staying: HashSet::new(),
             groups_come: false,
-            groups_gone: BTreeSet::new(),
+            groups_gone: HashSet::new(),
         }
     }
 
@@ -189,7 +191,7 @@ impl<'a> Guard<'a> {
             why.push_str("; nobody active would be left");
         }
         let items = affected.iter().filter_map(|i| {
-            let what = aspects::aspect(kind, &drafts[*i])?;
+            let what = aspects::aspect(kind, &drafts[*i])?.to_string();
             let name = drafts[*i].before.as_ref()?.name().to_owned();
             Some(HeldItem { node: drafts[*i].node, id: drafts[*i].id.clone(), name, what })
         });
@@ -367,8 +369,12 @@ impl<'a> Guard<'a> {
             pending.extend(items.iter().map(|item| item.node));
             let mut hash = Sha256::new();
             hash.update(kind.as_str());
-            for item in &items {
-                hash.update(format!("\n{:?}\t{}\t{}", item.node, item.id, item.what));
+            let mut line = String::new();
+            for HeldItem { node, id, what, .. } in &items {
+                line.clear();
+                write!(line, "\n{node:?}\t{id}\t{what}")
+                    .expect("writing to a string does not fail");
+                hash.update(&line);
             }
             Held {
                 kind,

@@ -2,7 +2,9 @@
 //!
 //! Invariant: a name once served belongs to one id until a person releases it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use hashbrown::HashSet;
 
 use crate::{
     change::Change,
@@ -43,26 +45,28 @@ impl DecisionsChange {
 type HeldName = (Box<str>, ProviderId);
 
 #[derive(Default)]
-struct Ledger {
+struct Ledger<'a> {
     left: BTreeMap<Box<str>, ProviderId>,
-    taken: BTreeSet<Box<str>>,
+    taken: HashSet<&'a str>,
 }
 
-impl Ledger {
-    fn moved(&mut self, before: Option<(&str, &ProviderId)>, after: Option<&str>) {
+impl<'a> Ledger<'a> {
+    fn moved(&mut self, before: Option<(&str, &ProviderId)>, after: Option<&'a str>) {
         if before.map(|(name, _)| name) == after {
             return;
         }
         if let Some((name, id)) = before {
             self.left.insert(name.into(), id.clone());
         }
-        self.taken.extend(after.map(Into::into));
+        self.taken.extend(after);
     }
 
     /// The names that became past, and those that are past no more.
     fn finish(mut self, past: &PastNames) -> (Vec<HeldName>, Vec<Box<str>>) {
-        self.left.retain(|name, _| !self.taken.contains(name));
-        self.taken.retain(|name| past.contains_key(name));
-        (self.left.into_iter().collect(), self.taken.into_iter().collect())
+        self.left.retain(|name, _| !self.taken.contains(&**name));
+        let again = self.taken.into_iter().filter(|name| past.contains_key(*name));
+        let mut again: Vec<Box<str>> = again.map(Into::into).collect();
+        again.sort_unstable();
+        (self.left.into_iter().collect(), again)
     }
 }

@@ -4,14 +4,13 @@
 //! ever served passes to another id only when a person approved that; ties among newcomers go to the
 //! lowest provider id, so the order of records does not matter.
 
-use std::collections::BTreeMap;
-
+use hashbrown::HashMap;
 use serde::Serialize;
 
 use crate::{
     decisions::Node,
-    derive::{Derive, Unusable},
-    id::ProviderId,
+    derive::{Basis, Derive, Unusable},
+    id::{ProviderId, UserNo},
     mirror::State,
     name::Name,
     rules::compiled::is_made,
@@ -57,28 +56,33 @@ pub enum NameTrouble {
     },
 }
 
-/// Gives out names. With `passing_approved`, names pass from those who do not want them any more.
+/// Gives out names, to each claimant in its place. With `passing_approved`, names pass from those who do not want them
+/// any more.
 pub(super) fn assign(
     derive: &Derive<'_>,
     claimants: &[Claimant<'_>],
     passing_approved: bool,
-) -> BTreeMap<Node, Assigned> {
-    let mut first_at_free: BTreeMap<&str, &Claimant<'_>> = BTreeMap::new();
+) -> Vec<Assigned> {
+    let names = Names::new(derive, claimants.len());
+    let mut first_at_free: HashMap<&str, &Claimant<'_>> = HashMap::new();
+    let mut holders = Vec::with_capacity(claimants.len());
     for claimant in claimants {
-        let Ok(claim) = &claimant.claim else { continue };
-        if holder_of(derive, claimant.node, claim.folded()).is_none() {
+        let claim = claimant.claim.as_ref().ok();
+        let holder = claim.and_then(|claim| names.holder_of(claimant.node, claim.folded()));
+        if let (Some(claim), None) = (claim, &holder) {
             let first = first_at_free.entry(claim.folded()).or_insert(claimant);
             if claimant.id < first.id {
                 *first = claimant;
             }
         }
+        holders.push(holder);
     }
-    let mut first_at_passing: BTreeMap<&str, &ProviderId> = BTreeMap::new();
-    let mut assigned = BTreeMap::new();
-    for claimant in claimants {
+    let mut first_at_passing: HashMap<&str, &ProviderId> = HashMap::new();
+    let mut assigned = Vec::with_capacity(claimants.len());
+    for (claimant, holder) in claimants.iter().zip(holders) {
         let outcome = match &claimant.claim {
             Err(unusable) => refuse(claimant, NameTrouble::Unusable(unusable.clone())),
-            Ok(claim) => match holder_of(derive, claimant.node, claim.folded()) {
+            Ok(claim) => match holder {
                 Some(holder) if holder.id == claimant.id => grant(claim),
                 Some(holder) => {
                     let name = claim.as_str().to_owned();
@@ -107,7 +111,7 @@ pub(super) fn assign(
                 },
             },
         };
-        assigned.insert(claimant.node, outcome);
+        assigned.push(outcome);
     }
     if passing_approved {
         pass_names(derive, claimants, &first_at_passing, &mut assigned);
@@ -120,21 +124,24 @@ pub(super) fn assign(
 fn pass_names(
     derive: &Derive<'_>,
     claimants: &[Claimant<'_>],
-    first: &BTreeMap<&str, &ProviderId>,
-    assigned: &mut BTreeMap<Node, Assigned>,
+    first: &HashMap<&str, &ProviderId>,
+    assigned: &mut [Assigned],
 ) {
-    for claimant in claimants {
+    let places: HashMap<Node, usize> =
+        claimants.iter().enumerate().map(|(at, claimant)| (claimant.node, at)).collect();
+    for (at, claimant) in claimants.iter().enumerate() {
         let Ok(claim) = &claimant.claim else { continue };
-        let passes = matches!(assigned[&claimant.node].trouble, Some(NameTrouble::Passes { .. }));
+        let passes = matches!(assigned[at].trouble, Some(NameTrouble::Passes { .. }));
         if !passes || first.get(claim.folded()) != Some(&claimant.id) {
             continue;
         }
-        assigned.insert(claimant.node, grant(claim));
+        assigned[at] = grant(claim);
         let holder = served_holder(derive, claimant.node, claim.folded());
-        if let Some(holder) = holder.filter(|holder| is_absent(derive, *holder)) {
+        let leaves = holder.filter(|holder| is_absent(derive, *holder));
+        if let Some(place) = leaves.and_then(|holder| places.get(&holder)) {
             let name = claim.as_str().to_owned();
             let trouble = Some(NameTrouble::Taken { name, holder: claimant.id.clone() });
-            assigned.insert(holder, Assigned { name: None, trouble });
+            assigned[*place] = Assigned { name: None, trouble };
         }
     }
 }
@@ -149,27 +156,50 @@ struct Holder<'a> {
     node: Option<Node>,
 }
 
-/// The id that a name belongs to: whoever is served under it, else whoever was last.
-fn holder_of<'a>(derive: &'a Derive<'_>, kind: Node, folded: &str) -> Option<Holder<'a>> {
-    match kind {
-        Node::User(_) => match derive.served.user_by_name(folded) {
-            Some((no, user)) => Some(Holder { id: user.id(), node: Some(Node::User(no)) }),
-            None => derive
-                .decisions
-                .past_user_names
-                .get(folded)
-                .map(|id| (id, derive.mirror.person_no(id).map(Node::User)))
-                .map(|(id, node)| Holder { id, node }),
-        },
-        Node::Group(_) => match derive.served.group_by_name(folded) {
-            Some((no, group)) => Some(Holder { id: group.id(), node: Some(Node::Group(no)) }),
-            None => derive
-                .decisions
-                .past_group_names
-                .get(folded)
-                .map(|id| (id, derive.mirror.group_no(id).map(Node::Group)))
-                .map(|(id, node)| Holder { id, node }),
-        },
+/// Names and the ids that they belong to.
+struct Names<'a> {
+    derive: &'a Derive<'a>,
+    /// Whoever is served, by folded name; made where so many are asked for that looking each up takes longer.
+    users: Option<HashMap<&'a str, (UserNo, &'a ProviderId)>>,
+}
+
+impl<'a> Names<'a> {
+    fn new(derive: &'a Derive<'a>, asked: usize) -> Self {
+        let many = asked > derive.served.size().users / 8;
+        let users = many.then(|| {
+            let served = derive.served.users_from(0);
+            served.map(|(no, user)| (user.folded_name(), (no, user.id()))).collect()
+        });
+        Self { derive, users }
+    }
+
+    /// The id that a name belongs to: whoever is served under it, else whoever was last.
+    fn holder_of(&self, kind: Node, folded: &str) -> Option<Holder<'a>> {
+        let Basis { served, decisions, mirror, .. } = **self.derive;
+        match kind {
+            Node::User(_) => {
+                let user = match &self.users {
+                    Some(users) => users.get(folded).copied(),
+                    None => served.user_by_name(folded).map(|(no, user)| (no, user.id())),
+                };
+                let past = || {
+                    let id = decisions.past_user_names.get(folded)?;
+                    Some(Holder { id, node: mirror.person_no(id).map(Node::User) })
+                };
+                let now = user.map(|(no, id)| Holder { id, node: Some(Node::User(no)) });
+                now.or_else(past)
+            }
+            Node::Group(_) => {
+                let group = served.group_by_name(folded);
+                let past = || {
+                    let id = decisions.past_group_names.get(folded)?;
+                    Some(Holder { id, node: mirror.group_no(id).map(Node::Group) })
+                };
+                let now =
+                    group.map(|(no, group)| Holder { id: group.id(), node: Some(Node::Group(no)) });
+                now.or_else(past)
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a draft's `before` is what is served; an object that is served and not in scope has none.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Draft, Notes, Reason,
@@ -35,7 +35,7 @@ pub(super) fn draft_users(
 ) -> Vec<Draft<User>> {
     let mut drafts = Vec::new();
     let mut claimants = Vec::new();
-    let mut wishes = BTreeMap::new();
+    let mut wishes = Vec::new();
     for no in scope.users() {
         let node = Node::User(no);
         let before = derive.served.user(no);
@@ -69,18 +69,18 @@ pub(super) fn draft_users(
         } else {
             let current = before.and_then(|user| Name::parse(user.name()).ok());
             claimants.push(Claimant { node, id: &row.record.id, claim, current });
-            wishes.insert(node, wish);
+            wishes.push(wish);
         }
     }
     let assigned = names::assign(derive, &claimants, passing);
-    for claimant in &claimants {
-        let (node, assigned) = (claimant.node, &assigned[&claimant.node]);
+    for ((claimant, wish), assigned) in claimants.iter().zip(&wishes).zip(assigned) {
+        let node = claimant.node;
         let Node::User(no) = node else { continue };
-        let trouble = assigned.trouble.clone();
+        let trouble = assigned.trouble;
         notes.issues.extend(trouble.and_then(|trouble| issue(derive, node, Reason::Name(trouble))));
         let before = derive.served.user(no).cloned();
         let name = assigned.name.as_ref();
-        let after = name.and_then(|name| user(derive, no, (name, &wishes[&node]), now));
+        let after = name.and_then(|name| user(derive, no, (name, wish), now));
         drafts.push(Draft { node, id: claimant.id.clone(), before, after });
     }
     drafts.sort_by_key(|draft| draft.node);

@@ -1,8 +1,6 @@
 //! Names that would be given twice are not given: whoever would get one that its holder keeps after all goes back.
 //!
-//! Invariant: after this, the drafts give every name once.
-
-use std::collections::BTreeMap;
+//! Invariant: after this, the drafts give every name once. Drafts come and stay in the order of their nodes.
 
 use super::{Draft, names};
 use crate::{decisions::Node, derive::Derive, group::Group, user::User};
@@ -26,8 +24,6 @@ fn settle_names<T>(
     let mut sent_back = Vec::new();
     // Taking one back may block the next in a chain, so go on until nothing moves.
     loop {
-        let at: BTreeMap<Node, usize> =
-            drafts.iter().enumerate().map(|(i, draft)| (draft.node, i)).collect();
         let blocked: Vec<usize> = drafts
             .iter()
             .enumerate()
@@ -41,9 +37,9 @@ fn settle_names<T>(
                 let Some(holder) = names::served_holder(derive, draft.node, name) else {
                     return false;
                 };
-                let stays = match at.get(&holder) {
-                    Some(i) => drafts[*i].after.as_deref().map(&folded) == Some(name),
-                    None => true,
+                let stays = match drafts.binary_search_by_key(&holder, |draft| draft.node) {
+                    Ok(i) => drafts[i].after.as_deref().map(&folded) == Some(name),
+                    Err(_) => true,
                 };
                 holder != draft.node && stays
             })

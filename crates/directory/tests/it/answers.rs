@@ -112,7 +112,7 @@ fn a_preview_of_other_rules_says_what_saving_them_does() {
     bench.set_rules(rules_of(rules), &[]);
     assert_eq!(bench.last.applied, preview.applied);
     let (plan, compiled) = (bench.plan(&Dirty::everything(), &[]), bench.compiled());
-    assert!(Preview::of(&bench.basis(&compiled), &plan).is_empty());
+    assert!(Preview::of(&bench.basis(&compiled), plan).is_empty());
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_preview_of_a_pending_run_shows_what_waits() {
     let mut bench = settle("{}", &people(40));
     read(&mut bench, &people(20));
     let compiled = bench.compiled();
-    let preview = Preview::of(&bench.basis(&compiled), &bench.last);
+    let preview = Preview::of(&bench.basis(&compiled), bench.last.clone());
     let page =
         preview.page(&Query { effect: Some("waits".to_owned()), limit: 5, ..Query::default() });
     assert_eq!((page.total, page.lines.len()), (20, 5));

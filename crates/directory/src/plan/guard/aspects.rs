@@ -2,7 +2,9 @@
 //!
 //! Invariant: taking a kind back leaves everything else that the plan does to the person as it is.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{fmt, sync::Arc};
+
+use hashbrown::HashSet;
 
 use crate::{
     group::Group,
@@ -12,27 +14,48 @@ use crate::{
     user::{User, UserFields},
 };
 
-/// What a person would go through under a kind, in words; `None` when nothing.
-pub(super) fn aspect(kind: GuardKind, draft: &Draft<User>) -> Option<String> {
+/// What a person would go through.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Aspect<'a> {
+    Removed,
+    Anonymised,
+    Deactivated,
+    Reactivated,
+    Blanked,
+    Renamed { to: &'a str },
+}
+
+impl fmt::Display for Aspect<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Removed => "would be removed",
+            Self::Anonymised => "would lose names and address for good",
+            Self::Deactivated => "would be deactivated",
+            Self::Reactivated => "would be reactivated",
+            Self::Blanked => "would lose mail address or display name",
+            Self::Renamed { to } => return write!(f, "would be renamed to {to}"),
+        })
+    }
+}
+
+/// What a person would go through under a kind; `None` when nothing.
+pub(super) fn aspect(kind: GuardKind, draft: &Draft<User>) -> Option<Aspect<'_>> {
     let before = draft.before.as_deref()?;
     let Some(after) = draft.after.as_deref() else {
-        return (kind == GuardKind::PeopleLeaving).then(|| "would be removed".to_owned());
+        return (kind == GuardKind::PeopleLeaving).then_some(Aspect::Removed);
     };
     match kind {
-        GuardKind::PeopleLeaving if people::anonymised(before, after) => {
-            Some("would lose names and address for good".to_owned())
-        }
+        GuardKind::PeopleLeaving if people::anonymised(before, after) => Some(Aspect::Anonymised),
         GuardKind::PeopleLeaving => {
-            (before.active() && !after.active()).then(|| "would be deactivated".to_owned())
+            (before.active() && !after.active()).then_some(Aspect::Deactivated)
         }
         GuardKind::Renames => {
-            people::renamed(before, after).then(|| format!("would be renamed to {}", after.name()))
+            people::renamed(before, after).then(|| Aspect::Renamed { to: after.name() })
         }
         GuardKind::Reactivations => {
-            (!before.active() && after.active()).then(|| "would be reactivated".to_owned())
+            (!before.active() && after.active()).then_some(Aspect::Reactivated)
         }
-        GuardKind::Blanked => people::blanked(before, after)
-            .then(|| "would lose mail address or display name".to_owned()),
+        GuardKind::Blanked => people::blanked(before, after).then_some(Aspect::Blanked),
         _ => None,
     }
 }
@@ -71,18 +94,24 @@ pub(super) fn revert(kind: GuardKind, draft: &mut Draft<User>) {
     draft.after = Some(if reverted.same_as(&before) { before } else { Arc::new(reverted) });
 }
 
-/// Folded names that somebody would newly get.
-pub(super) fn names_taken<T>(drafts: &[Draft<T>], folded: impl Fn(&T) -> &str) -> BTreeSet<String> {
+/// Folded names that somebody would newly get, as far as somebody may have to leave one.
+pub(super) fn names_taken<T>(
+    drafts: &[Draft<T>],
+    folded: impl Fn(&T) -> &str,
+) -> HashSet<Box<str>> {
+    if drafts.iter().all(|draft| draft.before.is_none()) {
+        return HashSet::new();
+    }
     let new = drafts.iter().filter_map(|draft| {
         let after = folded(draft.after.as_deref()?);
         let before = draft.before.as_deref().map(&folded);
-        (before != Some(after)).then(|| after.to_owned())
+        (before != Some(after)).then(|| after.into())
     });
     new.collect()
 }
 
 /// Whether a person has to leave their name because an approved plan gives it to somebody else.
-pub(super) fn gives_up_name(draft: &Draft<User>, taken: &BTreeSet<String>) -> bool {
+pub(super) fn gives_up_name(draft: &Draft<User>, taken: &HashSet<Box<str>>) -> bool {
     draft.before.as_deref().is_some_and(|before| taken.contains(before.folded_name()))
 }
 

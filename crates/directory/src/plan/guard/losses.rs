@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
+
 use super::{Draft, Drafted, Guard, Limit, aspects};
 use crate::{
     decisions::Node, group::Group, id::GroupNo, plan::edges::Edge, report::GuardKind, user::User,
@@ -60,10 +62,11 @@ impl Guard<'_> {
 
     fn hold_emptied_groups(&mut self, edges: &mut Vec<Edge>) {
         let kind = GuardKind::GroupsEmptied;
-        if self.lifts(kind) {
+        let loses = |edge: &Edge| !edge.added && !edge.forced;
+        if self.lifts(kind) || !edges.iter().any(loses) {
             return;
         }
-        let mut balance: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+        let mut balance: HashMap<u32, (usize, usize)> = HashMap::new();
         for edge in edges.iter().filter(|edge| matches!(edge.member, Node::User(_))) {
             let (came, went) = balance.entry(edge.group.0).or_default();
             *came += usize::from(edge.added);
@@ -75,11 +78,8 @@ impl Guard<'_> {
             let (came, went) = balance.get(&edge.group.0).copied().unwrap_or_default();
             before >= min as usize && came == 0 && went == before
         };
-        let lost: Vec<Edge> = edges
-            .iter()
-            .filter(|edge| !edge.added && !edge.forced && emptied(edge))
-            .copied()
-            .collect();
+        let lost: Vec<Edge> =
+            edges.iter().filter(|edge| loses(edge) && emptied(edge)).copied().collect();
         if lost.is_empty() {
             return;
         }

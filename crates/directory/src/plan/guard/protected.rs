@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use hashbrown::HashSet;
+
 use super::{Draft, Drafted, Guard, HeldItem, aspects, future::Future, removed_item};
 use crate::{
     decisions::Node,
@@ -29,7 +31,8 @@ impl Guard<'_> {
         let mut items = Vec::new();
         for draft in drafts.iter_mut() {
             let leaving = aspects::aspect(GuardKind::PeopleLeaving, draft);
-            let what = leaving.clone().or_else(|| aspects::aspect(GuardKind::Renames, draft));
+            let what = leaving.or_else(|| aspects::aspect(GuardKind::Renames, draft));
+            let (leaves, what) = (leaving.is_some(), what.map(|what| what.to_string()));
             let (Some(what), Some(before), Node::User(no)) =
                 (what, draft.before.clone(), draft.node)
             else {
@@ -40,7 +43,7 @@ impl Guard<'_> {
             }
             let name = before.name().to_owned();
             items.push(HeldItem { node: draft.node, id: draft.id.clone(), name, what });
-            if leaving.is_some() {
+            if leaves {
                 self.staying.insert(draft.node);
             }
             aspects::revert(GuardKind::PeopleLeaving, draft);
@@ -125,7 +128,7 @@ impl Guard<'_> {
         (people, below): (&BTreeSet<UserNo>, &BTreeSet<u32>),
         drafted: &mut Drafted<'_>,
     ) {
-        let mut staying: BTreeSet<Node> = BTreeSet::new();
+        let mut staying: HashSet<Node> = HashSet::new();
         let mut items = Vec::new();
         let taken = aspects::names_taken(drafted.groups, Group::folded_name);
         for draft in drafted.groups.iter_mut() {
@@ -145,6 +148,7 @@ impl Guard<'_> {
                 continue;
             }
             let what = aspects::aspect(GuardKind::PeopleLeaving, draft);
+            let what = what.map(|what| what.to_string());
             if let (Some(what), Some(before)) = (what, &draft.before) {
                 let name = before.name().to_owned();
                 items.push(HeldItem { node: draft.node, id: draft.id.clone(), name, what });
@@ -158,7 +162,7 @@ impl Guard<'_> {
         self.groups_gone.retain(|node| !staying.contains(node));
         let left =
             drafted.users.iter().filter(|draft| draft.before.is_some() && draft.after.is_none());
-        let left: BTreeSet<Node> = left.map(|draft| draft.node).collect();
+        let left: HashSet<Node> = left.map(|draft| draft.node).collect();
         let gone = |node: &Node| left.contains(node) || self.groups_gone.contains(node);
         let kept = |edge: &Edge| {
             let group = Node::Group(edge.group);

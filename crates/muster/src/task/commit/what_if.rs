@@ -82,7 +82,7 @@ pub fn afresh(mirror: &Mirror, rules: &Compiled, now: Millis) -> WhatIf {
     let (window, lifted) = (Window::default(), BTreeSet::new());
     let context = plan::Context { now, window: &window, lifted: &lifted, empty_read: false };
     let plan = plan::plan(&basis, &Dirty::everything(), &context);
-    looked_at(&basis, Preview::of(&basis, &plan))
+    looked_at(&basis, Preview::of(&basis, plan))
 }
 
 fn looked_at(basis: &Basis<'_>, preview: Preview) -> WhatIf {
