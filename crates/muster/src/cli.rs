@@ -16,6 +16,7 @@ pub mod explain;
 pub mod history;
 pub mod key;
 pub mod migration;
+mod news;
 pub mod preview;
 pub mod rules;
 pub mod serve;
@@ -104,11 +105,29 @@ impl From<Done> for ExitCode {
 /// The address that `serve` and `demo` listen on unless told otherwise.
 pub const LISTEN: &str = "127.0.0.1:8095";
 
-/// Runs a command.
+/// The whole program: reads the command line, runs the command, says what went wrong.
 ///
-/// # Errors
-/// Whatever went wrong, in words for an administrator.
-pub async fn run(cli: Cli) -> anyhow::Result<Done> {
+/// It stands here and not in the binary so that all of it is compiled once.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no threads to work with: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(done) => done.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command.
+async fn run(cli: Cli) -> anyhow::Result<Done> {
     match cli.command {
         Command::Serve(command) => command.run().await,
         Command::Demo(command) => command.run().await,
