@@ -309,6 +309,39 @@ test("what waits is seen exactly, and approved by what was seen", async () => {
   assert.match(await text(), /they left the company/);
 });
 
+test("a run is taken back after a look, and the directory goes on after another", async () => {
+  const { page } = ann;
+  const before = (await server.api("GET", "/directories/contoso")).size.users;
+  await sim.control("entra", "POST", "users", { login: "mistake@contoso.example", display_name: "Mistake" });
+  const { ticket } = await server.api("POST", "/directories/contoso/sync", { full: false });
+  await ran(server, "contoso", ticket);
+  assert.equal((await server.api("GET", "/directories/contoso")).size.users, before + 1);
+  await page.goto("/directories/contoso/runs");
+  await page.locator("a:has-text('Put back to before this run')").first().click();
+  assert.match(await text(), /This would happen: 1 person removed/);
+  assert.match(await text(".diff"), /mistake@contoso\.example\s*Removed/);
+  await page.fill("#reason", "the mistake in HR");
+  await press("Put it back");
+  assert.match(await text(), /Put back: 1 person removed/);
+  assert.match(await text(), /It was put back on .* \(the mistake in HR\), and stays so/);
+  assert.equal((await server.api("GET", "/directories/contoso")).size.users, before);
+  await page.goto("/");
+  assert.match(await text(), /put back/);
+  await page.goto("/directories/contoso");
+  await page.click("text=Let it follow its provider again");
+  assert.match(await text(), /This would happen: 1 person added/);
+  await press("Let it go on");
+  assert.match(await text(), /follows its provider again: 1 person added/);
+  assert.doesNotMatch(await text(), /It was put back/);
+  assert.equal((await server.api("GET", "/directories/contoso")).size.users, before + 1);
+  // Nothing is there to be let go on any more.
+  await page.goto("/directories/contoso/undo");
+  assert.match(await text(), /The directory is not pinned/);
+  await page.goto("/audit?q=undo");
+  assert.match(await text(), /directory\.undo/);
+  assert.match(await text(), /the mistake in HR/);
+});
+
 test("people are found as one types, and explained", async () => {
   const { page } = ann;
   const truth = await sim.control("entra", "GET", "truth");

@@ -6,12 +6,15 @@ export async function pages(server, page) {
   };
   const person = await first("/directories/entra/people", "#results tbody a");
   const group = await first("/directories/entra/groups", "#results tbody a");
+  const undo = await first("/directories/entra/runs", "a[href*='/undo?run=']");
   const all = [
     ["overview", "/"], ["directory", "/directories/entra"], ["people", "/directories/entra/people"],
     ["people-none", "/directories/entra/people?q=nobody-is-called-this"], ["person", person],
     ["groups", "/directories/entra/groups"], ["group", group], ["rules", "/directories/entra/rules"],
     ["runs", "/directories/entra/runs"], ["waiting", "/directories/entra/waiting"],
-    ["waiting-none", "/directories/google/waiting"], ["set-aside", "/directories/entra/set-aside"],
+    ["undo", undo],
+    ["directory-put-back", "/directories/google"], ["unpin", "/directories/google/undo"],
+    ["waiting-none", "/directories/okta/waiting"], ["set-aside", "/directories/entra/set-aside"],
     ["directory-settings", "/directories/entra/settings"], ["applications", "/applications"],
     ["application", "/applications/jira"], ["application-new", "/applications/new"],
     ["product-jira", "/applications/jira/connect?product=jira"],
@@ -41,7 +44,7 @@ export async function pages(server, page) {
   return all;
 }
 
-/** Things for pages to show: a product, an invitation, people leaving. */
+/** Things for pages to show: a product, an invitation, people leaving, a directory that was put back. */
 export async function lived(server, sim) {
   const { ran } = await import("./service.mjs");
   await server.api("POST", "/applications", { name: "jira", directories: ["entra", "google"], addresses: ["10.0.0.0/8", "127.0.0.1"] });
@@ -52,4 +55,12 @@ export async function lived(server, sim) {
   }
   const { ticket } = await server.api("POST", "/directories/entra/sync", { full: false });
   await ran(server, "entra", ticket);
+  const { items: [last] } = await server.api("GET", "/changes?directory=google&limit=1");
+  const domain = (await sim.control("google", "GET", "truth")).users[0].login.split("@")[1];
+  for (const no of [1, 2, 3]) {
+    await sim.control("google", "POST", "users", { login: `mistake${no}@${domain}`, display_name: `Mistake ${no}` });
+  }
+  const full = await server.api("POST", "/directories/google/sync", { full: true });
+  await ran(server, "google", full.ticket);
+  await server.api("POST", "/directories/google/undo", { to: last.seq, reason: "a mistake in HR" });
 }

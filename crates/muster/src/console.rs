@@ -147,7 +147,7 @@ fn administrator_pages() -> Router {
 }
 
 fn directory_pages() -> Router {
-    use directories::{danger, group, live, people, person, rules, runs, waiting};
+    use directories::{danger, group, live, people, person, rules, runs, undo, waiting};
     let pages = Router::new()
         .route("/", get(directories::summary))
         .route("/live", get(live::follow))
@@ -166,6 +166,8 @@ fn directory_pages() -> Router {
         .route("/waiting", get(waiting::show_waiting))
         .route("/approve", post(waiting::approve))
         .route("/discard", post(waiting::discard))
+        .route("/undo", get(undo::look).post(undo::put_back))
+        .route("/unpin", post(undo::go_on))
         .route("/settings", get(danger::settings))
         .route("/check", post(danger::check))
         .route("/schedule", post(danger::set_schedule))

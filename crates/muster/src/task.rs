@@ -75,6 +75,9 @@ pub struct Status {
     pub next: Option<Millis>,
     /// How the last run ended.
     pub last: Option<RunReport>,
+    /// Whether the directory was put back and stays so, as far as the last run knew.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 /// What a pull does.

@@ -21,6 +21,7 @@ use super::{
     person,
     preview::{self, Preview},
     token,
+    undo::{self, Undo, Undone, Unpin},
 };
 use crate::app::App;
 
@@ -52,6 +53,30 @@ pub async fn approve(app: &App, name: &str, decide: Decide) -> Result<RunReport,
 /// Keeps what waits as it is served.
 pub async fn discard(app: &App, name: &str, decide: Decide) -> Result<RunReport, Problem> {
     Ok(directories::discard(State(app.clone()), named(name), Json(decide)).await?.0)
+}
+
+/// The position of the change log before a run.
+pub async fn before_run(app: &App, name: &str, run: u64) -> Result<u64, Problem> {
+    let wanted = Wanted {
+        directory: Some(name.to_owned()),
+        run: Some(run),
+        after: Some(0),
+        limit: Some(1),
+        ..Wanted::default()
+    };
+    let first = changes(app, wanted).await?.first().map(|entry| entry.seq - 1);
+    let nothing = || Problem::not_found(format!("run {run} of `{name}` changed nothing"));
+    first.ok_or_else(nothing)
+}
+
+/// Puts a directory back to what was served at a position of the change log, or shows what that would do.
+pub async fn undo(app: &App, name: &str, to: Undo) -> Result<Undone, Problem> {
+    Ok(undo::undo(State(app.clone()), named(name), Json(to)).await?.0)
+}
+
+/// Lets a directory follow its provider again, or shows what that would do.
+pub async fn unpin(app: &App, name: &str, how: Unpin) -> Result<Undone, Problem> {
+    Ok(undo::unpin(State(app.clone()), named(name), Json(how)).await?.0)
 }
 
 /// Stops a directory's schedule, or starts it.

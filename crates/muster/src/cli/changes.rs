@@ -18,8 +18,8 @@ use crate::{
     clock::Clock,
 };
 
-/// How often `--follow` asks for more.
-const POLL: Duration = Duration::from_secs(1);
+/// Between the end of one stream of events and the next.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Show what changed in the directories.
 #[derive(Debug, Args)]
@@ -74,27 +74,40 @@ impl Changes {
             limit: Some(self.limit),
             cursor: None,
         };
+        if !self.follow {
+            let shown = show(&client, &mut wanted, self.remote.json).await?;
+            if shown == 0 && !self.remote.json {
+                println!("no changes");
+            }
+            return Ok(Done::Ok);
+        }
         loop {
-            let page: Page<Entry> = client.get(&format!("/changes{}", query(&wanted))).await?;
-            let entries = page.items;
-            for entry in &entries {
-                if self.remote.json {
-                    println!("{}", serde_json::to_string(entry)?);
-                } else {
-                    println!("{}  {}  {}", line(entry), entry.directory, what(entry));
+            // Listening comes before looking, so that nothing falls between the two.
+            let mut news = client.news(wanted.directory.as_deref()).await?;
+            loop {
+                while show(&client, &mut wanted, self.remote.json).await? >= self.limit.max(1) {}
+                if !news.come().await {
+                    break;
                 }
             }
-            if !self.follow {
-                if entries.is_empty() && !self.remote.json {
-                    println!("no changes");
-                }
-                return Ok(Done::Ok);
-            }
-            let last = entries.last().map(|entry| entry.seq).or(wanted.after);
-            wanted.after = Some(last.unwrap_or_default());
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// Prints a page, and moves on to what follows it; gives how many changes that were.
+async fn show(client: &Client, wanted: &mut Wanted, json: bool) -> anyhow::Result<usize> {
+    let page: Page<Entry> = client.get(&format!("/changes{}", query(wanted))).await?;
+    for entry in &page.items {
+        if json {
+            println!("{}", serde_json::to_string(entry)?);
+        } else {
+            println!("{}  {}  {}", line(entry), entry.directory, what(entry));
+        }
+    }
+    let last = page.items.last().map(|entry| entry.seq).or(wanted.after);
+    wanted.after = Some(last.unwrap_or_default());
+    Ok(page.items.len())
 }
 
 /// Number, time and run of an entry.

@@ -6,7 +6,12 @@ use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{api::Problem, cli::Remote, config, server::AdminFile};
+use crate::{
+    api::Problem,
+    cli::{Remote, news::News},
+    config,
+    server::AdminFile,
+};
 
 /// Speaks to a running server.
 #[derive(Debug)]
@@ -50,6 +55,16 @@ impl Client {
         body: &impl Serialize,
     ) -> anyhow::Result<T> {
         self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Word of changes as they come, of all directories or of one.
+    ///
+    /// # Errors
+    /// What the server says, or that it cannot be reached.
+    pub(super) async fn news(&self, directory: Option<&str>) -> anyhow::Result<News> {
+        let only = directory.map(|name| format!("?directory={}", path_part(name)));
+        let path = format!("/events{}", only.unwrap_or_default());
+        Ok(News::of(self.answer(self.request(Method::GET, &path)).await?))
     }
 
     /// A request with a body, and the answer's body.

@@ -8,16 +8,18 @@ pub(super) mod people;
 pub(super) mod person;
 pub(super) mod rules;
 pub(super) mod runs;
+pub(super) mod undo;
 pub(super) mod waiting;
 
 use askama::Template;
 use axum::{extract::Path, response::Response};
 use directory::id::{DAY_MS, DirectoryId};
+use store::Pin;
 
 use super::{
     chart::DAYS,
     overview::Card,
-    page::{Frame, Refusal, Visit, show, standing},
+    page::{Frame, Refusal, Row, Visit, show, standing},
     words::{self, segment},
 };
 use crate::api::{actions, directory::Detail};
@@ -40,6 +42,8 @@ pub(super) struct Head {
     pub(super) waiting: usize,
     /// People and groups that something is the matter with.
     pub(super) issues: usize,
+    /// What the directory was put back to, if it stays there.
+    pub(super) pin: Option<String>,
     pub(super) tab: &'static str,
 }
 
@@ -55,6 +59,7 @@ impl Head {
             paused: true,
             waiting: 1,
             issues: 2,
+            pin: Some("Put back.".to_owned()),
             tab,
         }
     }
@@ -62,7 +67,7 @@ impl Head {
     fn of(detail: &Detail, tab: &'static str) -> Self {
         let summary = &detail.summary;
         let outcome = summary.last.as_ref().map(|report| &report.outcome);
-        let (state, words) = standing((summary.paused, summary.served), outcome);
+        let (state, words) = standing(Row::of(summary), outcome);
         Self {
             name: summary.name.clone(),
             path: format!("/directories/{}", segment(&summary.name)),
@@ -72,9 +77,20 @@ impl Head {
             paused: summary.paused,
             waiting: summary.last.as_ref().map_or(0, |report| report.held.len()),
             issues: detail.issues_total,
+            pin: summary.pin.as_ref().map(put_back),
             tab,
         }
     }
+}
+
+/// Where a directory was put back to, in words.
+fn put_back(pin: &Pin) -> String {
+    let why = pin.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!(
+        "It was put back on {} to how it was on {}{why}, and stays so.",
+        words::absolute(pin.since),
+        words::absolute(pin.state_of)
+    )
 }
 
 /// A directory with frame and head.

@@ -9,7 +9,7 @@ use directory::{
 
 use super::{
     chart::{Chart, DAYS},
-    page::{Frame, Refusal, Visit, sentence, show, standing},
+    page::{Frame, Refusal, Row, Visit, sentence, show, standing},
     words::{self, When, count, segment},
 };
 use crate::{
@@ -99,7 +99,7 @@ impl Card {
     /// A directory now; its chart is drawn from `runs`.
     pub(super) fn of(summary: &Summary, status: &Status, runs: &[RunReport], now: Millis) -> Self {
         let outcome = summary.last.as_ref().map(|report| &report.outcome);
-        let (state, words) = standing((summary.paused, summary.served), outcome);
+        let (state, words) = standing(Row::of(summary), outcome);
         let size = summary.size;
         Self {
             path: format!("/directories/{}", segment(&summary.name)),

@@ -16,7 +16,11 @@ use super::{
     session::{SignedIn, cookie},
     words,
 };
-use crate::{api::Problem, app::App, audit::Actor};
+use crate::{
+    api::{Problem, directory::Summary},
+    app::App,
+    audit::Actor,
+};
 
 /// The cookie that holds the theme.
 pub(super) const THEME_COOKIE: &str = "muster-theme";
@@ -205,11 +209,27 @@ impl<S: Sync> FromRequestParts<S> for Visit {
     }
 }
 
+/// What an administrator made of a directory.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) paused: bool,
+    pub(crate) served: bool,
+    pub(crate) pinned: bool,
+}
+
+impl Row {
+    pub(crate) fn of(summary: &Summary) -> Self {
+        let Summary { paused, served, pin, .. } = summary;
+        Self { paused: *paused, served: *served, pinned: pin.is_some() }
+    }
+}
+
 /// How a directory stands, as a class and in words.
-pub(crate) fn standing(row: (bool, bool), last: Option<&Outcome>) -> (&'static str, &'static str) {
-    let (paused, served) = row;
+pub(crate) fn standing(row: Row, last: Option<&Outcome>) -> (&'static str, &'static str) {
+    let Row { paused, served, pinned } = row;
     match last {
         _ if paused => ("off", "paused"),
+        _ if pinned => ("held", "put back"),
         Some(Outcome::Failed { .. }) => ("bad", "last run failed"),
         Some(Outcome::Held) => ("held", "waits for you"),
         _ if !served => ("new", "not read yet"),
@@ -223,7 +243,8 @@ fn directories(app: &App) -> Vec<NavDirectory> {
         let status = app.keeper(*id).map(|keeper| keeper.status()).unwrap_or_default();
         let last = status.last.as_ref().map(|report| &report.outcome);
         let paused = status.next.is_none() && status.started.is_none() && status.last.is_some();
-        let (state, words) = standing((paused, served.served_once), last);
+        let row = Row { paused, served: served.served_once, pinned: status.pinned };
+        let (state, words) = standing(row, last);
         NavDirectory {
             name: served.name.to_string(),
             path: format!("/directories/{}", words::segment(&served.name)),

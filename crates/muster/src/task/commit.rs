@@ -157,6 +157,7 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
         Ok(done) => done,
         Err(error) => return Err(error),
     };
+    keeper.status.send_modify(|status| status.pinned = memory.pinned);
     keeper.issues.send_replace(Arc::new(memory.issues.values().flatten().cloned().collect()));
     *slot = Some(memory);
     decided?;
@@ -342,6 +343,7 @@ impl Run {
             report: &report,
         })?;
         self.memory.decisions.apply(&plan.decisions);
+        self.memory.pinned = pin.holds(&planning);
         Ok((self.memory, report, Ok(())))
     }
 

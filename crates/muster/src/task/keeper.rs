@@ -73,6 +73,8 @@ pub(super) struct Memory {
     pub(super) rules: Option<Arc<Compiled>>,
     /// A listing proved wrong: everything is read again, at most hourly.
     pub(super) full_read_wanted: bool,
+    /// Whether the directory was put back and stays so.
+    pub(super) pinned: bool,
     /// People who were read alone, and when: a read that began before may know less of them.
     pub(super) read_alone: BTreeMap<ProviderId, Millis>,
 }

@@ -9,6 +9,7 @@ mod bad_input;
 mod edits;
 mod expected;
 mod faults;
+mod followed;
 mod guard;
 mod mail_server;
 mod migration;

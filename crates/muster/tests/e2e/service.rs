@@ -69,6 +69,13 @@ impl Demo {
         muster_in(self.data.path(), arguments)
     }
 
+    /// Starts a command against it that goes on.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).arg("--data").arg(self.data.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     /// Synchronises and gives exit code and report.
     pub(crate) fn sync(&self, full: bool) -> (i32, Value) {
         let mut arguments = vec!["directory", "sync", self.provider, "--wait", "--json"];

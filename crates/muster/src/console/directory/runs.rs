@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{extract::Path, response::Response};
 use directory::{
-    id::{DirectoryId, Millis},
+    id::{DirectoryId, Millis, RunId},
     report::{Applied, Outcome, RunKind, RunReport},
 };
 
@@ -26,6 +26,8 @@ pub(in crate::console) struct Line {
     pub(in crate::console) what: String,
     pub(in crate::console) notes: Vec<String>,
     pub(in crate::console) took: String,
+    /// Where it can be taken back, if it changed something.
+    pub(in crate::console) undo: Option<String>,
 }
 
 impl Line {
@@ -39,6 +41,7 @@ impl Line {
             what: "1 person added".to_owned(),
             notes: vec!["A note.".to_owned()],
             took: "2 seconds".to_owned(),
+            undo: Some("/directories/entra/undo?run=7".to_owned()),
         }
     }
 
@@ -66,7 +69,15 @@ impl Line {
             what,
             notes: held.chain(report.notes.iter().map(|note| sentence(note))).collect(),
             took: length(report.finished.since(report.started)),
+            undo: None,
         }
+    }
+
+    /// With the way to take it back, if it changed something and there was something before.
+    fn that_can_be_undone(self, base: &str, run: RunId, report: &RunReport) -> Self {
+        let changed = report.applied != Applied::default();
+        let before = report.size_before.users + report.size_before.groups > 0;
+        Self { undo: (changed && before).then(|| format!("{base}/undo?run={}", run.0)), ..self }
     }
 }
 
@@ -111,8 +122,11 @@ pub(in crate::console) async fn list(
 ) -> Result<Response, Refusal> {
     let (detail, head) = found(&visit, &name, "runs").await?;
     let (id, now) = (DirectoryId(detail.summary.id), visit.now());
-    let runs = visit.app().blocking(move |store| store.latest_runs(id, RUNS_MAX)).await?;
-    let runs = runs.iter().map(|run| Line::of(run, now)).collect();
+    let runs = visit.app().blocking(move |store| store.runs_before(id, None, RUNS_MAX)).await?;
+    let line = |(run, report): &(RunId, RunReport)| {
+        Line::of(report, now).that_can_be_undone(&head.path, *run, report)
+    };
+    let runs = runs.iter().map(line).collect();
     show(&RunsPage { frame: frame(&visit, &head, "Runs"), head, runs })
 }
 

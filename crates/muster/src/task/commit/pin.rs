@@ -58,6 +58,15 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// Whether the directory stays where it was put from now on.
+    pub(super) fn holds(&self, before: &Planning) -> bool {
+        match self {
+            Self::Stays => before.pin.is_some(),
+            Self::Set(_) => true,
+            Self::Lifted => false,
+        }
+    }
+
     pub(super) fn change(&self) -> PinChange<'_> {
         match self {
             Self::Stays => PinChange::Stays,
