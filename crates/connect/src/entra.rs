@@ -10,6 +10,7 @@ mod changes;
 mod cursor;
 mod graph;
 mod listing;
+mod password;
 mod person;
 mod probe;
 mod pull;

@@ -64,6 +64,12 @@ struct Turned {
     items: usize,
 }
 
+/// Google verifies no password for others (`protocols/providers.md` B5).
+pub(crate) fn no_password_check() -> ConnectError {
+    let text = "Google has no password check; people sign in at Google's own page (OpenID Connect or SAML)";
+    ConnectError::new(Kind::Unsupported, None, text)
+}
+
 impl Google {
     pub(crate) fn new(
         settings: &BTreeMap<String, String>,

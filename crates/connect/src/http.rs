@@ -203,6 +203,12 @@ impl Http {
         answer
     }
 
+    /// Sends a request once and now, whatever is being read: somebody waits for the answer, and no quota of reading is
+    /// used for it.
+    pub(crate) async fn at_once(&self, request: RequestBuilder) -> Result<Answer, ConnectError> {
+        self.exchange(request).await
+    }
+
     /// An answer was what was asked for.
     pub(crate) fn succeeded(&self, answer: &Answer) {
         self.pace.succeeded(answer.latency);

@@ -9,6 +9,7 @@ mod catalogue;
 mod cursor;
 mod limits;
 mod listing;
+mod password;
 mod person;
 mod probe;
 mod pull;

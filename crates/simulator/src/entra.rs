@@ -21,6 +21,7 @@ mod json;
 mod listing;
 mod login;
 mod members;
+mod password;
 mod property;
 mod query;
 mod quota;
@@ -84,6 +85,7 @@ pub(crate) struct Entra {
     subscriptions: subscriptions::Subscriptions,
     assignments: assignments::Assignments,
     pages: consent::Pages,
+    passwords: password::Passwords,
     kind: crate::TenantKind,
     hidden: crate::HiddenMembers,
 }
@@ -108,6 +110,7 @@ impl Entra {
             subscriptions: subscriptions::Subscriptions::default(),
             assignments: assignments::Assignments::default(),
             pages: consent::Pages::default(),
+            passwords: password::Passwords::default(),
             kind: options.entra_tenant,
             hidden: options.entra_hidden_members,
             world,
@@ -200,6 +203,11 @@ impl Simulated for Entra {
                 })
             }
             ("POST", [page @ ("redirects" | "consent")]) => self.pages.control(page, body),
+            ("POST", ["passwords"]) => self.set_password_standing(body),
+            ("DELETE", ["passwords"]) => {
+                self.clear_password_standings();
+                Ok(json!({}))
+            }
             ("POST", ["webhooks", "lifecycle"]) => self.lifecycle(body),
             (method, ["apps", app, kind @ ("users" | "groups"), id]) => {
                 self.assign(method, (app, kind, id))

@@ -15,15 +15,53 @@ use crate::{
 /// The login host's error document.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct LoginError {
+pub(super) struct LoginError {
     error: String,
     error_description: String,
     error_codes: Vec<u32>,
     correlation_id: Option<String>,
 }
 
+impl LoginError {
+    /// Empty if the answer is no such document.
+    pub(super) fn read(answer: &Answer) -> Self {
+        serde_json::from_slice(&answer.body).unwrap_or_default()
+    }
+
+    /// Whether nothing is said.
+    pub(super) fn is_empty(&self) -> bool {
+        self.error.is_empty() && self.code().is_none()
+    }
+
+    /// The vendor's number, the `nnn` of `AADSTSnnn`.
+    pub(super) fn code(&self) -> Option<u32> {
+        self.error_codes.first().copied().or_else(|| aadsts(&self.error_description))
+    }
+
+    /// Whether it asks to slow down.
+    pub(super) fn asks_to_wait(&self) -> bool {
+        self.code().is_some_and(|code| LOGIN_THROTTLED.contains(&code))
+    }
+
+    /// Whether it passes by itself.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.code().is_some_and(|code| LOGIN_TEMPORARY.contains(&code))
+            || ["temporarily_unavailable", "server_error"].contains(&self.error.as_str())
+    }
+
+    /// The number and the id by which the vendor finds the request again.
+    pub(super) fn details(&self) -> String {
+        let code =
+            self.code().map_or_else(|| shortened(&self.error), |code| format!("AADSTS{code}"));
+        match &self.correlation_id {
+            Some(id) => format!("{code}, correlation id {}", shortened(id)),
+            None => code,
+        }
+    }
+}
+
 /// Known codes of the login host: code, catalogue entry, what to say and do.
-const LOGIN: [(u32, &str, &str); 25] = [
+const LOGIN: [(u32, &str, &str); 27] = [
     (
         90_002,
         "E-TENANT",
@@ -34,7 +72,13 @@ const LOGIN: [(u32, &str, &str); 25] = [
         "E-TENANT-FMT",
         "that is not a tenant ID or domain; use a GUID or contoso.onmicrosoft.com",
     ),
+    (
+        50_059,
+        "E-TENANT",
+        "nothing tells the tenant; copy the Directory (tenant) ID from Overview and check the cloud",
+    ),
     (50_194, "E-TENANT-FMT", "name your own tenant, by its ID or a verified domain"),
+    (9_001_023, "E-TENANT-FMT", "name your own tenant, by its ID or a verified domain"),
     (90_038, "E-CLOUD", "this tenant lives in another Microsoft cloud; set `cloud`"),
     (900_382, "E-CLOUD", "this tenant lives in another Microsoft cloud; set `cloud`"),
     (900_432, "E-CLOUD", "this tenant lives in another Microsoft cloud; set `cloud`"),
@@ -163,16 +207,13 @@ pub(super) fn login(answer: &Answer, now: directory::id::Millis) -> Setback {
     if let Some(error) = not_json(answer, "the login host") {
         return Setback::Failed(error, pause);
     }
-    let document: LoginError = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let code =
-        document.error_codes.first().copied().or_else(|| aadsts(&document.error_description));
-    if code.is_some_and(|code| LOGIN_THROTTLED.contains(&code)) {
+    let document = LoginError::read(answer);
+    if document.asks_to_wait() {
         return Setback::Throttled(pause);
     }
-    let temporary = answer.status.is_server_error()
-        || code.is_some_and(|code| LOGIN_TEMPORARY.contains(&code))
-        || ["temporarily_unavailable", "server_error"].contains(&document.error.as_str());
-    let details = login_details(&document, code);
+    let code = document.code();
+    let temporary = answer.status.is_server_error() || document.is_temporary();
+    let details = document.details();
     let error = match LOGIN.iter().find(|(known, ..)| Some(*known) == code) {
         _ if temporary => {
             let text =
@@ -276,14 +317,6 @@ fn graph_meaning(status: u16, said: &str) -> (Kind, Option<&'static str>, &'stat
             "Microsoft Graph has a temporary problem; it is tried again",
         ),
         _ => (Kind::Protocol, None, "Graph refused the request"),
-    }
-}
-
-fn login_details(document: &LoginError, code: Option<u32>) -> String {
-    let code = code.map_or_else(|| shortened(&document.error), |code| format!("AADSTS{code}"));
-    match &document.correlation_id {
-        Some(id) => format!("{code}, correlation id {}", shortened(id)),
-        None => code,
     }
 }
 

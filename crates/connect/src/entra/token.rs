@@ -5,10 +5,10 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{catalogue, settings::Settings};
@@ -96,23 +96,8 @@ impl Tokens {
     }
 
     async fn ask(&self, http: &Http, progress: &Progress) -> Result<Granted<Said>, ConnectError> {
-        let request = || {
-            let mut form = vec![
-                ("client_id", self.client_id.as_str()),
-                ("scope", self.scope.as_str()),
-                ("grant_type", "client_credentials"),
-            ];
-            let assertion;
-            match &self.credential {
-                Credential::Secret(secret) => form.push(("client_secret", secret.expose_secret())),
-                Credential::Certificate { key, digest, .. } => {
-                    assertion = self.assertion(key, digest, http)?;
-                    form.push(("client_assertion_type", ASSERTION));
-                    form.push(("client_assertion", assertion.expose_secret()));
-                }
-            }
-            Ok(http.request(Method::POST, &self.url).form(&form))
-        };
+        let fields = [("scope", self.scope.as_str()), ("grant_type", "client_credentials")];
+        let request = || self.request(http, &fields);
         bearer::ask(http, progress, request, |answer| match TokenDocument::read(answer) {
             Some(granted) => {
                 let said = said(granted.access_token.expose_secret());
@@ -121,7 +106,32 @@ impl Tokens {
             None => Err(catalogue::login(answer, http.now())),
         })
         .await
-        .map_err(|error| self.credential.shown(error))
+        .map_err(|error| self.shown(error))
+    }
+
+    /// A request to the token endpoint with these fields, and with what shows that we are the app.
+    pub(super) fn request(
+        &self,
+        http: &Http,
+        fields: &[(&str, &str)],
+    ) -> Result<RequestBuilder, ConnectError> {
+        let mut form = vec![("client_id", self.client_id.as_str())];
+        form.extend(fields);
+        let assertion;
+        match &self.credential {
+            Credential::Secret(secret) => form.push(("client_secret", secret.expose_secret())),
+            Credential::Certificate { key, digest, .. } => {
+                assertion = self.assertion(key, digest, http)?;
+                form.push(("client_assertion_type", ASSERTION));
+                form.push(("client_assertion", assertion.expose_secret()));
+            }
+        }
+        Ok(http.request(Method::POST, &self.url).form(&form))
+    }
+
+    /// An error of the token endpoint, with what belongs to it of the credential.
+    pub(super) fn shown(&self, error: ConnectError) -> ConnectError {
+        self.credential.shown(error)
     }
 
     /// A signed statement that we are the app.
@@ -195,17 +205,17 @@ impl Credential {
     }
 }
 
-/// What a token says of itself.
+/// What a token says of itself, which is Graph's to judge.
 fn said(token: &str) -> Said {
-    let claims = claims(token);
+    let claims: Option<Claims> = payload(token);
     Said {
         tenant: claims.as_ref().and_then(|claims| claims.tid.clone()),
         roles: claims.map(|claims| claims.roles),
     }
 }
 
-/// The middle part of a JWT, read without checking the signature: the token is Graph's to judge.
-fn claims(token: &str) -> Option<Claims> {
+/// The middle part of a JWT, read without checking the signature.
+pub(super) fn payload<T: DeserializeOwned>(token: &str) -> Option<T> {
     let payload = token.split('.').nth(1)?;
     let json = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&json).ok()

@@ -17,7 +17,7 @@ use crate::{
 /// Both of the vendor's error documents.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct ErrorDocument {
+pub(super) struct ErrorDocument {
     error: String,
     error_description: String,
     #[serde(rename = "errorCode")]
@@ -32,11 +32,18 @@ const CROWDED: Duration = Duration::from_secs(2);
 const RESET_MAX_MS: i64 = 120_000;
 
 impl ErrorDocument {
-    fn read(answer: &Answer) -> Self {
+    /// Empty if the answer is no such document.
+    pub(super) fn read(answer: &Answer) -> Self {
         serde_json::from_slice(&answer.body).unwrap_or_default()
     }
 
-    fn details(&self) -> String {
+    /// The API's code, such as `E0000004`.
+    pub(super) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// What it says, shortened.
+    pub(super) fn details(&self) -> String {
         let said = [&self.code, &self.error, &self.summary, &self.error_description];
         let said: Vec<String> =
             said.iter().filter(|text| !text.is_empty()).map(|text| shortened(text)).collect();

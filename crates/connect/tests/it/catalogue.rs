@@ -1,5 +1,5 @@
 //! The error catalogue (`protocols/providers.md` D), row by row: each is provoked in a simulated tenant, or by its
-//! input, and the check of the connection recognises it, with evidence and with what to do.
+//! input, and the check of the connection (or of a password) recognises it, with evidence and with what to do.
 //!
 //! A provider's rows are added by its ids in [`IDS`] and its cases, in a list of its own.
 
@@ -7,19 +7,20 @@ use std::collections::BTreeSet;
 
 use connect::{Credential, Progress};
 use futures_util::{StreamExt, stream};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use simulator::{Options, Provider};
 
-use crate::tenant::{Tenant, now};
+use crate::tenant::{Tenant, id, now};
 
 mod entra;
 mod google;
 mod network;
 mod okta;
+mod passwords;
 
-/// All rows, but for those of password checks (E-ROPC), which there are none of.
-const IDS: [&str; 68] = [
+/// All rows; of `E-ROPC-*` those that `connect::PasswordCheck` and its errors have.
+const IDS: [&str; 80] = [
     "N-DNS",
     "N-CONN",
     "N-TLS",
@@ -51,6 +52,18 @@ const IDS: [&str; 68] = [
     "E-B2C",
     "E-TOKEN",
     "E-RESYNC",
+    "E-ROPC-WRONG",
+    "E-ROPC-USER",
+    "E-ROPC-LOCKED",
+    "E-ROPC-EXPIRED",
+    "E-ROPC-DISABLED",
+    "E-ROPC-NONE",
+    "E-ROPC-MFA",
+    "E-ROPC-POLICY",
+    "E-ROPC-RISK",
+    "E-ROPC-CONSENT",
+    "E-ROPC-AGENT",
+    "E-ROPC-OTHER",
     "G-KEYFILE",
     "G-P12",
     "G-DWD",
@@ -111,6 +124,8 @@ enum Cause {
     Consent(&'static str, &'static str),
     /// A person met this text in the browser.
     Text(&'static str),
+    /// A password of somebody new, called [`passwords::LOGIN`], is checked once all else is so.
+    Password(passwords::Attempt),
 }
 
 /// One way to come to a row.
@@ -152,6 +167,7 @@ impl Case {
     async fn recognised(&self) -> Vec<(String, String)> {
         let tenant = self.tenant().await;
         let mut settings: Vec<(&str, String)> = Vec::new();
+        let mut attempt = None;
         for cause in &self.causes {
             match cause {
                 Cause::Revoked(what) => {
@@ -176,12 +192,24 @@ impl Case {
                     return read(self.provider, &consented(&tenant, redirect, answer).await);
                 }
                 Cause::Text(text) => return read(self.provider, text),
+                Cause::Password(of) => {
+                    attempt = Some((*of, tenant.new_user(passwords::LOGIN).await));
+                }
             }
         }
         let settings: Vec<(&str, &str)> =
             settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         match tenant.connector_with(&settings) {
             Err(error) => vec![(error.code().unwrap_or_default().to_owned(), error.to_string())],
+            Ok(connector) if let Some((attempt, person)) = attempt => {
+                let (person, login, password) = attempt.of(&tenant, person).await;
+                let password = SecretString::from(password);
+                let told = match connector.check_password(&id(&person), login, &password).await {
+                    Ok(check) => (check.code().map(str::to_owned), check.to_string()),
+                    Err(error) => (error.code().map(str::to_owned), error.to_string()),
+                };
+                vec![(told.0.unwrap_or_default(), told.1)]
+            }
             Ok(connector) => {
                 let report = connector.probe(|_| {}).await;
                 let steps = report.steps.into_iter();
@@ -236,6 +264,7 @@ async fn every_row_is_provoked_and_recognised() {
     let cases: Vec<Case> = network::cases()
         .into_iter()
         .chain(entra::cases())
+        .chain(passwords::cases())
         .chain(google::cases())
         .chain(okta::cases())
         .collect();

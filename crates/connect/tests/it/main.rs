@@ -6,6 +6,7 @@ mod catalogue;
 mod faults;
 mod google;
 mod okta;
+mod passwords;
 mod permissions;
 mod reading;
 mod scope;

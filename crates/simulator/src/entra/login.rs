@@ -1,13 +1,13 @@
 //! The login host: the token endpoint, its errors, and the discovery documents that MSAL and OIDC clients read first.
 //!
 //! Invariant: an error has the status, `error` and `error_codes` of the vendor's table (A1.3). The token is issued even
-//! without consent; it then has no roles. Passwords and codes are not served.
+//! without consent; it then has no roles. Passwords are checked by [`super::password`]; codes are not served.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::token::Claims;
-use super::{DOMAIN, Entra, INITIAL_DOMAIN, assertion};
+use super::{DOMAIN, Entra, INITIAL_DOMAIN, assertion, password};
 use crate::chance::draw;
 use crate::clock::time_text;
 use crate::exchange::{Call, Reply};
@@ -15,7 +15,7 @@ use crate::provider::Granted;
 use crate::tenant::id::Guid;
 
 /// Graph's name in scopes and audiences whatever its address.
-const GRAPH: &str = "https://graph.microsoft.com";
+pub(super) const GRAPH: &str = "https://graph.microsoft.com";
 /// Graph's application id, which also works as its name.
 const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 
@@ -37,14 +37,14 @@ pub(super) fn refuse(
     LoginError { status, error, code, text: text.into() }
 }
 
-fn missing(parameter: &str) -> LoginError {
+pub(super) fn missing(parameter: &str) -> LoginError {
     let text = format!("The request body must contain the following parameter: '{parameter}'.");
     refuse(400, "invalid_request", 900_144, text)
 }
 
 /// The form of a token request, with credentials from wherever they were.
 #[derive(Debug, Default)]
-struct Form {
+pub(super) struct Form {
     fields: Vec<(String, String)>,
 }
 
@@ -71,7 +71,7 @@ impl Form {
         Self { fields }
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         let found = self.fields.iter().find(|(field, _)| field == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
@@ -99,7 +99,7 @@ impl Entra {
         result.unwrap_or_else(|error| self.login_error(&error, call))
     }
 
-    fn issuer(&self, call: &Call) -> String {
+    pub(super) fn issuer(&self, call: &Call) -> String {
         format!("{}/{}/v2.0", call.base, self.app.tenant_id)
     }
 
@@ -153,6 +153,11 @@ impl Entra {
             );
             return Err(refuse(400, "invalid_request", 900_561, text));
         }
+        let form = Form::read(call);
+        let by_password = form.get("grant_type") == Some("password");
+        if by_password {
+            password::check_authority(tenant)?;
+        }
         self.check_tenant(tenant)?;
         if self.app.is_revoked(Granted::Cloud) {
             let text = format!(
@@ -160,9 +165,8 @@ impl Entra {
             );
             return Err(refuse(400, "invalid_request", 90_038, text));
         }
-        let form = Form::read(call);
         let grant = form.get("grant_type").ok_or_else(|| missing("grant_type"))?;
-        if grant != "client_credentials" {
+        if !by_password && grant != "client_credentials" {
             let text = format!("The app requested an unsupported grant type '{grant}'.");
             return Err(refuse(400, "unsupported_grant_type", 70_003, text));
         }
@@ -179,6 +183,9 @@ impl Entra {
             let text = format!("Application '{client}' is disabled.");
             return Err(refuse(400, "unauthorized_client", 7_000_112, text));
         }
+        if by_password {
+            return self.password_grant(&form, scope, tenant, call);
+        }
         let audience = check_scope(scope, call)?;
         self.check_credential(&form, tenant, call)?;
         if self.app.is_revoked(Granted::Policy) {
@@ -190,7 +197,12 @@ impl Entra {
         Ok(self.issue(audience, strength, call))
     }
 
-    fn check_credential(&self, form: &Form, tenant: &str, call: &Call) -> Result<(), LoginError> {
+    pub(super) fn check_credential(
+        &self,
+        form: &Form,
+        tenant: &str,
+        call: &Call,
+    ) -> Result<(), LoginError> {
         if self.app.is_revoked(Granted::Confidential) {
             let text = format!(
                 "Client is public so neither 'client_assertion' nor 'client_secret' should be presented. \
@@ -232,36 +244,42 @@ impl Entra {
     }
 
     fn issue(&self, audience: String, strength: &str, call: &Call) -> Reply {
+        let life = self.app.token_life_s;
+        let body = serde_json::json!({
+            "token_type": "Bearer",
+            "expires_in": life,
+            "ext_expires_in": life,
+            "access_token": self.signer.sign(&self.claims(audience, strength, call)),
+        });
+        Reply::json("/{tenant}/oauth2/v2.0/token", &body)
+            .with_header("cache-control", "no-store, no-cache".to_owned())
+    }
+
+    /// What a new access token says that is the application's own.
+    pub(super) fn claims(&self, audience: String, strength: &str, call: &Call) -> Claims {
         let now = self.world.clock.now_ms() / 1000;
         let number = self.app.number_token();
         let object = self.app.object_id.to_string();
-        let life = self.app.token_life_s;
-        let claims = Claims {
+        Claims {
             aud: audience,
             iss: self.issuer(call),
             iat: now,
             nbf: now,
-            exp: now + i64::from(life),
+            exp: now + i64::from(self.app.token_life_s),
             app_displayname: "Directory sync".to_owned(),
             appid: self.app.client_id.to_string(),
             appidacr: strength.to_owned(),
             idtyp: "app".to_owned(),
             oid: object.clone(),
             roles: self.app.roles(),
+            scp: None,
             sub: object,
             tid: self.app.tenant_id.to_string(),
+            upn: None,
             uti: format!("{:016x}", draw(self.world.seed, 0x071, number)),
             ver: "1.0".to_owned(),
             number: number.to_string(),
-        };
-        let body = serde_json::json!({
-            "token_type": "Bearer",
-            "expires_in": life,
-            "ext_expires_in": life,
-            "access_token": self.signer.sign(&claims),
-        });
-        Reply::json("/{tenant}/oauth2/v2.0/token", &body)
-            .with_header("cache-control", "no-store, no-cache".to_owned())
+        }
     }
 
     fn discovery(&self, tenant: &str, call: &Call) -> Result<Reply, LoginError> {
@@ -347,7 +365,8 @@ impl Entra {
             return self.login_error(&refuse(status, error, code, text), call);
         };
         let known = ERRORS.iter().find(|(_, codes)| codes.contains(&code));
-        let error = known.map_or("invalid_request", |(error, _)| error);
+        let error = known.map(|(error, _)| *error).or_else(|| password::error_of(code));
+        let error = error.unwrap_or("invalid_request");
         self.login_error(&refuse(status, error, code, "As control said."), call)
     }
 }

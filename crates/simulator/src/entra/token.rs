@@ -38,8 +38,14 @@ pub(crate) struct Claims {
     /// Absent without consent, as at the vendor.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) roles: Vec<String>,
+    /// What a person delegated; absent in the application's own tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scp: Option<String>,
     pub(crate) sub: String,
     pub(crate) tid: String,
+    /// Whose token it is, if a person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) upn: Option<String>,
     pub(crate) uti: String,
     pub(crate) ver: String,
     /// Our own number of the token, under a name the vendor uses for internals.
@@ -112,7 +118,7 @@ impl Signer {
     }
 
     /// The token for these claims.
-    pub(crate) fn sign(&self, claims: &Claims) -> String {
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> String {
         let header = serde_json::json!({ "typ": "JWT", "alg": "RS256", "kid": KEY_ID });
         let body = serde_json::to_vec(claims).expect("claims are plain data");
         let mut token = URL_SAFE_NO_PAD.encode(header.to_string());

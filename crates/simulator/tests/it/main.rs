@@ -28,6 +28,7 @@ mod okta_logs;
 mod okta_members;
 mod okta_quotas;
 mod org;
+mod password;
 mod receiver;
 mod standing;
 mod subscriptions;
