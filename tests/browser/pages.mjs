@@ -53,6 +53,7 @@ export async function lived(server, sim) {
   for (const user of truth.users.filter((user) => user.active && !user.guest).slice(0, 40)) {
     await sim.control("entra", "DELETE", `users/${user.id}`);
   }
+  await sim.control("entra", "POST", "users", { login: "newcomer@contoso.example", display_name: "Newcomer" });
   const { ticket } = await server.api("POST", "/directories/entra/sync", { full: false });
   await ran(server, "entra", ticket);
   const { items: [last] } = await server.api("GET", "/changes?directory=google&limit=1");

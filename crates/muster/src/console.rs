@@ -45,9 +45,6 @@ use self::{
 };
 use crate::{app::App, config::File};
 
-pub(crate) use self::first_start::name_objection;
-pub use self::first_start::{FirstLink, first_link, link_for};
-
 /// The largest form: a service account's key file, a list of groups.
 const FORM_BYTES_MAX: usize = 256 * 1024;
 

@@ -1,7 +1,8 @@
-//! Randomness: the one place that asks the system for it.
+//! Randomness: the one place that asks the system for it; and what is kept of a token that was made of it.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
 
 /// Fills an array with random bytes.
 ///
@@ -24,6 +25,11 @@ pub fn alphanumeric(chars: usize) -> String {
         text.extend(letters.take(chars - text.len()));
     }
     text
+}
+
+/// The SHA-256 of a token: what is kept of it. A token is random enough not to be guessed from that.
+pub fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
 }
 
 /// A password or token of 192 random bits, safe in URLs, shells and forms.

@@ -16,6 +16,7 @@ pub mod entropy;
 pub mod health;
 pub mod hooks;
 pub mod http;
+pub mod invitation;
 pub mod product;
 pub mod reach;
 pub mod server;

@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::File,
     console::{self, Console},
-    crowd, entropy, health, hooks, http, sign_in,
+    crowd, entropy, health, hooks, http, invitation, sign_in,
     task::{floors::StoredFloors, sessions::StoredSessions, sweep, webhooks::StoredWebhooks},
 };
 
@@ -92,8 +92,8 @@ impl Server {
         app.start().await?;
         app.driver.start("sweep", sweep::run(app.clone(), kept_ms)).await;
         let base = app.public_url.as_ref().map_or(url.as_str(), |public| public.as_str());
-        let first_link = console::first_link(&app, base.trim_end_matches('/')).await?;
-        let first_link = first_link.map(|console::FirstLink(link)| link);
+        let first_link = invitation::first_link(&app, base.trim_end_matches('/')).await?;
+        let first_link = first_link.map(|invitation::FirstLink(link)| link);
         let router = router(&app, &token, file);
         let serving = serve(listener, router, app.clone());
         Ok(Self { app, url, token, first_link, serving })

@@ -16,7 +16,7 @@ use super::{
     Problem, audit,
     extract::{Json, Path},
 };
-use crate::{app::App, console};
+use crate::{app::App, invitation};
 
 /// Somebody who may sign in to the console.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -99,7 +99,7 @@ pub(super) async fn link(
     headers: HeaderMap,
 ) -> Result<Json<Link>, Problem> {
     let row = row_named(&app, &name).await?;
-    let link = console::link_for(&app, &base(&app, &headers), Some(row.name), row.role).await?;
+    let link = invitation::link_for(&app, &base(&app, &headers), Some(row.name), row.role).await?;
     Ok(Json(Link { link }))
 }
 
@@ -158,7 +158,7 @@ pub(super) async fn remove(
 pub(super) async fn make_link(app: &App, base: &str, invite: Invite) -> Result<Link, Problem> {
     let name = invite.name.map(|name| name.trim().to_owned());
     if let Some(name) = name.clone() {
-        if console::name_objection(&name).is_some() {
+        if invitation::name_objection(&name).is_some() {
             return Err(Problem::bad_request("a name has 1 to 100 characters that can be seen"));
         }
         let wanted = name.clone();
@@ -166,7 +166,7 @@ pub(super) async fn make_link(app: &App, base: &str, invite: Invite) -> Result<L
             return Err(Problem::conflict(format!("there is somebody called {name} already")));
         }
     }
-    Ok(Link { link: console::link_for(app, base, name, invite.role).await? })
+    Ok(Link { link: invitation::link_for(app, base, name, invite.role).await? })
 }
 
 fn last() -> Problem {

@@ -13,12 +13,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use directory::id::MINUTE_MS;
-use sha2::{Digest, Sha256};
 use store::{ApiTokenRow, Scope, Store};
 use subtle::ConstantTimeEq;
 
 use super::{Problem, openapi::BASE};
-use crate::app::App;
+use crate::{app::App, entropy};
 
 /// What the token of `admin.json` is called.
 const LOCAL: &str = "admin token";
@@ -30,13 +29,8 @@ pub struct TokenHash(Arc<[u8]>);
 impl TokenHash {
     /// The hash of a token.
     pub fn of(token: &str) -> Self {
-        Self(digest(token).to_vec().into())
+        Self(entropy::digest(token).to_vec().into())
     }
-}
-
-/// The SHA-256 of a token.
-pub(super) fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
 }
 
 /// Whoever calls.
@@ -69,7 +63,9 @@ pub(super) async fn authenticate(
 ) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = match given.and_then(|value| value.split_once(' ')) {
-        Some((scheme, given)) if scheme.eq_ignore_ascii_case("bearer") => digest(given.trim()),
+        Some((scheme, given)) if scheme.eq_ignore_ascii_case("bearer") => {
+            entropy::digest(given.trim())
+        }
         _ => return Problem::unauthorized().into_response(),
     };
     let bearer = match bearer(&app, &local, &given).await {

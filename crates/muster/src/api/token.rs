@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{
     Problem, audit,
-    bearer::{Bearer, digest},
+    bearer::Bearer,
     extract::{Json, Path},
 };
 use crate::{app::App, entropy};
@@ -151,7 +151,7 @@ pub(super) async fn make(app: &App, add: Add, made_by: String) -> Result<Made, P
     let token = format!("{PREFIX}{}", entropy::token());
     let new = NewApiToken {
         name: name.clone(),
-        hash: digest(&token),
+        hash: entropy::digest(&token),
         scopes,
         made_by,
         made: now,

@@ -9,13 +9,13 @@ use serde_json::json;
 use store::{AdministratorRow, Role, Store};
 
 use super::{
-    first_start::link_for,
     page::{Frame, Refusal, Visit, sentence, show},
     words::{When, segment},
 };
 use crate::{
     api::{Problem, actions, administrator::Invite},
     audit,
+    invitation::link_for,
 };
 
 #[derive(Debug, Template)]

@@ -1,6 +1,6 @@
-//! One-time links: the first administrator, an invited one, and whoever lost a password.
+//! Where a one-time link leads: the first administrator, an invited one, and whoever lost a password.
 //!
-//! Invariants: of a link only the digest is kept; it works once, and a new one takes the old one's place.
+//! Invariant: a link is used up by the password that it let somebody choose, and by nothing before that.
 
 use askama::Template;
 use axum::{
@@ -9,11 +9,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
-use directory::id::{DAY_MS, HOUR_MS};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
-use store::{InvitationRow, Role, Store};
+use store::{InvitationRow, Role};
 
 use super::{
     page::{Frame, Refusal, Visit, show, show_with},
@@ -21,59 +20,10 @@ use super::{
 };
 use crate::{
     api::application::hash,
-    app::App,
     audit::{self, Actor},
     entropy,
+    invitation::name_objection,
 };
-
-/// How long the link of the first start works.
-const FIRST_MS: i64 = 7 * DAY_MS;
-/// How long other links work.
-const LINK_MS: i64 = 24 * HOUR_MS;
-/// The longest name.
-const NAME_CHARS_MAX: usize = 100;
-
-/// Where the first administrator is made.
-#[derive(Debug, Clone)]
-pub struct FirstLink(pub String);
-
-/// A link for the first administrator, if there is none yet.
-///
-/// # Errors
-/// When the store cannot be read or written.
-pub async fn first_link(app: &App, base: &str) -> anyhow::Result<Option<FirstLink>> {
-    if app.store.read_only() || !app.blocking(Store::administrators).await?.is_empty() {
-        return Ok(None);
-    }
-    make(app, base, (None, Role::Administrator), FIRST_MS).await.map(FirstLink).map(Some)
-}
-
-/// A link by which somebody gets in, in that role: by name, or under a name of their choice.
-///
-/// # Errors
-/// When the store cannot be written.
-pub async fn link_for(
-    app: &App,
-    base: &str,
-    name: Option<String>,
-    role: Role,
-) -> anyhow::Result<String> {
-    make(app, base, (name, role), LINK_MS).await
-}
-
-async fn make(
-    app: &App,
-    base: &str,
-    (name, role): (Option<String>, Role),
-    life_ms: i64,
-) -> anyhow::Result<String> {
-    let token = entropy::token();
-    let now = app.clock.now();
-    let row =
-        InvitationRow { token: session::digest(&token), name, role, expires: now.plus(life_ms) };
-    app.blocking(move |store| store.invite(&row, now)).await?;
-    Ok(format!("{base}/first-start/{token}"))
-}
 
 #[derive(Debug, Template)]
 #[template(path = "first_start.html")]
@@ -153,7 +103,7 @@ pub(super) async fn accept(
     }
     let (app, now) = (visit.app(), visit.now());
     let hashed = hash(password.to_owned()).await?;
-    let used = session::digest(&token);
+    let used = entropy::digest(&token);
     if !app.blocking(move |store| store.use_up_invitation(&used)).await? {
         return Err(spent());
     }
@@ -172,15 +122,8 @@ pub(super) async fn accept(
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
 }
 
-/// What is wrong with a name, if something is.
-pub(crate) fn name_objection(name: &str) -> Option<String> {
-    let fits =
-        (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    (!fits).then(|| format!("A name has 1 to {NAME_CHARS_MAX} characters."))
-}
-
 async fn invitation(visit: &Visit, token: &str) -> Result<InvitationRow, Refusal> {
-    let (digest, now) = (session::digest(token), visit.now());
+    let (digest, now) = (entropy::digest(token), visit.now());
     let found = visit.app().blocking(move |store| store.invitation(&digest, now)).await?;
     found.ok_or_else(spent)
 }

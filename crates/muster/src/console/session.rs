@@ -7,7 +7,6 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use directory::id::{HOUR_MS, MINUTE_MS, Millis};
-use sha2::{Digest, Sha256};
 use store::{AdministratorRow, ConsoleSessionRow, Role};
 
 use super::request::Caller;
@@ -41,11 +40,6 @@ impl SignedIn {
     }
 }
 
-/// The SHA-256 of a token.
-pub(crate) fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
-}
-
 /// Whoever the cookie of a request belongs to.
 pub(crate) async fn find(
     app: &App,
@@ -53,7 +47,7 @@ pub(crate) async fn find(
     caller: &Caller,
 ) -> anyhow::Result<Option<SignedIn>> {
     let Some(id) = cookie(headers, cookie_name(caller)) else { return Ok(None) };
-    let (token, now) = (digest(&id), app.clock.now());
+    let (token, now) = (entropy::digest(&id), app.clock.now());
     app.blocking(move |store| {
         let Some(session) = store.console_session(&token)? else { return Ok(None) };
         if now.since(session.used) >= IDLE_MS || now.since(session.created) >= LIFE_MS {
@@ -82,7 +76,7 @@ pub(crate) async fn start(
     let now = app.clock.now();
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let row = ConsoleSessionRow {
-        token: digest(&id),
+        token: entropy::digest(&id),
         administrator: administrator.id,
         created: now,
         used: now,

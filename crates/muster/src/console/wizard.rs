@@ -199,19 +199,11 @@ async fn consented(visit: Visit, Query(back): Query<Back>) -> Result<Response, R
     Ok(Redirect::to(&format!("/connect/{}/permissions", draft.id)).into_response())
 }
 
-/// Why consent was not given, with what to do (catalogue E-CONSENT-CANCEL and E-CONSENT-ROLE).
+/// Why consent was not given, with what to do: an entry of the error catalogue, if Microsoft's answer is one.
 fn refused(back: &Back) -> String {
-    let said = back.error_description.to_lowercase();
-    if said.contains("90094") || said.contains("need admin approval") {
-        return "Your account may not grant this: it needs a Privileged Role Administrator or Global Administrator. \
-                Let one of them press the button, or do it in the portal."
-            .to_owned();
-    }
-    if said.contains("cancel")
-        || matches!(back.error.as_str(), "permission_denied" | "access_denied")
-    {
-        return "It was cancelled at Microsoft's page. Press the button again when you are ready."
-            .to_owned();
+    let said = format!("error={} {}", back.error, back.error_description);
+    if let Some(known) = connect::recognise("entra", &said) {
+        return sentence(&known.to_string());
     }
     let code: String =
         back.error.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();

@@ -14,7 +14,8 @@ use muster::{
     app::App,
     clock::Clock,
     config::File,
-    console::{self, Console, first_link},
+    console::{self, Console},
+    invitation::{self, first_link},
 };
 use store::Role;
 use tempfile::TempDir;
@@ -246,7 +247,7 @@ async fn a_link_lets_one_in_and_first_links_are_only_for_the_first() {
     let house = House::new("").await;
     assert!(first_link(&house.app, "http://x").await.unwrap().is_none(), "there is somebody");
     let link =
-        console::link_for(&house.app, "", Some("rita".to_owned()), Role::Reader).await.unwrap();
+        invitation::link_for(&house.app, "", Some("rita".to_owned()), Role::Reader).await.unwrap();
     let old = house.sign_in("rita").await;
     let form = "password=another+long+one&again=another+long+one";
     let answer = house.post(&link, "", form).await;

@@ -72,7 +72,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // People and groups come from what is published, never from the store.
     ("console", &["crate::cli", "load_mirror", "load_served", "load_directory", "rusqlite"]),
     ("audit", &["crate::api", "crate::cli", "crate::console"]),
-    ("api", &["crate::crowd::xml", "crate::crowd::json", "crate::cli"]),
+    ("api", &["crate::crowd::xml", "crate::crowd::json", "crate::cli", "crate::console"]),
+    ("invitation", &["crate::api", "crate::cli", "crate::console"]),
     ("task", &["crate::api", "crate::cli", "axum::"]),
     ("http", &["crate::", "store::", "connect::", "directory::"]),
     ("app", &["crate::cli"]),

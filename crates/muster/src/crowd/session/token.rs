@@ -21,7 +21,7 @@ pub struct TokenDigest(pub [u8; 32]);
 impl TokenDigest {
     /// Of a token.
     pub(super) fn of(token: &str) -> Self {
-        Self(Sha256::digest(token.as_bytes()).into())
+        Self(entropy::digest(token))
     }
 }
 
