@@ -6,6 +6,12 @@ document.documentElement.classList.add("scripted");
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
+// Where tabs or steps do not fit, the current one is what is seen of them.
+for (const row of all(".tabs, .steps")) {
+  const current = row.querySelector("[aria-current]");
+  if (current) row.scrollLeft = current.offsetLeft - row.offsetLeft - (row.clientWidth - current.offsetWidth) / 2;
+}
+
 // The menu of small screens.
 for (const button of all(".menu-button")) {
   button.addEventListener("click", () => {

@@ -125,6 +125,8 @@ fn bars(runs: &[RunReport], from: Millis, now: Millis) -> Vec<Bar> {
     const BARS_HEIGHT: f64 = 36.0;
     let slots = (now.since(from).max(1) / DAY_MS + 1).clamp(1, DAYS + 1);
     let width = WIDTH / slots as f64;
+    // A directory of yesterday has bars, not blocks.
+    let drawn = (width * 0.7).min(WIDTH / DAYS as f64);
     let mut days = vec![(0_u64, 0_u64, 0_u64); usize::try_from(slots).unwrap_or(1)];
     // The first load would make all the rest invisible.
     for run in runs.iter().filter(|run| run.size_before.users > 0 && run.finished >= from) {
@@ -142,9 +144,9 @@ fn bars(runs: &[RunReport], from: Millis, now: Millis) -> Vec<Bar> {
             let height = (*changes as f64 / most).sqrt() * BARS_HEIGHT;
             let day = words::day(from.plus(i64::try_from(at).unwrap_or(0) * DAY_MS));
             Bar {
-                x: format!("{:.1}", at as f64 * width + width * 0.15),
+                x: format!("{:.1}", at as f64 * width + (width - drawn) / 2.0),
                 y: format!("{:.1}", BARS_HEIGHT - height),
-                width: format!("{:.1}", width * 0.7),
+                width: format!("{drawn:.1}"),
                 height: format!("{height:.1}"),
                 loss: went > came,
                 title: format!("{day}: {}", words::counted(*changes, "change")),

@@ -38,6 +38,76 @@ impl fmt::Display for When {
 
 impl HtmlSafe for When {}
 
+/// A message of the service as a page shows it: what stands between backticks is code.
+pub(crate) struct Told<'a>(&'a str);
+
+/// The same for a message.
+pub(crate) fn told(text: &str) -> Told<'_> {
+    Told(text)
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<&str> = self.0.split('`').collect();
+        // A backtick without a second one is a backtick.
+        let pairs = parts.len() / 2 - usize::from(parts.len() % 2 == 0);
+        for (at, part) in parts.iter().enumerate() {
+            match at {
+                0 => escape(part, f)?,
+                _ if at > 2 * pairs => {
+                    f.write_char('`')?;
+                    escape(part, f)?;
+                }
+                _ if at % 2 == 1 => {
+                    f.write_str("<code>")?;
+                    escape(part, f)?;
+                    f.write_str("</code>")?;
+                }
+                _ => escape(part, f)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl HtmlSafe for Told<'_> {}
+
+/// A user name or address that breaks before its `@`, where it must break at all.
+pub(crate) struct Name<'a>(&'a str);
+
+/// The same for a name.
+pub(crate) fn name(text: &str) -> Name<'_> {
+    Name(text)
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, part) in self.0.split('@').enumerate() {
+            f.write_str(if at > 0 { "<wbr>@" } else { "" })?;
+            escape(part, f)?;
+        }
+        Ok(())
+    }
+}
+
+impl HtmlSafe for Name<'_> {}
+
+fn escape(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for part in text.split_inclusive(['&', '<', '>', '"', '\'']) {
+        let (plain, entity) = match part.as_bytes().last() {
+            Some(b'&') => (&part[..part.len() - 1], "&#38;"),
+            Some(b'<') => (&part[..part.len() - 1], "&#60;"),
+            Some(b'>') => (&part[..part.len() - 1], "&#62;"),
+            Some(b'"') => (&part[..part.len() - 1], "&#34;"),
+            Some(b'\'') => (&part[..part.len() - 1], "&#39;"),
+            _ => (part, ""),
+        };
+        f.write_str(plain)?;
+        f.write_str(entity)?;
+    }
+    Ok(())
+}
+
 /// A length of time in its largest unit.
 pub(crate) fn length(ms: i64) -> String {
     let seconds = ms / 1_000;
@@ -115,6 +185,20 @@ pub(crate) fn provider(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_nothing_is_markup() {
+        let shown = |text| told(text).to_string();
+        assert_eq!(shown("run `a <b>` & wait"), "run <code>a &#60;b&#62;</code> &#38; wait");
+        assert_eq!(shown("`a` and `b`"), "<code>a</code> and <code>b</code>");
+        assert_eq!(shown("one ` only"), "one ` only");
+        assert_eq!(shown("`a` and one ` more"), "<code>a</code> and one ` more");
+        assert_eq!(
+            (shown(""), shown("it's \"so\"")),
+            (String::new(), "it&#39;s &#34;so&#34;".to_owned())
+        );
+        assert_eq!(name("ann<@example.org").to_string(), "ann&#60;<wbr>@example.org");
+    }
 
     #[test]
     fn times_are_told_as_people_do() {
