@@ -112,6 +112,15 @@ impl ProviderId {
         Ok(Self(Repr::Text(CompactString::new(text))))
     }
 
+    /// A number that orders as the ids do, as far as it tells them apart.
+    pub(crate) fn beginning(&self) -> u64 {
+        let (kind, bytes) = match &self.0 {
+            Repr::Guid(bytes) => (0, bytes.as_slice()),
+            Repr::Text(text) => (1 << 56, text.as_bytes()),
+        };
+        kind | beginning(bytes) >> 8
+    }
+
     /// Calls `f` with the id's text, without an allocation.
     pub fn with_str<T>(&self, f: impl FnOnce(&str) -> T) -> T {
         match &self.0 {
@@ -122,6 +131,14 @@ impl ProviderId {
             Repr::Text(text) => f(text),
         }
     }
+}
+
+/// The first eight bytes as a number that orders as the bytes do, as far as it tells them apart.
+pub(crate) fn beginning(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let length = bytes.len().min(8);
+    first[..length].copy_from_slice(&bytes[..length]);
+    u64::from_be_bytes(first)
 }
 
 impl fmt::Display for ProviderId {
@@ -160,6 +177,19 @@ mod tests {
         assert_eq!(upper, lower);
         assert_eq!(upper.to_string(), "11111111-abcd-4000-8000-000000000001");
         assert_eq!(size_of::<ProviderId>(), 24);
+    }
+
+    #[test]
+    fn beginnings_are_in_the_order_of_ids() {
+        let texts =
+            ["11111111-abcd-4000-8000-000000000001", "f1111111-abcd-4000-8000-000000000001"];
+        let texts = texts.into_iter().chain(["0", "00", "00u", "00u1234", "00u12345", "00v", "é"]);
+        let ids: Vec<ProviderId> = texts.map(|text| ProviderId::parse(text).unwrap()).collect();
+        for pair in ids.windows(2) {
+            assert!(pair[0] < pair[1] && pair[0].beginning() <= pair[1].beginning(), "{pair:?}");
+        }
+        assert!(ids[1].beginning() < ids[2].beginning());
+        assert!(beginning(b"ab") < beginning(b"b") && beginning(b"ab") <= beginning(b"abc"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! agree; the ids and folded names of users are unique, and those of groups.
 
 mod index;
+mod search;
 mod slab;
 
 use std::{cmp::Ordering, sync::Arc};
@@ -13,7 +14,7 @@ use self::{index::Index, slab::Slab};
 use crate::{
     change::{Change, MembersChange},
     group::Group,
-    id::{GroupNo, ProviderId, UserNo},
+    id::{GroupNo, ProviderId, UserNo, beginning},
     user::User,
 };
 
@@ -230,17 +231,21 @@ impl Directory {
 
     fn name(&mut self, named: &Named) -> Result<(), Mismatch> {
         let users = &self.users;
-        enter(&mut self.users_by_name, &named.users, |a, b| {
+        let name = |no: u32| beginning(user_name(users, no).as_bytes());
+        enter(&mut self.users_by_name, &named.users, name, |a, b| {
             user_name(users, a).cmp(user_name(users, b))
         });
-        enter(&mut self.users_by_id, &named.users, |a, b| {
+        let id = |no: u32| user_id(users, no).map_or(0, ProviderId::beginning);
+        enter(&mut self.users_by_id, &named.users, id, |a, b| {
             user_id(users, a).cmp(&user_id(users, b))
         });
         let groups = &self.groups;
-        enter(&mut self.groups_by_name, &named.groups, |a, b| {
+        let name = |no: u32| beginning(group_name(groups, no).as_bytes());
+        enter(&mut self.groups_by_name, &named.groups, name, |a, b| {
             group_name(groups, a).cmp(group_name(groups, b))
         });
-        enter(&mut self.groups_by_id, &named.groups, |a, b| {
+        let id = |no: u32| group_id(groups, no).map_or(0, ProviderId::beginning);
+        enter(&mut self.groups_by_id, &named.groups, id, |a, b| {
             group_id(groups, a).cmp(&group_id(groups, b))
         });
         let unique = self.users_by_name.len() == self.users.len()
@@ -387,12 +392,20 @@ fn check_ends(
     }
 }
 
-/// Enters numbers into an index; many at once are sorted in rather than inserted one by one.
-fn enter(index: &mut Index, numbers: &[u32], compare: impl Fn(u32, u32) -> Ordering) {
+/// Enters numbers into an index; many at once are sorted in rather than inserted one by one. `begins` is the
+/// beginning of a number's text: texts are far apart in memory, and few comparisons need more of them.
+fn enter(
+    index: &mut Index,
+    numbers: &[u32],
+    begins: impl Fn(u32) -> u64,
+    compare: impl Fn(u32, u32) -> Ordering,
+) {
     if numbers.len() > 64 && numbers.len() > index.len() / 8 {
-        let mut all: Vec<u32> = index.iter_from(0).chain(numbers.iter().copied()).collect();
-        all.sort_unstable_by(|a, b| compare(*a, *b));
-        all.dedup_by(|a, b| compare(*a, *b).is_eq());
+        let all = index.iter_from(0).chain(numbers.iter().copied());
+        let mut all: Vec<(u64, u32)> = all.map(|no| (begins(no), no)).collect();
+        all.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| compare(a.1, b.1)));
+        all.dedup_by(|a, b| a.0 == b.0 && compare(a.1, b.1).is_eq());
+        let all: Vec<u32> = all.into_iter().map(|(_, no)| no).collect();
         *index = Index::from_sorted(&all);
         return;
     }

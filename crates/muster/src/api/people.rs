@@ -163,9 +163,13 @@ pub(super) async fn users(
     let filter = Filter::All(parts);
     // A search looks at everybody: not on a thread that others wait for.
     let looking = tokio::task::spawn_blocking(move || {
-        let found = served.users_after(&last).filter(|(_, user)| filter.admits_user(user, id));
+        let found = if filter.is_everything() {
+            served.users_after(&last).take(limit + 1).collect()
+        } else {
+            served.users_fitting_after(&last, limit + 1, |user| filter.admits_user(user, id))
+        };
         paged(
-            found,
+            found.into_iter(),
             limit,
             |(_, user)| user.folded_name(),
             |(no, user)| person(id, &served, *no, user),

@@ -89,7 +89,7 @@ pub(in crate::console) async fn group(
         .filter_map(|user| Some((UserNo(*user), directory.user(UserNo(*user))?)))
         .collect();
     named.sort_by(|a, b| a.1.folded_name().cmp(b.1.folded_name()));
-    let shown = named.iter().skip(page * ROWS).take(ROWS);
+    let shown = named.iter().skip(page.saturating_mul(ROWS)).take(ROWS);
     let people = shown.map(|(no, user)| Person::of(&directory, &head.path, (*no, user))).collect();
     let lines = |groups: &[u32]| -> Vec<GroupLine> {
         let found = groups.iter().take(GROUPS_MAX).filter_map(|no| {

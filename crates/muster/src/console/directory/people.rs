@@ -56,10 +56,11 @@ impl Pages {
         total: usize,
         address: impl Fn(usize) -> String,
     ) -> Self {
-        let first = page * ROWS;
+        let first = page.saturating_mul(ROWS).min(total);
         let last = (first + ROWS).min(total);
         let words = match total {
             0 => String::new(),
+            _ if first == total => format!("none of {} is this far on", count(total)),
             _ => format!("{} to {} of {}", count(first + 1), count(last), count(total)),
         };
         Self {
@@ -215,17 +216,14 @@ pub(in crate::console) async fn people(
     let looking = tokio::task::spawn_blocking(move || {
         let line = |(no, user): (UserNo, &Arc<User>)| Person::of(&directory, &base, (no, user));
         if filter.is_everything() {
-            let lines = directory.users_from(page * ROWS).take(ROWS).map(line).collect();
+            let lines =
+                directory.users_from(page.saturating_mul(ROWS)).take(ROWS).map(line).collect();
             return (lines, directory.size().users);
         }
-        let (mut lines, mut total): (Vec<Person>, usize) = (Vec::new(), 0);
-        for (no, user) in directory.users_from(0).filter(|(_, user)| filter.admits_user(user, id)) {
-            if total >= page * ROWS && lines.len() < ROWS {
-                lines.push(line((no, user)));
-            }
-            total += 1;
-        }
-        (lines, total)
+        let rows = (page.saturating_mul(ROWS), ROWS);
+        let (total, found) =
+            directory.page_of_users_fitting(rows, |user| filter.admits_user(user, id));
+        (found.into_iter().map(line).collect::<Vec<Person>>(), total)
     });
     let (people, total) = looking.await.map_err(anyhow::Error::from)?;
     let pages = Pages::of(page, total, |page| address(&q, &shown, page));
@@ -251,7 +249,7 @@ pub(in crate::console) async fn groups(
         let (mut lines, mut total): (Vec<GroupLine>, usize) = (Vec::new(), 0);
         let all = directory.groups_from(0);
         for (no, group) in all.filter(|(no, group)| filter.admits_group(group, id) && fits(*no)) {
-            if total >= page * ROWS && lines.len() < ROWS {
+            if total >= page.saturating_mul(ROWS) && lines.len() < ROWS {
                 lines.push(GroupLine::of(&directory, &base, (no, group)));
             }
             total += 1;
