@@ -20,7 +20,7 @@ use crate::clock::http_date;
 use crate::counters::Violation;
 use crate::faults::{FaultKind, Picked};
 use crate::provider::Simulated;
-use crate::server::Abort;
+use crate::server::{Abort, Encrypted};
 use crate::webhook::Heard;
 
 /// Largest request body.
@@ -47,7 +47,9 @@ pub(crate) struct Call {
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// `http://host` and the prefix.
+    /// Scheme and host as the client named them.
+    pub(crate) origin: String,
+    /// The origin and the prefix.
     pub(crate) base: String,
     /// Host and port as the client named them.
     pub(crate) host: String,
@@ -200,7 +202,9 @@ fn send(provider: &dyn Simulated, reply: Reply, call: &Call) -> Response<Body> {
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&reply.content_type) {
+    if !reply.content_type.is_empty()
+        && let Ok(value) = HeaderValue::from_str(&reply.content_type)
+    {
         headers.insert("content-type", value);
     }
     for (name, value) in &reply.headers {
@@ -272,6 +276,9 @@ async fn read_call(prefix: &'static str, request: Request<Body>) -> Option<Call>
     let named = parts.headers.get("host").and_then(|value| value.to_str().ok());
     let named = named.or_else(|| parts.uri.authority().map(axum::http::uri::Authority::as_str));
     let name = named.unwrap_or("localhost").to_owned();
+    let encrypted = parts.extensions.get::<Encrypted>().is_some()
+        || parts.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+    let origin = format!("{}://{name}", if encrypted { "https" } else { "http" });
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
     let raw_path = parts.uri.path().strip_prefix(prefix).unwrap_or_default();
     let mut call = Call {
@@ -280,7 +287,8 @@ async fn read_call(prefix: &'static str, request: Request<Body>) -> Option<Call>
         path: String::new(),
         query: Vec::new(),
         target,
-        base: format!("http://{name}{prefix}"),
+        base: format!("{origin}{prefix}"),
+        origin,
         host: name,
         headers: parts.headers,
         body,
@@ -291,13 +299,17 @@ async fn read_call(prefix: &'static str, request: Request<Body>) -> Option<Call>
     Some(call)
 }
 
+/// A path without its encoding. A plus sign is itself in a path, and a space in a query.
+pub(crate) fn decoded_path(path: &str) -> String {
+    let path = format!("v={}", path.replace('+', "%2B").replace('&', "%26"));
+    let decoded = url::form_urlencoded::parse(path.as_bytes()).next();
+    decoded.map(|(_, path)| path.into_owned()).unwrap_or_default()
+}
+
 impl Call {
     /// Sets path and query from their encoded forms.
     pub(crate) fn set_address(&mut self, path: &str, query: &str) {
-        // A plus sign is itself in a path, and a space in a query.
-        let path = format!("v={}", path.replace('+', "%2B").replace('&', "%26"));
-        let decoded = url::form_urlencoded::parse(path.as_bytes()).next();
-        self.path = decoded.map(|(_, path)| path.into_owned()).unwrap_or_default();
+        self.path = decoded_path(path);
         self.query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     }
 

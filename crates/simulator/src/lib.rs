@@ -272,6 +272,9 @@ pub async fn start(options: Options) -> Result<Running, SimulatorError> {
     let foreign_url = format!("http://{}", foreign.local_addr().map_err(failed)?);
     let url = format!("http://{address}");
     let tls = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(failed)?;
+    // What is opened of it ends here, where links have its scheme.
+    let behind = TcpListener::bind(SocketAddr::new(address.ip(), 0)).await.map_err(failed)?;
+    let opened = behind.local_addr().map_err(failed)?;
     let untrusted = format!("https://{}", tls.local_addr().map_err(failed)?);
     let generating = tokio::task::spawn_blocking(move || generate(&options, &url, &foreign_url));
     let (providers, mut description, keys) =
@@ -283,7 +286,9 @@ pub async fn start(options: Options) -> Result<Running, SimulatorError> {
         tasks.spawn(webhook::run(Arc::clone(provider), stopped.clone()));
     }
     tasks.spawn(server::serve(listener, server::router(&providers), stopped.clone()));
-    tasks.spawn(untrusted::serve(tls, untrusted::acceptor()?, address, stopped.clone()));
+    let inner = server::encrypted_router(&providers);
+    tasks.spawn(server::serve(behind, inner, stopped.clone()));
+    tasks.spawn(untrusted::serve(tls, untrusted::acceptor()?, opened, stopped.clone()));
     tasks.spawn(server::serve(foreign, server::foreign_router(&providers), stopped));
     Ok(Running { description, stop, tasks, _keys: keys })
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Body,
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, Response, StatusCode, Uri, header},
@@ -66,6 +66,15 @@ pub(crate) fn router(providers: &Providers) -> Router {
         (StatusCode::NOT_FOUND, Json(json!({"error": text})))
     };
     router.merge(control::router(providers.clone())).fallback(nothing_here)
+}
+
+/// Marks a request that came through TLS: links in its answer lead there too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encrypted;
+
+/// All routes, for what comes through TLS.
+pub(crate) fn encrypted_router(providers: &Providers) -> Router {
+    router(providers).layer(Extension(Encrypted))
 }
 
 /// The routes of one host of a provider.

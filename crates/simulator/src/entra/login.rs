@@ -83,6 +83,7 @@ impl Entra {
         let path: Vec<&str> = call.path.split('/').filter(|part| !part.is_empty()).collect();
         let result = match path.as_slice() {
             ["common", "discovery", "instance"] => return self.instance(call),
+            ["common", "userrealm", login] => return user_realm(login),
             [tenant, "oauth2", "v2.0", "token"] => self.token(tenant, call),
             [tenant, "adminconsent"] | [tenant, "v2.0", "adminconsent"] => {
                 self.admin_consent(tenant, call)
@@ -384,6 +385,23 @@ const ERRORS: [(&str, &[u32]); 7] = [
     ("invalid_tenant", &[90_002]),
     ("temporarily_unavailable", &[90_055, 50_196, 90_033, 90_024, 50_033]),
 ];
+
+/// Who checks the password of a login, which MSAL asks before it sends one: this tenant checks those of its own domains.
+fn user_realm(login: &str) -> Reply {
+    let domain = login.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+    let managed = [DOMAIN, INITIAL_DOMAIN].contains(&domain.as_str());
+    let mut body = serde_json::json!({"ver": "1.0", "account_type": "Unknown"});
+    if managed {
+        body = serde_json::json!({
+            "ver": "1.0",
+            "account_type": "Managed",
+            "domain_name": domain,
+            "cloud_instance_name": "microsoftonline.com",
+            "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+        });
+    }
+    Reply::json("/common/userrealm/{login}", &body)
+}
 
 /// The audience that a scope asks for: Graph at its own address or by its public name.
 fn check_scope(scope: &str, call: &Call) -> Result<String, LoginError> {

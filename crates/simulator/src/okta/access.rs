@@ -55,7 +55,7 @@ impl Access {
 /// The address of a request without its query, as the client wrote it.
 pub(super) fn address(call: &Call) -> String {
     let path = call.target.split('?').next().unwrap_or_default();
-    format!("http://{}{path}", call.host)
+    format!("{}{path}", call.origin)
 }
 
 impl Okta {

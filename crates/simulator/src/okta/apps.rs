@@ -38,7 +38,7 @@ pub(super) fn app_id(tenant: &Tenant) -> String {
 /// Name, label and mode of the applications there are.
 const KNOWN: [(&str, &str, &str); 2] = [
     ("jira_onprem", "Jira (on premises)", "SAML_2_0"),
-    ("active_directory", "corp.initech.example", "BROWSER_PLUGIN"),
+    ("active_directory", "corp.initech.example", "AUTO_LOGIN"),
 ];
 
 /// People with the application.

@@ -164,7 +164,8 @@ impl ApiError {
                      scope=\"{scope}\", error=\"{error}\", error_description=\"{description}\", \
                      resource=\"{resource}\""
                 );
-                Reply::new(route, JSON, Vec::new()).with_header("www-authenticate", header)
+                // All is in the header: a body of a type that it cannot have would be read as broken.
+                Reply::new(route, "", Vec::new()).with_header("www-authenticate", header)
             }
             None => Reply::new(route, JSON, self.body(number).to_string().into_bytes()),
         };

@@ -173,7 +173,7 @@ impl Okta {
 
     /// A reply with links to itself and to the page behind a cursor.
     pub(super) fn linked(&self, reply: Reply, call: &Call, next: Option<String>) -> Reply {
-        let mut links = vec![format!("<http://{}{}>; rel=\"self\"", call.host, call.target)];
+        let mut links = vec![format!("<{}{}>; rel=\"self\"", call.origin, call.target)];
         if let Some(cursor) = next {
             let host = if call.picked.has(FaultKind::ForeignLink) {
                 format!("{}{}", self.world.foreign, call.prefix)

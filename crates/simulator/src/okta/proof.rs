@@ -12,7 +12,7 @@ use super::{
     jwt::{Jwt, PublicKey},
     seal::{Purpose, Seal, take_word},
 };
-use crate::{chance::hash_bytes, clock};
+use crate::{chance::hash_bytes, clock, exchange::decoded_path};
 
 const DAY_MS: i64 = 86_400_000;
 /// How many days a nonce is still accepted after its own.
@@ -133,13 +133,17 @@ pub(super) fn verify(
     Ok(key.thumbprint)
 }
 
-/// Whether two addresses are the same, however they are written. Query and fragment do not belong to either.
+/// Whether two addresses are the same, however they are written. Query and fragment do not belong to either, and `%40`
+/// and `@` are one: clients encode what they sign and what they send each in their way.
 fn same_address(claimed: &str, asked: &str) -> bool {
     if claimed == asked {
         return true;
     }
     let parse = |text: &str| url::Url::parse(text).ok();
     parse(claimed).zip(parse(asked)).is_some_and(|(claimed, asked)| {
-        claimed.query().is_none() && claimed.fragment().is_none() && claimed == asked
+        claimed.query().is_none()
+            && claimed.fragment().is_none()
+            && claimed.origin() == asked.origin()
+            && decoded_path(claimed.path()) == decoded_path(asked.path())
     })
 }

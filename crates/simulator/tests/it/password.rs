@@ -258,3 +258,17 @@ async fn wrong_passwords_lock_an_account_for_a_while() {
     tenant.tell("DELETE", "passwords", Value::Null).await;
     assert_eq!(check(&tenant, LOGIN, &right).await.status, 200);
 }
+
+#[tokio::test]
+async fn who_checks_a_password_is_told_first() {
+    let tenant = Tenant::start().await;
+    for (login, kind) in [
+        (LOGIN, "Managed"),
+        ("x@CONTOSO.onmicrosoft.com", "Managed"),
+        ("x@elsewhere.example", "Unknown"),
+    ] {
+        let url = format!("{}/common/userrealm/{login}?api-version=1.0", tenant.entra().authority);
+        let answer = send(tenant.http.get(url)).await;
+        assert_eq!((answer.status, &answer.body["account_type"]), (200, &json!(kind)), "{login}");
+    }
+}

@@ -208,6 +208,21 @@ async fn what_is_between_client_and_vendor_can_be_met() {
     let untrusted = &tenant.running.description().untrusted;
     let refused = tenant.http.get(format!("{untrusted}/entra/login/x")).send().await;
     assert!(refused.unwrap_err().is_connect());
+    // Whoever takes the certificate, or comes through a proxy that opens TLS, is led on by https.
+    #[expect(clippy::disallowed_methods, reason = "a client of its own, that trusts anybody")]
+    let trusting =
+        reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().unwrap();
+    let document = |base: &str| {
+        format!(
+            "{base}/entra/login/{}/v2.0/.well-known/openid-configuration",
+            tenant.entra().tenant
+        )
+    };
+    let answer = send(trusting.get(document(untrusted))).await;
+    assert!(text(&answer.body["token_endpoint"]).starts_with(untrusted), "{}", answer.text);
+    let plain = tenant.http.get(document(tenant.running.url()));
+    let answer = send(plain.header("X-Forwarded-Proto", "https")).await;
+    assert!(text(&answer.body["token_endpoint"]).starts_with("https://127.0.0.1:"));
     for (reason, status, code) in [
         ("InvalidAudience", 401, "InvalidAuthenticationToken"),
         ("Request_ThrottledTemporarily", 503, "Request_ThrottledTemporarily"),
