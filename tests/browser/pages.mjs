@@ -20,7 +20,7 @@ export async function pages(server, page) {
     ["product-jira", "/applications/jira/connect?product=jira"],
     ["product-gitlab", "/applications/jira/connect?product=gitlab"], ["changes", "/changes"],
     ["administrators", "/administrators"], ["tokens", "/tokens"], ["api", "/api"],
-    ["alerts", "/alerts"], ["audit", "/audit"], ["settings", "/settings"],
+    ["alerts", "/alerts"], ["tasks", "/tasks"], ["audit", "/audit"], ["settings", "/settings"],
     ["account", "/account"], ["nothing", "/no/such/page"], ["wizard", "/connect"],
     ["wizard-done", "/connect/done/okta"],
   ];

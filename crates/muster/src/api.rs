@@ -27,6 +27,7 @@ mod problem;
 pub mod run;
 pub mod secret;
 pub mod server_info;
+pub mod task;
 pub mod token;
 pub mod undo;
 
@@ -104,6 +105,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(token::list, token::add))
         .routes(routes!(token::revoke))
         .routes(routes!(server_info::show))
+        .routes(routes!(task::list))
 }
 
 fn directories() -> OpenApiRouter<App> {

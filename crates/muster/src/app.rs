@@ -28,6 +28,7 @@ use crate::{
         callers, follow,
         keeper::Keeper,
         notify, pull,
+        standing::Rounds,
         watch::{self, Watches},
     },
 };
@@ -55,6 +56,8 @@ pub struct Parts {
     pub watches: Watches,
     /// How alerts stand, and whom to ask to look at them.
     pub alerts: Alerts,
+    /// How the tasks' last rounds ended.
+    pub rounds: Rounds,
     /// Tells everything to end.
     pub stop: CancellationToken,
     /// Owns the tasks.
@@ -94,6 +97,7 @@ impl App {
             public_url,
             watches: Watches::default(),
             alerts: Alerts::default(),
+            rounds: Rounds::default(),
             stop: CancellationToken::new(),
             driver: Driver::default(),
             follow_asked: tokio::sync::watch::Sender::new(0),

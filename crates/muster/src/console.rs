@@ -24,6 +24,7 @@ mod request;
 mod session;
 mod settings;
 mod sign_in;
+mod tasks;
 #[cfg(test)]
 mod templates;
 mod tokens;
@@ -122,6 +123,8 @@ pub fn router(console: Console) -> Router {
         .route("/alerts/channels/{name}/test", post(alerts::test_channel))
         .route("/alerts/channels/{name}/remove", post(alerts::remove_channel))
         .route("/settings", get(settings::show_settings))
+        .route("/tasks", get(tasks::show_tasks))
+        .route("/tasks/live", get(tasks::follow))
         .route("/api", get(api_reference::show_api))
         .merge(administrator_pages())
         .merge(directory_pages())

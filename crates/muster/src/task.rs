@@ -12,9 +12,15 @@ pub mod keeper;
 pub mod notify;
 pub mod pull;
 pub mod sessions;
+pub mod standing;
 pub mod sweep;
 pub mod watch;
 pub mod webhooks;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, MutexGuard, PoisonError},
+};
 
 use directory::{id::Millis, plan::Issue, report::RunReport};
 use serde::{Deserialize, Serialize};
@@ -25,6 +31,35 @@ use utoipa::ToSchema;
 #[derive(Debug, Default)]
 pub struct Driver {
     tasks: Mutex<JoinSet<()>>,
+    running: Arc<Running>,
+}
+
+/// How many tasks of each name run.
+#[derive(Debug, Default)]
+struct Running(std::sync::Mutex<BTreeMap<&'static str, usize>>);
+
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task that runs, until this is dropped, by whatever end.
+struct Alive(Arc<Running>, &'static str);
+
+impl Alive {
+    fn new(running: &Arc<Running>, name: &'static str) -> Self {
+        *running.lock().entry(name).or_default() += 1;
+        Self(Arc::clone(running), name)
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if let Some(count) = self.0.lock().get_mut(self.1) {
+            *count -= 1;
+        }
+    }
 }
 
 impl Driver {
@@ -34,10 +69,17 @@ impl Driver {
         while let Some(ended) = tasks.try_join_next() {
             log_panic(ended);
         }
+        let alive = Alive::new(&self.running, name);
         tasks.spawn(async move {
             task.await;
+            drop(alive);
             tracing::debug!(task = name, "task ended");
         });
+    }
+
+    /// Whether a task of this name runs.
+    pub fn runs(&self, name: &str) -> bool {
+        self.running.lock().get(name).is_some_and(|count| *count > 0)
     }
 
     /// Waits for all tasks to end.
@@ -116,3 +158,23 @@ pub struct Progress {
 
 /// People and groups that cannot be served, or not under the name that the rules make.
 pub type Issues = Vec<Issue>;
+
+#[cfg(test)]
+mod tests {
+    use super::Driver;
+
+    #[tokio::test]
+    async fn a_task_that_ended_by_whatever_end_is_seen_not_to_run() {
+        let driver = Driver::default();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        driver.start("steady", async move { drop(stopped.await) }).await;
+        driver.start("broken", async { panic!("of its own fault") }).await;
+        while driver.runs("broken") {
+            tokio::task::yield_now().await;
+        }
+        assert!(driver.runs("steady") && !driver.runs("never started"));
+        drop(stop);
+        driver.join().await;
+        assert!(!driver.runs("steady"));
+    }
+}

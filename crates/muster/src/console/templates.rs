@@ -27,6 +27,7 @@ use super::{
     page::RefusalPage,
     settings::SettingsPage,
     sign_in::SignInPage,
+    tasks::TasksPage,
     tokens::TokensPage,
     wizard::{IndexPage, finish::DonePage, rules, step::StepPage},
 };
@@ -61,6 +62,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("administrators", rendered(&AdministratorsPage::sample())),
         ("api", rendered(&ApiPage::sample())),
         ("tokens", rendered(&TokensPage::sample())),
+        ("tasks", rendered(&TasksPage::sample())),
         ("alerts", rendered(&AlertsPage::sample())),
         ("applications", rendered(&ListPage::sample())),
         ("application", rendered(&ApplicationPage::sample())),

@@ -27,6 +27,7 @@ use crate::{
         credential,
     },
     app::App,
+    task::standing::Task,
 };
 
 /// How often everything is looked at without a signal.
@@ -83,6 +84,8 @@ pub async fn run(app: App) {
         Ok(client) => client,
         Err(error) => {
             tracing::error!(%error, "nobody can be told of alerts: no HTTP client can be made");
+            let problem = Some(format!("no HTTP client can be made: {error}"));
+            app.rounds.ended(Task::Alert, app.clock.now(), problem);
             return;
         }
     };
@@ -96,6 +99,7 @@ pub async fn run(app: App) {
             }),
             () = app.stop.cancelled() => return,
         };
+        app.rounds.ended(Task::Alert, app.clock.now(), app.alerts.status().problem);
         tokio::select! {
             () = app.stop.cancelled() => return,
             () = app.alerts.wake.notified() => {}

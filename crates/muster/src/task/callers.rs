@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use store::CallerRow;
 
-use crate::app::App;
+use crate::{app::App, task::standing::Task};
 
 /// How often it is written.
 const PERIOD: Duration = Duration::from_secs(30);
@@ -32,13 +32,18 @@ pub async fn run(app: App) {
             })
             .collect();
         rows.sort_by_key(|row| row.application);
+        let mut problem = None;
         if rows != written {
             let kept = rows.clone();
             match app.blocking(move |store| store.record_callers(&kept)).await {
                 Ok(()) => written = rows,
-                Err(error) => tracing::warn!(%error, "when applications called cannot be kept"),
+                Err(error) => {
+                    tracing::warn!(%error, "when applications called cannot be kept");
+                    problem = Some(error.to_string());
+                }
             }
         }
+        app.rounds.ended(Task::Callers, app.clock.now(), problem);
         if stopping {
             return;
         }

@@ -13,7 +13,7 @@ use directory::{
 };
 use store::{Store, StoreError};
 
-use crate::app::App;
+use crate::{app::App, task::standing::Task};
 
 /// How often the log is looked at without a signal.
 const POLL: Duration = Duration::from_secs(5);
@@ -67,17 +67,21 @@ pub async fn run(app: App) {
     loop {
         let answering = *asked.borrow_and_update();
         let following = app.clone();
-        match tokio::task::spawn_blocking(move || catch_up(&following)).await {
+        let problem = match tokio::task::spawn_blocking(move || catch_up(&following)).await {
             Ok(Ok(())) => {
                 app.followed.send_replace(answering);
+                None
             }
             Ok(Err(error)) => {
                 tracing::error!(%error, "the change log could not be followed; trying again");
+                Some(error.to_string())
             }
             Err(error) => {
                 tracing::error!(%error, "following the change log panicked; trying again");
+                Some("following the change log panicked; report this".to_owned())
             }
-        }
+        };
+        app.rounds.ended(Task::Follow, app.clock.now(), problem);
         tokio::select! {
             () = app.stop.cancelled() => return,
             () = tokio::time::sleep(POLL) => {}

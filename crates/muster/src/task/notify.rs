@@ -22,7 +22,7 @@ use secrecy::ExposeSecret;
 use store::{ApplicationRow, Store, StoreError, WebhookRow};
 use tokio::task::JoinSet;
 
-use crate::{app::App, entropy, reach};
+use crate::{app::App, entropy, reach, task::standing::Task};
 
 /// Changes that come within so long are told together.
 const DEBOUNCE: Duration = Duration::from_secs(3);
@@ -42,6 +42,8 @@ pub async fn run(app: App) {
         Ok(client) => client,
         Err(error) => {
             tracing::error!(%error, "webhooks cannot be told: no HTTP client can be made");
+            let problem = Some(format!("no HTTP client can be made: {error}"));
+            app.rounds.ended(Task::Notify, app.clock.now(), problem);
             return;
         }
     };
@@ -77,10 +79,15 @@ async fn tell_concerned(
     changed: BTreeSet<DirectoryId>,
 ) {
     let now = app.clock.now();
+    let mut problem = None;
     match app.blocking(move |store| concerned(store, &changed, now)).await {
         Ok(webhooks) => webhooks.into_iter().for_each(|id| telling.tell(app, client, id)),
-        Err(error) => tracing::error!(%error, "webhooks cannot be read; nobody is told"),
+        Err(error) => {
+            tracing::error!(%error, "webhooks cannot be read; nobody is told");
+            problem = Some(error.to_string());
+        }
     }
+    app.rounds.ended(Task::Notify, app.clock.now(), problem);
 }
 
 /// The directories in which something changed between two publications.

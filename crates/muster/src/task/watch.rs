@@ -17,7 +17,7 @@ use store::{ConnectionRow, Store, WatchRow};
 use tokio::sync::Notify;
 use utoipa::ToSchema;
 
-use crate::{app::App, entropy};
+use crate::{app::App, entropy, task::standing::Task};
 
 /// How often registrations are looked at.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -96,9 +96,11 @@ impl Watches {
 /// Keeps registered until the server stops. Registrations stay at the provider then: the server comes back.
 pub async fn run(app: App) {
     loop {
-        if let Err(error) = round(&app).await {
+        let looked = round(&app).await;
+        if let Err(error) = &looked {
             tracing::error!(%error, "registrations for word of changes cannot be looked at");
         }
+        app.rounds.ended(Task::Watch, app.clock.now(), looked.err().map(|e| format!("{e:#}")));
         tokio::select! {
             () = app.stop.cancelled() => return,
             () = app.watches.wake.notified() => {}

@@ -13,6 +13,7 @@ mod lists;
 mod product;
 #[path = "../e2e/random.rs"]
 mod random;
+mod tasks;
 mod tokens;
 
 use reqwest::{Method, StatusCode, header};
