@@ -252,6 +252,12 @@ test("a rule is changed after its preview", async () => {
   const added = Number(outlook.match(/At once: (\d+) (?:person|people) added/)?.[1]);
   assert.ok(added > 0, outlook);
   const before = (await server.api("GET", "/directories/contoso")).size.users;
+  // Somebody else saved rules meanwhile: what was chosen stands there still, and is saved only when it is pressed again.
+  await page.locator("form[action$='/rules'] input[name=seen]").evaluate((input) => { input.value = "0000"; });
+  await press("Save the rules");
+  assert.match(await text(), /Somebody saved other rules since/);
+  assert.equal((await server.api("GET", "/directories/contoso")).size.users, before);
+  assert.ok(await page.isChecked("input[name=guests][value=included]"));
   await press("Save the rules");
   assert.match(await text(), /The rules are saved/);
   assert.equal((await server.api("GET", "/directories/contoso")).size.users, before + added);
@@ -320,6 +326,12 @@ test("a run is taken back after a look, and the directory goes on after another"
   await page.locator("a:has-text('Put back to before this run')").first().click();
   assert.match(await text(), /This would happen: 1 person removed/);
   assert.match(await text(".diff"), /mistake@contoso\.example\s*Removed/);
+  // What is shown is old by now: nothing happens.
+  await page.locator("form[action$='/undo'] input[name=digest]").evaluate((input) => { input.value = "0000"; });
+  await press("Put it back");
+  assert.match(await text(), /That did not work\. It would change something else than what was shown/);
+  assert.equal((await server.api("GET", "/directories/contoso")).size.users, before + 1);
+  await page.locator("a:has-text('Put back to before this run')").first().click();
   await page.fill("#reason", "the mistake in HR");
   await press("Put it back");
   assert.match(await text(), /Put back: 1 person removed/);
@@ -334,6 +346,10 @@ test("a run is taken back after a look, and the directory goes on after another"
   assert.match(await text(), /follows its provider again: 1 person added/);
   assert.doesNotMatch(await text(), /It was put back/);
   assert.equal((await server.api("GET", "/directories/contoso")).size.users, before + 1);
+  for (const address of ["/directories/contoso/undo?run=x", "/directories/contoso/people?page=x"]) {
+    await page.goto(address);
+    assert.match(await text(), /cannot read.*Go back/s, "a page, and not the framework's words");
+  }
   // Nothing is there to be let go on any more.
   await page.goto("/directories/contoso/undo");
   assert.match(await text(), /The directory is not pinned/);

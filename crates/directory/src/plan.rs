@@ -28,7 +28,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::{
     accept::accepted_by_rules,
-    digest::record_digest,
+    digest::{changes_digest, record_digest},
     guard::HeldItem,
     issue::{Issue, Reason},
     names::NameTrouble,

@@ -102,6 +102,9 @@ impl From<Done> for ExitCode {
     }
 }
 
+/// What a shell gives for a program that a closed pipe ended.
+const BROKEN_PIPE: i32 = 141;
+
 /// The address that `serve` and `demo` listen on unless told otherwise.
 pub const LISTEN: &str = "127.0.0.1:8095";
 
@@ -109,6 +112,7 @@ pub const LISTEN: &str = "127.0.0.1:8095";
 ///
 /// It stands here and not in the binary so that all of it is compiled once.
 pub fn main() -> ExitCode {
+    end_quietly_where_nobody_reads();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -124,6 +128,18 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends the program as other tools end when what they print goes to `head`, which closes its end early.
+fn end_quietly_where_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to std") && said.contains("Broken pipe") {
+            std::process::exit(BROKEN_PIPE);
+        }
+        usual(panic);
+    }));
 }
 
 /// Runs a command.

@@ -4,6 +4,8 @@
 //! log). Only this module and `migrate` know that the engine is SQLite.
 
 use std::{
+    fs::{OpenOptions, Permissions},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -36,6 +38,11 @@ impl Db {
         path: &Path,
         migrate: impl FnOnce(&mut Connection) -> Result<bool, StoreError>,
     ) -> Result<Self, StoreError> {
+        // For its owner only, whoever may look into the directory; what the engine puts beside it takes the same mode.
+        // What cannot be made so (it is somebody else's) is opened as it is, or not, with the engine's own words.
+        if let Ok(file) = OpenOptions::new().create(true).append(true).mode(0o600).open(path) {
+            let _ = file.set_permissions(Permissions::from_mode(0o600));
+        }
         let mut writer = Connection::open(path)?;
         prepare(&writer)?;
         // Every commit reaches the disk: products are told of it at once and must not be told less later.

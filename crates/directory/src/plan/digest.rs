@@ -5,6 +5,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    change::Change,
     decisions::{Digest, Node},
     derive::Basis,
 };
@@ -36,6 +37,42 @@ pub fn record_digest(basis: &Basis<'_>, node: Node) -> Digest {
         }
     }
     basis.mirror.parents_of(node).iter().for_each(|no| hash.update(no.to_le_bytes()));
+    short_digest(hash)
+}
+
+/// The digest of changes: what each object becomes, times aside. Whoever looked first names it.
+pub fn changes_digest(changes: &[Change]) -> Digest {
+    use std::fmt::Write;
+    let mut hash = Sha256::new();
+    let mut line = String::new();
+    for change in changes {
+        line.clear();
+        let written = match change {
+            Change::User { no, after: None, .. } => write!(line, "user {} goes", no.0),
+            Change::User { no, after: Some(user), .. } => write!(
+                line,
+                "user {} {:?}",
+                no.0,
+                (
+                    user.id(),
+                    user.name(),
+                    user.first_name(),
+                    user.last_name(),
+                    user.display_name(),
+                    user.email(),
+                    user.active()
+                )
+            ),
+            Change::Group { no, after: None, .. } => write!(line, "group {} goes", no.0),
+            Change::Group { no, after: Some(group), .. } => {
+                write!(line, "group {} {:?}", no.0, (group.id(), group.name(), group.description()))
+            }
+            Change::Members(members) => write!(line, "{members:?}"),
+        };
+        written.expect("writing to a string does not fail");
+        line.push('\n');
+        hash.update(&line);
+    }
     short_digest(hash)
 }
 

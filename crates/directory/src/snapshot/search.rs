@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn finds_what_a_walk_in_order_finds() {
-        let fits: [(&str, fn(&User) -> bool); 4] = [
+        type Fits = fn(&User) -> bool;
+        let fits: [(&str, Fits); 4] = [
             ("everybody", |_| true),
             ("a third", |user| user.last_name() == "third"),
             ("few", |user| user.display_name() == "rare"),

@@ -65,7 +65,8 @@ pub async fn before_run(app: &App, name: &str, run: u64) -> Result<u64, Problem>
         ..Wanted::default()
     };
     let first = changes(app, wanted).await?.first().map(|entry| entry.seq - 1);
-    let nothing = || Problem::not_found(format!("run {run} of `{name}` changed nothing"));
+    let nothing =
+        || Problem::not_found(format!("`{name}` has no run {run}, or it changed nothing"));
     first.ok_or_else(nothing)
 }
 

@@ -63,12 +63,19 @@ pub(super) async fn explain(
         let id = ProviderId::parse(&explanation.id).ok()?;
         Some((explanation, basis.mirror.person_no(&id)?))
     });
-    let Some((explanation, no)) = found.await? else {
+    let Some((mut explanation, no)) = found.await? else {
         return Err(Problem::not_found(format!(
             "nobody in `{name}` has the name, mail address or provider id `{user}`, and the provider's list has none \
              either; check the spelling, or synchronise first"
         )));
     };
+    if let Some(pin) = &row.pin {
+        explanation.because.push(format!(
+            "the directory was put back to how it was after change {} and stays so: what is served is from then, and what the \
+             rules make of the provider's record now is not served",
+            pin.to
+        ));
+    }
     let last_change = change::of(&app, row.id, Node::User(no), 1).await?.pop();
     Ok(Json(Explained { explanation, last_change }))
 }

@@ -5,9 +5,9 @@
 use axum::extract::State;
 use directory::{
     change::Change,
-    decisions::Node,
+    decisions::{Digest, Node},
     id::{ChangeSeq, Millis},
-    plan::Plan,
+    plan::{Plan, changes_digest},
     report::{Applied, RunReport},
     snapshot::Directory,
 };
@@ -41,6 +41,9 @@ pub struct Undo {
     /// Why, for the record.
     #[serde(default)]
     pub reason: Option<String>,
+    /// The `digest` of a look at it: if it would change something else by now, nothing is done.
+    #[serde(default)]
+    pub digest: Option<Digest>,
     /// Only look.
     #[serde(default)]
     pub dry_run: bool,
@@ -52,6 +55,8 @@ pub struct Undo {
 pub struct Unpin {
     /// Why, for the record.
     pub reason: Option<String>,
+    /// The `digest` of a look at it: if it would change something else by now, nothing is done.
+    pub digest: Option<Digest>,
     /// Only look.
     pub dry_run: bool,
 }
@@ -69,6 +74,8 @@ pub struct Undone {
     pub changes: Vec<Line>,
     /// How many those are in all.
     pub changes_total: usize,
+    /// What tells these changes from others.
+    pub digest: Digest,
     /// What waits for an approval then.
     pub held: Vec<PreviewKind>,
     /// The report of the run; none when it was only looked at.
@@ -105,7 +112,7 @@ pub(super) async fn undo(
     let mut undone = undone(&preview, &served);
     if !undo.dry_run {
         tracing::info!(directory = name, %to, reason = undo.reason, "a directory is put back");
-        let step = Step::Undo(pin::Undo { to, reason: undo.reason });
+        let step = Step::Undo(pin::Undo { to, reason: undo.reason, seen: undo.digest });
         undone.report = Some(commit::commit(&app, &keeper, step).await?);
     }
     Ok(Json(undone))
@@ -128,7 +135,7 @@ pub(super) async fn unpin(
     let mut undone = undone(&preview, &served);
     if !unpin.dry_run {
         tracing::info!(directory = name, reason = unpin.reason, "a directory is unpinned");
-        let step = Step::Unpin(pin::Unpin { reason: unpin.reason });
+        let step = Step::Unpin(pin::Unpin { reason: unpin.reason, seen: unpin.digest });
         undone.report = Some(commit::commit(&app, &keeper, step).await?);
     }
     Ok(Json(undone))
@@ -147,6 +154,7 @@ fn undone(preview: &Preview, served: &Directory) -> Undone {
             .map(|change| line(change, plan, served))
             .collect(),
         changes_total: plan.changes.len(),
+        digest: changes_digest(&plan.changes),
         held: plan.held.iter().map(PreviewKind::of).collect(),
         report: None,
     }

@@ -5,6 +5,7 @@
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::{
     api::Problem,
@@ -28,6 +29,11 @@ impl Client {
     /// When neither names one.
     pub fn new(remote: &Remote) -> anyhow::Result<Self> {
         let (url, token) = if let Some(pair) = config::remote_from_environment() {
+            if pair.1.is_empty() {
+                bail!(
+                    "MUSTER_URL is set and MUSTER_TOKEN is not; set both, or neither to use --data"
+                );
+            }
             pair
         } else {
             let file = AdminFile::read(&remote.data)?;
@@ -107,10 +113,10 @@ impl Client {
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
         let response = self.answer(request).await?;
-        response
-            .json()
-            .await
-            .context("the server's answer cannot be read; are both of one version?")
+        let unreadable = "the server's answer cannot be read; are both of one version?";
+        let mut body: Value = response.json().await.context(unreadable)?;
+        make_printable(&mut body);
+        serde_json::from_value(body).context(unreadable)
     }
 
     async fn answer(&self, request: RequestBuilder) -> anyhow::Result<reqwest::Response> {
@@ -130,7 +136,43 @@ impl Client {
     }
 }
 
+/// Takes out what a terminal would obey, or what would show a text in another order than it is written: texts come from
+/// the provider, where anybody may choose their own.
+fn make_printable(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains(commands) => {
+            *text = text.replace(commands, "\u{FFFD}");
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_printable),
+        Value::Object(fields) => fields.values_mut().for_each(make_printable),
+        _ => {}
+    }
+}
+
+/// Control characters but for line ends and tabs, and marks that turn the direction of what follows.
+fn commands(sign: char) -> bool {
+    (sign.is_control() && !matches!(sign, '\n' | '\t'))
+        || matches!(sign, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A name as a part of an address.
 pub fn path_part(name: &str) -> String {
     url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::make_printable;
+
+    #[test]
+    fn a_terminal_is_given_no_commands() {
+        let mut body = json!({"names": ["\u{1b}[31mRED\u{1b}[0m\u{7}", "a\u{202e}b", "two\nlines\tÅ"], "n": 1});
+        make_printable(&mut body);
+        let clean = json!({
+            "names": ["\u{FFFD}[31mRED\u{FFFD}[0m\u{FFFD}", "a\u{FFFD}b", "two\nlines\tÅ"], "n": 1
+        });
+        assert_eq!(body, clean);
+    }
 }

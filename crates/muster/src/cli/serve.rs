@@ -1,6 +1,6 @@
 //! `muster serve`, and what `demo` shares with it.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use tracing_subscriber::EnvFilter;
@@ -72,7 +72,10 @@ pub(super) fn log_to_stderr(default: &str) {
         eprintln!("warning: `{wanted}` does not say what to log ({error}); logging `info`");
         EnvFilter::new("info")
     });
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // A second server in one process (tests) keeps the first one's log.
     let _ = subscriber.try_init();
 }

@@ -52,7 +52,8 @@ impl Undo {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         let client = Client::new(&self.remote)?;
         let path = format!("/directories/{}/undo", path_part(&self.name));
-        let body = UndoBody { to: self.to, reason: self.reason, dry_run: self.dry_run };
+        let body =
+            UndoBody { to: self.to, reason: self.reason, digest: None, dry_run: self.dry_run };
         let undone: Undone = client.post(&path, &body).await?;
         if self.remote.json {
             println!("{}", serde_json::to_string(&undone)?);
@@ -71,13 +72,14 @@ impl Unpin {
         let client = Client::new(&self.remote)?;
         let path = format!("/directories/{}/unpin", path_part(&self.name));
         // Shown before it is done, so that whoever is surprised sees it first.
-        let look = UnpinBody { reason: None, dry_run: true };
+        let look = UnpinBody { dry_run: true, ..UnpinBody::default() };
         let mut undone: Undone = client.post(&path, &look).await?;
         if !self.remote.json {
             show(&undone);
         }
         if !self.dry_run {
-            let body = UnpinBody { reason: self.reason, dry_run: false };
+            let digest = Some(undone.digest);
+            let body = UnpinBody { reason: self.reason, digest, dry_run: false };
             undone = client.post(&path, &body).await?;
         }
         if self.remote.json {

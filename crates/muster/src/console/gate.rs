@@ -101,9 +101,21 @@ fn unencrypted() -> Refusal {
     Refusal::forbidden("The console wants an encrypted connection", text)
 }
 
+/// What is made of an answer of the framework's own: it could not read the address or the form, and says so in plain text.
+fn unreadable(response: &Response) -> Option<Refusal> {
+    let plain = response.headers().get(header::CONTENT_TYPE)?.as_bytes().starts_with(b"text/plain");
+    if !plain || !response.status().is_client_error() {
+        return None;
+    }
+    let text = "The address or the form says something that this page cannot read, such as a word where a number is \
+                meant. Go back one page and try again.";
+    Some(Refusal { status: response.status(), ..Refusal::bad_request(text) })
+}
+
 /// Makes the page of a refusal, and tells the browser what it may do with the answer.
 fn finished(visit: &Visit, mut response: Response) -> Response {
-    if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+    let refusal = response.extensions_mut().remove::<Refusal>();
+    if let Some(refusal) = refusal.or_else(|| unreadable(&response)) {
         let page = RefusalPage {
             frame: visit.frame(refusal.title, ""),
             status: refusal.status.as_u16(),

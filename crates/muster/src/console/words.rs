@@ -50,7 +50,7 @@ impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts: Vec<&str> = self.0.split('`').collect();
         // A backtick without a second one is a backtick.
-        let pairs = parts.len() / 2 - usize::from(parts.len() % 2 == 0);
+        let pairs = (parts.len() - 1) / 2;
         for (at, part) in parts.iter().enumerate() {
             match at {
                 0 => escape(part, f)?,

@@ -105,6 +105,11 @@ pub enum DecisionError {
         "what is held has changed since {0} was shown; look again with `muster directory preview`"
     )]
     Changed(String),
+    /// Something else would be changed than what was seen.
+    #[error(
+        "it would change something else than what was shown, since something happened meanwhile; look again"
+    )]
+    Otherwise,
     /// The directory was put back and stays as it is.
     #[error(
         "the directory is pinned to change {0}, and nothing else is decided meanwhile; `muster directory unpin` first"
@@ -157,13 +162,14 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
         Ok(done) => done,
         Err(error) => return Err(error),
     };
-    keeper.status.send_modify(|status| status.pinned = memory.pinned);
+    keeper.status.send_modify(|status| status.pinned = memory.pinned.is_some());
     keeper.issues.send_replace(Arc::new(memory.issues.values().flatten().cloned().collect()));
     *slot = Some(memory);
     decided?;
     phase(Phase::Publishing);
     // Still under the lock: whoever plans next must plan from what is served now.
     app.published_up_to_date().await;
+    keeper.status.send_modify(|status| status.last = Some(report.clone()));
     drop(slot);
     app.alerts.look();
     Ok(report)
@@ -343,7 +349,10 @@ impl Run {
             report: &report,
         })?;
         self.memory.decisions.apply(&plan.decisions);
-        self.memory.pinned = pin.holds(&planning);
+        self.memory.pinned = pin.holds_at(&planning);
+        if self.observed.is_some() {
+            self.memory.empty_read = self.empty_read;
+        }
         Ok((self.memory, report, Ok(())))
     }
 

@@ -12,7 +12,7 @@ use std::{
 use connect::Connector;
 use directory::{
     decisions::{Decisions, Node},
-    id::{DirectoryId, Millis, ProviderId},
+    id::{ChangeSeq, DirectoryId, Millis, ProviderId},
     mirror::Mirror,
     plan::Issue,
     rules::compiled::Compiled,
@@ -73,8 +73,10 @@ pub(super) struct Memory {
     pub(super) rules: Option<Arc<Compiled>>,
     /// A listing proved wrong: everything is read again, at most hourly.
     pub(super) full_read_wanted: bool,
-    /// Whether the directory was put back and stays so.
-    pub(super) pinned: bool,
+    /// Whether the last read found nobody, and is therefore not believed.
+    pub(super) empty_read: bool,
+    /// Where the directory was put back to, if it stays there.
+    pub(super) pinned: Option<ChangeSeq>,
     /// People who were read alone, and when: a read that began before may know less of them.
     pub(super) read_alone: BTreeMap<ProviderId, Millis>,
 }

@@ -22,8 +22,11 @@ fn a_secret_comes_back_and_lies_nowhere_in_the_clear() {
     let row = open(data.path()).connection(id).unwrap().unwrap();
     assert_eq!(row.secret.expose_secret(), "the-credential-itself");
     assert!(!format!("{row:?}").contains("the-credential-itself"));
-    let mode = fs::metadata(data.path().join("secret.key")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    // Also of a directory that others may look into.
+    for file in ["secret.key", "muster.db", "state.db"] {
+        let mode = fs::metadata(data.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
 }
 
 #[test]

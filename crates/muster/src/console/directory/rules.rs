@@ -20,7 +20,7 @@ use crate::{
     api::{actions, directory::is_held},
     audit,
     console::{
-        page::{Frame, Refusal, Visit, sentence, show},
+        page::{Flash, Frame, Refusal, Visit, sentence, show},
         words::{count, counted},
     },
     task::commit::what_if::{Example, WhatIf, what_if},
@@ -69,6 +69,9 @@ const VANISHED: [(Vanished, &str, &str); 4] = [
 /// What the form of rules sends.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(in crate::console) struct RulesForm {
+    /// The mark of the rules that the form was made of.
+    #[serde(default)]
+    seen: String,
     #[serde(default)]
     user_name: String,
     #[serde(default)]
@@ -397,6 +400,8 @@ pub(in crate::console) struct RulesPage {
     frame: Frame,
     head: Head,
     rules: Shown,
+    /// What tells the rules that the page was made of from others.
+    seen: String,
     outlook: Option<String>,
 }
 
@@ -407,6 +412,7 @@ impl RulesPage {
             frame: Frame::sample(),
             head: Head::sample("rules"),
             rules: Shown::of(&Rules::default()),
+            seen: "abc".to_owned(),
             outlook: Some(Outlook::sample().html()),
         }
     }
@@ -418,7 +424,8 @@ pub(in crate::console) async fn form(
 ) -> Result<Response, Refusal> {
     let (detail, head) = found(&visit, &name, "rules").await?;
     let rules = Shown::of(&detail.rules);
-    show(&RulesPage { frame: frame(&visit, &head, "Rules"), head, rules, outlook: None })
+    let seen = mark(&detail.rules);
+    show(&RulesPage { frame: frame(&visit, &head, "Rules"), head, rules, seen, outlook: None })
 }
 
 /// What the typed rules would do, as a piece of a page.
@@ -435,6 +442,8 @@ pub(in crate::console) async fn preview(
 #[derive(Debug, Deserialize)]
 pub(in crate::console) struct TextForm {
     text: String,
+    #[serde(default)]
+    seen: String,
     /// `preview` or `save`.
     #[serde(default)]
     then: String,
@@ -463,7 +472,8 @@ pub(in crate::console) async fn save_text(
     Form(typed): Form<TextForm>,
 ) -> Result<Response, Refusal> {
     let save = typed.then == "save";
-    settle(&visit, &name, (typed.rules(), typed.text), save).await
+    let seen = typed.seen.clone();
+    settle(&visit, &name, (typed.rules(), typed.text), save.then_some(seen)).await
 }
 
 async fn outlook(
@@ -492,37 +502,57 @@ pub(in crate::console) async fn save(
     let (detail, _) = found(&visit, &name, "rules").await?;
     let rules = typed.on(&detail.rules);
     let text = Shown::of(rules.as_ref().unwrap_or(&detail.rules)).text;
-    settle(&visit, &name, (rules, text), typed.then == "save").await
+    let save = typed.then == "save";
+    settle(&visit, &name, (rules, text), save.then_some(typed.seen)).await
 }
 
-/// Saves rules, or shows what they would do; what was typed stands in the page either way.
+/// What tells rules from others.
+fn mark(rules: &Rules) -> String {
+    let text = serde_json::to_string(rules).unwrap_or_default();
+    let digest = crate::entropy::digest(&text);
+    format!("{:016x}", u64::from_be_bytes(digest[..8].try_into().unwrap_or_default()))
+}
+
+/// Saves rules over those with the mark `save`, or shows what they would do; what was typed stands in the page either
+/// way.
 async fn settle(
     visit: &Visit,
     name: &str,
     (rules, text): (Result<Rules, String>, String),
-    save: bool,
+    save: Option<String>,
 ) -> Result<Response, Refusal> {
     let (detail, head) = found(visit, name, "rules").await?;
+    let seen = mark(&detail.rules);
     let refused = match &rules {
         Ok(rules) => {
             Compiled::new(rules.clone()).err().map(|problem| sentence(&problem.to_string()))
         }
         Err(problem) => Some(problem.clone()),
     };
+    let changed = save.as_ref().is_some_and(|save| !save.is_empty() && *save != seen);
     let rules = match (rules, refused) {
-        (Ok(rules), None) if save => rules,
+        (Ok(rules), None) if save.is_some() && !changed => rules,
         (rules, refused) => {
             let shown = Shown { text, ..Shown::of(rules.as_ref().unwrap_or(&detail.rules)) };
             let looked = refused.map_or(rules, Err);
             let outlook = outlook(visit, DirectoryId(detail.summary.id), looked).await?;
             let outlook = Some(outlook.html());
-            let frame = frame(visit, &head, "Rules");
-            return show(&RulesPage { frame, head, rules: shown, outlook });
+            let mut frame = frame(visit, &head, "Rules");
+            if changed {
+                let text = "Somebody saved other rules since this page was opened. What you chose stands here still: look \
+                            at what it would do now, and save again if that is what you want.";
+                frame.flash = Some(Flash { good: false, text: text.to_owned() });
+            }
+            return show(&RulesPage { frame, head, rules: shown, seen, outlook });
         }
     };
     let report = actions::set_rules(visit.app(), name, rules.clone()).await?;
     let change = json!({"before": detail.rules, "after": rules});
     audit::record(visit.app(), &visit.actor(), "directory.rules", &head.name, change).await;
+    if head.pin.is_some() {
+        let text = "The rules are saved. They wait until the directory follows its provider again.";
+        return Ok(visit.done(&format!("{}/rules", head.path), text));
+    }
     let done = applied(&report.applied);
     if is_held(&report) {
         let kinds = counted(report.held.len() as u64, "kind");

@@ -81,11 +81,16 @@ impl Line {
     }
 }
 
+/// People who changed otherwise than by being switched off or on.
+fn others_changed(applied: &Applied) -> u64 {
+    applied.users_changed.saturating_sub(applied.users_deactivated + applied.users_reactivated)
+}
+
 /// What a run did, in words.
 pub(in crate::console) fn applied(applied: &Applied) -> String {
     let parts = [
         (applied.users_added, "person", "added"),
-        (applied.users_changed, "person", "changed"),
+        (others_changed(applied), "person", "changed"),
         (applied.users_deactivated, "person", "deactivated"),
         (applied.users_reactivated, "person", "reactivated"),
         (applied.users_removed, "person", "removed"),

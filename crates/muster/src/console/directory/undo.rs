@@ -8,6 +8,7 @@ use axum::{
     extract::{Path, Query},
     response::Response,
 };
+use directory::decisions::Digest;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -52,6 +53,8 @@ pub(in crate::console) struct UndoPage {
     total: Option<String>,
     /// What would wait for an approval.
     held: Vec<String>,
+    /// What tells these changes from others.
+    digest: String,
 }
 
 impl UndoPage {
@@ -67,6 +70,7 @@ impl UndoPage {
             lines: vec![line],
             total: Some("2,000".to_owned()),
             held: vec!["Many people would leave.".to_owned()],
+            digest: "abc".to_owned(),
         }
     }
 
@@ -88,6 +92,7 @@ impl UndoPage {
             what: applied(&seen.applied),
             lines: seen.changes.iter().take(LINES_MAX).map(line).collect(),
             total: (seen.changes_total > shown).then(|| count(seen.changes_total)),
+            digest: seen.digest.0.clone(),
             held: seen.held.iter().map(|kind| sentence(&kind.why)).collect(),
             head,
         }
@@ -110,10 +115,13 @@ pub(in crate::console) async fn look(
     let app = visit.app();
     let seen = match asked.run {
         Some(run) => match actions::before_run(app, &name, run).await {
-            Ok(to) => actions::undo(app, &name, Undo { to, reason: None, dry_run: true }).await,
+            Ok(to) => {
+                actions::undo(app, &name, Undo { to, reason: None, digest: None, dry_run: true })
+                    .await
+            }
             Err(problem) => Err(problem),
         },
-        None => actions::unpin(app, &name, Unpin { reason: None, dry_run: true }).await,
+        None => actions::unpin(app, &name, Unpin { dry_run: true, ..Unpin::default() }).await,
     };
     match seen {
         Ok(seen) => show(&UndoPage::of(&visit, head, &seen)),
@@ -124,6 +132,7 @@ pub(in crate::console) async fn look(
 #[derive(Deserialize)]
 pub(in crate::console) struct Back {
     to: u64,
+    digest: String,
     #[serde(default)]
     reason: String,
 }
@@ -136,7 +145,8 @@ pub(in crate::console) async fn put_back(
 ) -> Result<Response, Refusal> {
     let (_, head) = found(&visit, &name, "runs").await?;
     let (to, reason) = (back.to, said(&back.reason));
-    let undo = Undo { to, reason: reason.clone(), dry_run: false };
+    let digest = Some(Digest(back.digest));
+    let undo = Undo { to, reason: reason.clone(), digest, dry_run: false };
     let done = match actions::undo(visit.app(), &name, undo).await {
         Ok(done) => done,
         Err(problem) => return refused(&visit, &head, problem),
@@ -149,6 +159,7 @@ pub(in crate::console) async fn put_back(
 
 #[derive(Deserialize)]
 pub(in crate::console) struct Onward {
+    digest: String,
     #[serde(default)]
     reason: String,
 }
@@ -161,7 +172,8 @@ pub(in crate::console) async fn go_on(
 ) -> Result<Response, Refusal> {
     let (_, head) = found(&visit, &name, "runs").await?;
     let reason = said(&onward.reason);
-    let unpin = Unpin { reason: reason.clone(), dry_run: false };
+    let digest = Some(Digest(onward.digest));
+    let unpin = Unpin { reason: reason.clone(), digest, dry_run: false };
     let done = match actions::unpin(visit.app(), &name, unpin).await {
         Ok(done) => done,
         Err(problem) => return refused(&visit, &head, problem),

@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 
 use directory::{
+    decisions::Digest,
     id::{ChangeSeq, DirectoryId, Millis},
     mirror::Dirty,
-    plan::Plan,
+    plan::{Plan, changes_digest},
 };
 use store::{Past, Pin, PinChange, StoreError};
 
@@ -25,6 +26,8 @@ pub struct Undo {
     pub to: ChangeSeq,
     /// Why.
     pub reason: Option<String>,
+    /// What was shown of it, if it was: nothing else is done then.
+    pub seen: Option<Digest>,
 }
 
 /// An administrator lets the directory follow its provider again.
@@ -32,6 +35,8 @@ pub struct Undo {
 pub struct Unpin {
     /// Why.
     pub reason: Option<String>,
+    /// What was shown of it, if it was: nothing else is done then.
+    pub seen: Option<Digest>,
 }
 
 /// What a run is to do about the pin.
@@ -58,12 +63,12 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the directory stays where it was put from now on.
-    pub(super) fn holds(&self, before: &Planning) -> bool {
+    /// Where the directory stays from now on, if it was put back.
+    pub(super) fn holds_at(&self, before: &Planning) -> Option<ChangeSeq> {
         match self {
-            Self::Stays => before.pin.is_some(),
-            Self::Set(_) => true,
-            Self::Lifted => false,
+            Self::Stays => before.pin.as_ref().map(|pin| pin.to),
+            Self::Set(pin) => Some(pin.to),
+            Self::Lifted => None,
         }
     }
 
@@ -143,7 +148,13 @@ impl Run {
                     pin.to,
                     because(unpin.reason.as_deref())
                 ));
-                Ok(Drawn { plan: self.plan(planning)?, pin: Outcome::Lifted })
+                let plan = self.plan(planning)?;
+                if let Err(otherwise) = as_seen(&plan, unpin.seen.as_ref()) {
+                    // It was planned and is not made: everything is looked at again.
+                    self.memory.settled = false;
+                    return Err(otherwise);
+                }
+                Ok(Drawn { plan, pin: Outcome::Lifted })
             }
             (Order::None, Some(pin)) => self.stay(pin),
             (Order::None, None) => Ok(Drawn { plan: self.plan(planning)?, pin: Outcome::Stays }),
@@ -158,6 +169,7 @@ impl Run {
     ) -> Result<Drawn, DecisionError> {
         let past = past(app, id, undo.to)?;
         let plan = planning.back_to(&past.directory, &self.memory);
+        as_seen(&plan, undo.seen.as_ref())?;
         // What is wanted is looked at as a whole when the pin is lifted.
         self.memory.settled = false;
         self.notes.push(format!(
@@ -182,6 +194,14 @@ impl Run {
             pin.to
         ));
         Ok(Drawn { plan: Plan::default(), pin: Outcome::Stays })
+    }
+}
+
+/// Whether a plan is the one that was shown.
+fn as_seen(plan: &Plan, seen: Option<&Digest>) -> Result<(), DecisionError> {
+    match seen {
+        Some(seen) if changes_digest(&plan.changes) != *seen => Err(DecisionError::Otherwise),
+        _ => Ok(()),
     }
 }
 

@@ -93,7 +93,7 @@ impl Planning {
             now: self.now,
             window: &self.window,
             lifted: &lifted,
-            empty_read: self.empty_read,
+            empty_read: memory.empty_read,
         };
         let basis = self.basis(memory);
         let preview = match rules {
