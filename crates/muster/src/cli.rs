@@ -84,6 +84,11 @@ pub struct Remote {
     pub json: bool,
 }
 
+/// The command line itself is wrong, as far as only a command can tell.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(String);
+
 /// What a command came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
@@ -125,7 +130,7 @@ pub fn main() -> ExitCode {
         Ok(done) => done.into(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
 }

@@ -69,6 +69,15 @@ pub(super) async fn explain(
              either; check the spelling, or synchronise first"
         )));
     };
+    // What the rules want is not what is served, as long as it waits.
+    if keeper.status().last.is_some_and(|report| !report.held.is_empty()) {
+        let preview = commit::foretell(&app, &keeper, None).await?;
+        let items = preview.held.iter().flat_map(|held| &held.items);
+        let own = items.filter(|item| item.node == Node::User(no));
+        explanation.because.extend(own.map(|item| {
+            format!("it waits for a decision: {}; until then it is served as it was", item.what)
+        }));
+    }
     if let Some(pin) = &row.pin {
         explanation.because.push(format!(
             "the directory was put back to how it was after change {} and stays so: what is served is from then, and what the \

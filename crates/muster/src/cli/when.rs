@@ -1,10 +1,14 @@
 //! Times as administrators write them.
 
-use anyhow::bail;
 use directory::id::Millis;
 
+use crate::cli::Usage;
+
 /// A time, or a length of time before now.
-pub fn when(text: &str, now: Millis) -> anyhow::Result<Millis> {
+///
+/// # Errors
+/// When it is neither.
+pub fn when(text: &str, now: Millis) -> Result<Millis, Usage> {
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return Ok(Millis(at.as_millisecond()));
     }
@@ -19,9 +23,9 @@ pub fn when(text: &str, now: Millis) -> anyhow::Result<Millis> {
         Some(Ok(count)) if unit_ms > 0 && count >= 0 => {
             Ok(now.plus(-count.saturating_mul(unit_ms)))
         }
-        _ => bail!(
+        _ => Err(Usage(format!(
             "`{text}` is neither a time such as 2026-11-23T09:00:00Z nor a length such as 24h"
-        ),
+        ))),
     }
 }
 

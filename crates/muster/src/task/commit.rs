@@ -98,7 +98,7 @@ pub struct Choice {
 #[derive(Debug, thiserror::Error)]
 pub enum DecisionError {
     /// Nothing is held, or not that.
-    #[error("nothing of that kind is held; look again with `muster directory preview`")]
+    #[error("nothing like that waits any more; look again with `muster directory preview`")]
     NothingHeld,
     /// Something else is held than what was seen.
     #[error(

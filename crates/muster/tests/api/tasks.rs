@@ -41,6 +41,10 @@ async fn what_a_decision_leaves_waiting_and_takes_from_there_is_told_at_once() {
     let rules = json!({"people": {"filter": "user.login.startsWith('nobody')"}});
     let report = did(&house, "PUT", "/directories/entra/rules", rules).await;
     assert_eq!((&report["outcome"], outcome().await), (&"held".into(), "held".into()));
+    let someone = get(&house, "/directories/entra/users?limit=1").await["items"][0]["id"].clone();
+    let path = format!("/directories/entra/explain?user={}", someone.as_str().unwrap());
+    let told = get(&house, &path).await["because"].to_string();
+    assert!(told.contains("it waits for a decision: would be deactivated"), "{told}");
     let digest = get(&house, "/directories/entra/preview").await["digest"].clone();
     did(&house, "POST", "/directories/entra/approve", json!({"digest": digest})).await;
     assert_eq!(outcome().await, "done", "and nothing waits");
