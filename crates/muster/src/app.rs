@@ -28,7 +28,7 @@ use crate::{
         callers, follow,
         keeper::Keeper,
         notify, pull,
-        standing::Rounds,
+        standing::{Rounds, Task},
         watch::{self, Watches},
     },
 };
@@ -112,14 +112,14 @@ impl App {
     /// # Errors
     /// When the store cannot be read.
     pub async fn start(&self) -> anyhow::Result<()> {
-        self.driver.start("follow", follow::run(self.clone())).await;
-        self.driver.start("callers", callers::run(self.clone())).await;
-        self.driver.start("notify", notify::run(self.clone())).await;
+        self.driver.start(Task::Follow.as_str(), follow::run(self.clone())).await;
+        self.driver.start(Task::Callers.as_str(), callers::run(self.clone())).await;
+        self.driver.start(Task::Notify.as_str(), notify::run(self.clone())).await;
         for row in self.blocking(Store::connections).await? {
             self.keep(row.id).await;
         }
-        self.driver.start("alert", Box::pin(alert::run(self.clone()))).await;
-        self.driver.start("watch", Box::pin(watch::run(self.clone()))).await;
+        self.driver.start(Task::Alert.as_str(), Box::pin(alert::run(self.clone()))).await;
+        self.driver.start(Task::Watch.as_str(), Box::pin(watch::run(self.clone()))).await;
         Ok(())
     }
 

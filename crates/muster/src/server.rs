@@ -23,7 +23,10 @@ use crate::{
     config::File,
     console::{self, Console},
     crowd, entropy, health, hooks, http, invitation, sign_in,
-    task::{floors::StoredFloors, sessions::StoredSessions, sweep, webhooks::StoredWebhooks},
+    task::{
+        floors::StoredFloors, sessions::StoredSessions, standing::Task, sweep,
+        webhooks::StoredWebhooks,
+    },
 };
 
 /// The file that tells commands how to reach the server.
@@ -90,7 +93,7 @@ impl Server {
         let url = local_url(listener.local_addr().context("the listener has no address")?);
         let token = admin_token(data, &url)?;
         app.start().await?;
-        app.driver.start("sweep", sweep::run(app.clone(), kept_ms)).await;
+        app.driver.start(Task::Sweep.as_str(), sweep::run(app.clone(), kept_ms)).await;
         let base = app.public_url.as_ref().map_or(url.as_str(), |public| public.as_str());
         let first_link = invitation::first_link(&app, base.trim_end_matches('/')).await?;
         let first_link = first_link.map(|invitation::FirstLink(link)| link);

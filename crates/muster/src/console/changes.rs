@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     page::{Frame, Refusal, Visit, sentence, show},
-    words::{When, absolute, iso, segment},
+    words::{When, absolute, iso, kind, segment},
 };
 use crate::{
     api::{
@@ -101,17 +101,12 @@ impl Row {
     }
 
     fn of(entry: &Entry, now: Millis, fresh: bool) -> Self {
-        let kind = match entry.kind.as_str() {
-            "user" => "person",
-            "members" => "members of group",
-            _ => "group",
-        };
         Self {
             when: When::new(entry.at, now),
             exact: absolute(entry.at),
             path: format!("/directories/{}", segment(&entry.directory)),
             directory: entry.directory.clone(),
-            kind,
+            kind: kind(&entry.kind),
             name: entry.name.clone(),
             what: sentence(&entry.what),
             fresh,

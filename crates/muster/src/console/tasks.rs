@@ -7,10 +7,10 @@ use axum::response::Response;
 use directory::id::Millis;
 
 use super::{
-    directory::runs::applied,
+    directory::runs,
     overview::running,
     page::{Frame, Refusal, Visit, sentence, show},
-    words::{When, count, length, segment},
+    words::{When, count, segment},
 };
 use crate::{
     api::{
@@ -31,10 +31,7 @@ struct Pull {
     path: String,
     state: &'static str,
     now: String,
-    last: Option<When>,
-    /// What the last run did, or why it failed.
-    what: String,
-    took: String,
+    last: Option<runs::Line>,
     next: Option<When>,
 }
 
@@ -72,9 +69,7 @@ impl TasksPage {
             path: "/directories/entra".to_owned(),
             state: "good",
             now: "idle".to_owned(),
-            last: Some(When::new(Millis(0), Millis(90_000))),
-            what: "1 person added".to_owned(),
-            took: "2 seconds".to_owned(),
+            last: Some(runs::Line::sample()),
             next: None,
         };
         let task = Line {
@@ -99,27 +94,14 @@ impl Pull {
             let counts = counts.map(|(number, noun)| format!("{} {noun}", count(number)));
             format!("{doing}: {}", counts.join(", "))
         });
-        let last = status.last.as_ref();
-        let (state, what) = match last.map(|report| &report.outcome) {
-            None => ("new", String::new()),
-            Some(directory::report::Outcome::Failed { error, .. }) => ("bad", sentence(error)),
-            Some(directory::report::Outcome::Held) => {
-                ("held", last.map(|report| applied(&report.applied)).unwrap_or_default())
-            }
-            Some(directory::report::Outcome::Done) => {
-                ("good", last.map(|report| applied(&report.applied)).unwrap_or_default())
-            }
-        };
+        let last = status.last.as_ref().map(|report| runs::Line::of(report, now));
+        let idle = last.as_ref().map_or("new", |last| last.state);
         Self {
             name: directory.clone(),
             path: format!("/directories/{}", segment(directory)),
-            state: if doing.is_some() { "new" } else { state },
+            state: if doing.is_some() { "new" } else { idle },
             now: doing.unwrap_or_else(|| "idle".to_owned()),
-            last: last.map(|report| When::new(report.finished, now)),
-            what,
-            took: last
-                .map(|report| length(report.finished.since(report.started)))
-                .unwrap_or_default(),
+            last,
             next: status.next.map(|at| When::new(at, now)),
         }
     }

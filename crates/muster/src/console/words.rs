@@ -2,8 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use askama::filters::HtmlSafe;
+use askama::filters::{Escaper as _, Html, HtmlSafe};
 use directory::id::Millis;
+
+/// The longest reason that is kept.
+const REASON_CHARS_MAX: usize = 500;
 
 /// A time, shown as how long ago or how soon it is.
 #[derive(Debug, Clone, Copy)]
@@ -93,19 +96,22 @@ impl fmt::Display for Name<'_> {
 impl HtmlSafe for Name<'_> {}
 
 fn escape(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for part in text.split_inclusive(['&', '<', '>', '"', '\'']) {
-        let (plain, entity) = match part.as_bytes().last() {
-            Some(b'&') => (&part[..part.len() - 1], "&#38;"),
-            Some(b'<') => (&part[..part.len() - 1], "&#60;"),
-            Some(b'>') => (&part[..part.len() - 1], "&#62;"),
-            Some(b'"') => (&part[..part.len() - 1], "&#34;"),
-            Some(b'\'') => (&part[..part.len() - 1], "&#39;"),
-            _ => (part, ""),
-        };
-        f.write_str(plain)?;
-        f.write_str(entity)?;
+    Html.write_escaped_str(f, text)
+}
+
+/// What an entry of the change log is about: its kind in words.
+pub(crate) fn kind(kind: &str) -> &'static str {
+    match kind {
+        "user" => "person",
+        "members" => "members of group",
+        _ => "group",
     }
-    Ok(())
+}
+
+/// A reason as somebody typed it, for the record; none where nothing was typed.
+pub(crate) fn reason(typed: &str) -> Option<String> {
+    let reason: String = typed.trim().chars().take(REASON_CHARS_MAX).collect();
+    (!reason.is_empty()).then_some(reason)
 }
 
 /// A length of time in its largest unit.

@@ -21,14 +21,12 @@ use crate::{
     audit,
     console::{
         page::{Frame, Refusal, Visit, sentence, show},
-        words::{absolute, count},
+        words::{absolute, count, kind, reason},
     },
 };
 
 /// Changes shown.
 const LINES_MAX: usize = 200;
-/// The longest reason that is kept.
-const REASON_CHARS_MAX: usize = 500;
 
 /// A change that would be made.
 #[derive(Debug)]
@@ -76,11 +74,7 @@ impl UndoPage {
 
     fn of(visit: &Visit, head: Head, seen: &Undone) -> Self {
         let line = |line: &crate::api::undo::Line| Line {
-            kind: match line.kind.as_str() {
-                "user" => "person",
-                "members" => "members of group",
-                _ => "group",
-            },
+            kind: kind(&line.kind),
             name: line.name.clone(),
             what: sentence(&line.what),
         };
@@ -144,7 +138,7 @@ pub(in crate::console) async fn put_back(
     Form(back): Form<Back>,
 ) -> Result<Response, Refusal> {
     let (_, head) = found(&visit, &name, "runs").await?;
-    let (to, reason) = (back.to, said(&back.reason));
+    let (to, reason) = (back.to, reason(&back.reason));
     let digest = Some(Digest(back.digest));
     let undo = Undo { to, reason: reason.clone(), digest, dry_run: false };
     let done = match actions::undo(visit.app(), &name, undo).await {
@@ -171,7 +165,7 @@ pub(in crate::console) async fn go_on(
     Form(onward): Form<Onward>,
 ) -> Result<Response, Refusal> {
     let (_, head) = found(&visit, &name, "runs").await?;
-    let reason = said(&onward.reason);
+    let reason = reason(&onward.reason);
     let digest = Some(Digest(onward.digest));
     let unpin = Unpin { reason: reason.clone(), digest, dry_run: false };
     let done = match actions::unpin(visit.app(), &name, unpin).await {
@@ -187,11 +181,6 @@ pub(in crate::console) async fn go_on(
 /// What a run did in the end.
 fn told(done: &Undone) -> String {
     applied(&done.report.as_ref().map_or(done.applied, |report| report.applied))
-}
-
-fn said(reason: &str) -> Option<String> {
-    let reason: String = reason.trim().chars().take(REASON_CHARS_MAX).collect();
-    (!reason.is_empty()).then_some(reason)
 }
 
 /// What cannot be done now is said on the page of runs.

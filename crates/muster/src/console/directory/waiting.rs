@@ -18,12 +18,9 @@ use crate::{
     audit,
     console::{
         page::{Frame, Refusal, Visit, sentence, show},
-        words::{count, counted, segment},
+        words::{count, counted, reason, segment},
     },
 };
-
-/// The longest reason that is kept.
-const REASON_CHARS_MAX: usize = 500;
 
 /// One kind of change that waits.
 #[derive(Debug)]
@@ -144,12 +141,7 @@ pub(in crate::console) struct Decided {
 impl Decided {
     fn decide(self) -> Decide {
         let kind = serde_json::from_value(json!(self.kind)).ok();
-        let reason: String = self.reason.trim().chars().take(REASON_CHARS_MAX).collect();
-        Decide {
-            digest: Some(Digest(self.digest)),
-            kind,
-            reason: (!reason.is_empty()).then_some(reason),
-        }
+        Decide { digest: Some(Digest(self.digest)), kind, reason: reason(&self.reason) }
     }
 }
 
