@@ -5,6 +5,7 @@
 use core::fmt;
 
 use crate::{
+    cut,
     id::{Millis, ProviderId},
     name::Name,
 };
@@ -19,11 +20,13 @@ pub struct Group {
     description: Box<str>,
 }
 
-/// The longest description that is served, in bytes; a longer one is cut at a character.
+/// The longest description that is served, in bytes of UTF-8; a longer one is cut at a character. The limit is ours
+/// and bounds memory and documents: products themselves keep 255 UTF-16 units (`protocols/crowd.md` 1.5).
 pub const DESCRIPTION_BYTES_MAX: usize = 4096;
 
 impl Group {
-    /// Makes the served form; an empty description means that there is none.
+    /// Makes the served form: the one constructor for what a run serves and for what the store reads. An empty
+    /// description means that there is none; too long a one is cut.
     pub fn new(
         id: ProviderId,
         name: Name,
@@ -31,7 +34,7 @@ impl Group {
         created: Millis,
         updated: Millis,
     ) -> Self {
-        let description = &description[..description.floor_char_boundary(DESCRIPTION_BYTES_MAX)];
+        let description = cut::to_bytes(description, DESCRIPTION_BYTES_MAX);
         Self { id, created, updated, name, description: description.into() }
     }
 

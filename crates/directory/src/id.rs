@@ -9,6 +9,8 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::name::is_storable;
+
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -87,12 +89,15 @@ enum Repr {
     Text(CompactString),
 }
 
-/// The longest provider id that is accepted, in bytes.
+/// The longest provider id that is accepted, in bytes of UTF-8. The limit is ours: Entra's ids are GUIDs, Google's
+/// and Okta's some 20 letters and digits, and products keep `key`, which holds the id, in 255 characters.
 pub const PROVIDER_ID_BYTES_MAX: usize = 200;
 
 /// A provider id that cannot be one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a provider id must have 1 to {PROVIDER_ID_BYTES_MAX} bytes and no control characters")]
+#[error(
+    "a provider id must have 1 to {PROVIDER_ID_BYTES_MAX} bytes, must not be blank, and must hold no control character"
+)]
 pub struct InvalidProviderId;
 
 impl ProviderId {
@@ -103,9 +108,10 @@ impl ProviderId {
         {
             return Ok(Self(Repr::Guid(guid.into_bytes())));
         }
-        if text.is_empty()
+        // The id is part of `key`, so XML has to carry it as well.
+        if text.trim().is_empty()
             || text.len() > PROVIDER_ID_BYTES_MAX
-            || text.chars().any(char::is_control)
+            || !text.chars().all(is_storable)
         {
             return Err(InvalidProviderId);
         }
@@ -197,6 +203,8 @@ mod tests {
         assert_eq!(ProviderId::parse("00uAbC").unwrap().to_string(), "00uAbC");
         assert_ne!(ProviderId::parse("00uAbC").unwrap(), ProviderId::parse("00uabc").unwrap());
         assert_eq!(ProviderId::parse(""), Err(InvalidProviderId));
+        assert_eq!(ProviderId::parse(" \u{3000}"), Err(InvalidProviderId));
+        assert_eq!(ProviderId::parse("a\u{FFFF}"), Err(InvalidProviderId));
         assert_eq!(ProviderId::parse("a\nb"), Err(InvalidProviderId));
         assert_eq!(ProviderId::parse(&"x".repeat(201)), Err(InvalidProviderId));
     }

@@ -8,6 +8,7 @@
 
 pub mod anonymous;
 pub mod change;
+mod cut;
 pub mod decisions;
 pub mod derive;
 pub mod explain;
@@ -28,3 +29,7 @@ pub mod rules;
 pub mod snapshot;
 pub mod user;
 pub mod view;
+
+#[cfg(test)]
+#[path = "../tests/it/odd_text.rs"]
+mod odd_text;

@@ -1,15 +1,17 @@
 //! Names of people and groups as products know them: case-insensitive, case-preserving, Unicode.
 //!
-//! Invariant: a [`Name`] is not blank, has no leading or trailing white space, no character that XML 1.0
-//! cannot carry, and at most [`NAME_UNITS_MAX`] UTF-16 units, the length at which Atlassian products cut
-//! (`protocols/crowd.md` 1.5).
+//! Invariants: a [`Name`] is not blank, has no leading or trailing white space and no character that XML 1.0 cannot
+//! carry, and both its spelling and its folded form have at most [`NAME_UNITS_MAX`] UTF-16 units. So every form of it
+//! that is stored or sent is a name again: [`Name::parse`] of either form succeeds and gives that form.
 
 use core::fmt;
 use std::borrow::Cow;
 
 use compact_str::CompactString;
 
-/// The longest name, in UTF-16 units: products are Java programs and cut strings there.
+/// The longest name, in UTF-16 units, in its spelling and in lower case: products are Java programs and cut strings
+/// at 255 `char`s when they store and compare them (`protocols/crowd.md` 1.5), and they store both forms (Crowd's
+/// `cwd_user.user_name` and `lower_user_name`, 255 characters each).
 pub const NAME_UNITS_MAX: usize = 255;
 
 /// A usable name, compared by its folded form.
@@ -32,10 +34,18 @@ pub enum NameError {
     /// Longer than [`NAME_UNITS_MAX`]; only where cutting would change who is meant.
     #[error("it is longer than {NAME_UNITS_MAX} characters")]
     Long,
+    /// Short enough as it is spelled, and longer than [`NAME_UNITS_MAX`] in the form in which names are compared.
+    #[error(
+        "it is longer than {NAME_UNITS_MAX} characters in lower case, the form in which products compare names"
+    )]
+    LongInLowerCase,
 }
 
 impl Name {
     /// A name from `text`, trimmed; too long a text is refused.
+    ///
+    /// # Errors
+    /// When it cannot be a name; says why.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let trimmed = text.trim();
         if utf16_prefix(trimmed, NAME_UNITS_MAX).len() < trimmed.len() {
@@ -44,15 +54,20 @@ impl Name {
         Self::checked(trimmed)
     }
 
-    /// A name from `text`, trimmed and cut to [`NAME_UNITS_MAX`]: for groups (DESIGN.md 10.3).
+    /// A name from `text`, trimmed and cut so that spelling and folded form fit [`NAME_UNITS_MAX`]: for groups
+    /// (DESIGN.md 10.3).
+    ///
+    /// # Errors
+    /// When nothing is left, or it holds a character that products cannot store.
     pub fn parse_cut(text: &str) -> Result<Self, NameError> {
-        Self::checked(utf16_prefix(text.trim(), NAME_UNITS_MAX).trim_end())
+        Self::checked(name_prefix(text.trim(), NAME_UNITS_MAX).trim_end())
     }
 
     /// The same name in lower case.
     #[must_use]
     pub fn lower_case(self) -> Self {
         match self.folded {
+            // Checked with the spelling, and folding it again changes nothing.
             Some(folded) => Self { spelled: folded, folded: None },
             None => self,
         }
@@ -79,11 +94,16 @@ impl Name {
             Cow::Borrowed(_) => None,
             Cow::Owned(folded) => Some(CompactString::from(folded)),
         };
+        if let Some(folded) = &folded
+            && utf16_prefix(folded, NAME_UNITS_MAX).len() < folded.len()
+        {
+            return Err(NameError::LongInLowerCase);
+        }
         Ok(Self { spelled: CompactString::new(text), folded })
     }
 }
 
-/// Brings a text to the form in which names are compared: Unicode lower case.
+/// Brings a text to the form in which names are compared: Unicode lower case. Folding twice is folding once.
 pub fn fold(text: &str) -> Cow<'_, str> {
     let folds_to_itself = text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
     if folds_to_itself {
@@ -95,12 +115,24 @@ pub fn fold(text: &str) -> Cow<'_, str> {
 
 /// The longest prefix of `text` with at most `units_max` UTF-16 units, never splitting a character.
 fn utf16_prefix(text: &str, units_max: usize) -> &str {
-    if text.len() <= units_max {
-        return text;
+    prefix(text, units_max, char::len_utf16)
+}
+
+/// The longest prefix of `text` of which neither the spelling nor the folded form has more than `units_max` UTF-16
+/// units, never splitting a character.
+fn name_prefix(text: &str, units_max: usize) -> &str {
+    let spelled = utf16_prefix(text, units_max);
+    // `İ` is two characters in lower case. Where a letter stands changes which one it becomes, not how many.
+    prefix(spelled, units_max, |c| c.to_lowercase().map(char::len_utf16).sum())
+}
+
+fn prefix(text: &str, units_max: usize, units_of: impl Fn(char) -> usize) -> &str {
+    if text.is_ascii() {
+        return &text[..text.len().min(units_max)];
     }
     let mut units = 0;
     for (at, c) in text.char_indices() {
-        units += c.len_utf16();
+        units += units_of(c);
         if units > units_max {
             return &text[..at];
         }
@@ -109,7 +141,7 @@ fn utf16_prefix(text: &str, units_max: usize) -> &str {
 }
 
 /// Whether XML 1.0 can carry the character and it is no control character.
-fn is_storable(c: char) -> bool {
+pub(crate) fn is_storable(c: char) -> bool {
     !c.is_control() && c != '\u{FFFE}' && c != '\u{FFFF}'
 }
 
@@ -135,7 +167,10 @@ impl fmt::Debug for Name {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::odd_text::odd_text;
 
     #[test]
     fn names_are_compared_without_case_and_keep_their_spelling() {
@@ -150,7 +185,10 @@ mod tests {
     fn unusable_names_say_why() {
         assert_eq!(Name::parse(" \t ").unwrap_err(), NameError::Blank);
         assert_eq!(Name::parse("a\u{7}b").unwrap_err(), NameError::Character(7));
+        assert_eq!(Name::parse("a\u{FFFE}b").unwrap_err(), NameError::Character(0xFFFE));
         assert_eq!(Name::parse(&"x".repeat(256)).unwrap_err(), NameError::Long);
+        assert_eq!(Name::parse(&"İ".repeat(200)).unwrap_err(), NameError::LongInLowerCase);
+        assert_eq!(Name::parse(&"😀".repeat(128)).unwrap_err(), NameError::Long);
     }
 
     #[test]
@@ -160,5 +198,50 @@ mod tests {
         assert_eq!(Name::parse_cut(&emoji).unwrap().as_str().chars().count(), 127);
         let blank_at_the_cut = format!("{} y", "x".repeat(254));
         assert_eq!(Name::parse_cut(&blank_at_the_cut).unwrap().as_str(), "x".repeat(254));
+    }
+
+    #[test]
+    fn a_group_name_that_grows_in_lower_case_is_cut_by_that_form() {
+        let name = Name::parse_cut(&"İ".repeat(200)).unwrap();
+        assert_eq!(name.as_str(), "İ".repeat(127));
+        assert_eq!(name.folded().encode_utf16().count(), 254);
+        let sigma = format!("{}ΣΑ", "Α".repeat(254));
+        assert!(Name::parse_cut(&sigma).unwrap().folded().ends_with('ς'));
+    }
+
+    /// Every character alone, between letters and at both ends: folding is a fixed point, and the limit that
+    /// [`name_prefix`] counts is the one that [`Name::parse`] checks.
+    #[test]
+    fn folding_twice_is_folding_once_for_every_character() {
+        for c in '\0'..=char::MAX {
+            for text in [format!("{c}"), format!("a{c}"), format!("{c}a"), format!("Α{c}Σ{c}Σ")]
+            {
+                let folded = fold(&text);
+                assert_eq!(fold(&folded), folded, "U+{:04X}", c as u32);
+                let units: usize =
+                    text.chars().flat_map(char::to_lowercase).map(char::len_utf16).sum();
+                assert_eq!(folded.encode_utf16().count(), units, "U+{:04X}", c as u32);
+                assert_eq!(folded.trim().len() == folded.len(), text.trim().len() == text.len());
+            }
+        }
+    }
+
+    proptest! {
+        /// What was made once is made again from each form that is stored or sent.
+        #[test]
+        fn every_form_of_a_name_is_a_name(text in odd_text(300)) {
+            for name in [Name::parse(&text), Name::parse_cut(&text)].into_iter().flatten() {
+                for name in [name.clone(), name.lower_case()] {
+                    for form in [name.as_str(), name.folded()] {
+                        prop_assert!(form.encode_utf16().count() <= NAME_UNITS_MAX);
+                        let again = Name::parse(form).unwrap();
+                        prop_assert_eq!(again.as_str(), form);
+                        prop_assert_eq!(again.folded(), name.folded());
+                        let cut = Name::parse_cut(form).unwrap();
+                        prop_assert_eq!(cut.as_str(), form);
+                    }
+                }
+            }
+        }
     }
 }

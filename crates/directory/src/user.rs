@@ -6,6 +6,7 @@
 use core::fmt;
 
 use crate::{
+    cut,
     id::{Millis, ProviderId},
     name::Name,
 };
@@ -45,11 +46,14 @@ pub struct User {
     active: bool,
 }
 
-/// The longest name or address part that is served, in bytes; longer ones are cut at a character.
+/// The longest name or address part that is served, in bytes of UTF-8; longer ones are cut at a character. The limit
+/// is ours and bounds memory and documents: products themselves keep 255 UTF-16 units of each
+/// (`protocols/crowd.md` 1.5).
 pub const TEXT_BYTES_MAX: usize = 4096;
 
 impl User {
-    /// Makes the served form.
+    /// Makes the served form: the one constructor for what a run serves and for what the store reads. Texts that are
+    /// too long are cut; made of the parts of a user, it gives that user.
     pub fn new(fields: &UserFields<'_>) -> Self {
         let mut text = String::new();
         let mut ends = [0; 5];
@@ -63,10 +67,10 @@ impl User {
             fields.display_name,
         ];
         for (part, end) in parts.into_iter().zip(&mut ends) {
-            text.push_str(&part[..part.floor_char_boundary(TEXT_BYTES_MAX)]);
+            text.push_str(cut::to_bytes(part, TEXT_BYTES_MAX));
             *end = u16::try_from(text.len()).expect("five parts of 4096 bytes at most");
         }
-        text.push_str(&fields.email[..fields.email.floor_char_boundary(TEXT_BYTES_MAX)]);
+        text.push_str(cut::to_bytes(fields.email, TEXT_BYTES_MAX));
         Self {
             id: fields.id.clone(),
             created: fields.created,
@@ -162,7 +166,10 @@ impl fmt::Debug for User {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::odd_text::odd_text;
 
     #[test]
     fn every_part_comes_back() {
@@ -184,5 +191,25 @@ mod tests {
         assert_eq!((user.display_name(), user.email()), ("Ann É", "ann@example.org"));
         assert!(user.active());
         assert_eq!(user.id().to_string(), "u1");
+    }
+
+    proptest! {
+        /// The longest texts do not overflow the ends, and a user made of a user's parts is that user.
+        #[test]
+        fn a_user_made_of_its_parts_is_the_same(
+            name in odd_text(255), texts in prop::array::uniform4(odd_text(3_000)), active: bool,
+        ) {
+            let Ok(name) = Name::parse_cut(&name) else { return Ok(()) };
+            let id = ProviderId::parse("u1").unwrap();
+            let made = |name: &Name, texts: [&str; 4]| User::new(&UserFields {
+                id: &id, name, first_name: texts[0], last_name: texts[1], display_name: texts[2],
+                email: texts[3], active, created: Millis(1), updated: Millis(2),
+            });
+            let user = made(&name, [&texts[0], &texts[1], &texts[2], &texts[3]]);
+            let name = Name::parse(user.name()).unwrap();
+            prop_assert_eq!(user.folded_name(), name.folded());
+            let parts = [user.first_name(), user.last_name(), user.display_name(), user.email()];
+            prop_assert_eq!(&made(&name, parts), &user);
+        }
     }
 }

@@ -7,7 +7,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest value that is kept, in bytes; longer ones are cut at a character.
+/// The longest value that is kept, in bytes of UTF-8; longer ones are cut at a character. The limit is ours and bounds
+/// memory; it fits the two bytes in which a length is kept.
 pub const VALUE_BYTES_MAX: usize = 4096;
 
 /// The version of the set; stored with a cursor, since a delta token freezes what it selects.
@@ -169,7 +170,10 @@ impl Attributes {
         Self(bytes.into_boxed_slice())
     }
 
-    /// Takes bytes that [`Self::as_bytes`] gave.
+    /// Takes bytes that [`Self::as_bytes`] gave, and no others.
+    ///
+    /// # Errors
+    /// When they are not what [`Self::pack`] makes of any values.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, AttributesError> {
         if bytes.len() < HEAD || bytes[0] != ATTRIBUTES_VERSION {
             return Err(AttributesError);
@@ -180,8 +184,16 @@ impl Attributes {
         if this.mask() >> Attribute::ALL.len() != 0 || bytes.len() < values {
             return Err(AttributesError);
         }
-        let lengths: usize = (0..count).map(|i| this.length(i)).sum();
-        if values + lengths != bytes.len() || std::str::from_utf8(&bytes[values..]).is_err() {
+        let mut rest = std::str::from_utf8(&bytes[values..]).map_err(|_| AttributesError)?;
+        for index in 0..count {
+            // As `pack` leaves a value: not empty, not too long, whole characters.
+            let length = this.length(index);
+            if length == 0 || length > VALUE_BYTES_MAX {
+                return Err(AttributesError);
+            }
+            rest = rest.get(length..).ok_or(AttributesError)?;
+        }
+        if !rest.is_empty() {
             return Err(AttributesError);
         }
         Ok(this)
@@ -241,6 +253,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::odd_text::odd_text;
 
     proptest! {
         #[test]
@@ -261,7 +274,31 @@ mod tests {
         fn damaged_bytes_are_refused_and_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             if let Ok(attributes) = Attributes::from_bytes(&bytes) {
                 prop_assert_eq!(attributes.as_bytes(), &bytes[..]);
-                let _ = attributes.iter().count();
+                prop_assert_eq!(&Attributes::pack(attributes.iter()), &attributes);
+            }
+        }
+
+        #[test]
+        fn odd_values_are_read_as_they_were_packed(values in prop::collection::vec(
+            (0..Attribute::ALL.len(), odd_text(3_000)), 0..6)) {
+            let packed = Attributes::pack(
+                values.iter().map(|(a, v)| (Attribute::ALL[*a], v.as_str())));
+            let again = Attributes::from_bytes(packed.as_bytes()).unwrap();
+            prop_assert_eq!(&again, &packed);
+            prop_assert_eq!(&Attributes::pack(again.iter()), &packed);
+        }
+
+        #[test]
+        fn a_damaged_byte_is_refused_or_gives_other_attributes(
+            value in odd_text(20), at: prop::sample::Index, flip in 1_u8..,
+        ) {
+            let packed = Attributes::pack([(Attribute::Login, &*value), (Attribute::Mail, "a@b")]);
+            let mut bytes = packed.as_bytes().to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            if let Ok(attributes) = Attributes::from_bytes(&bytes) {
+                let again = Attributes::pack(attributes.iter());
+                prop_assert_eq!(again.as_bytes(), &bytes[..]);
             }
         }
     }
