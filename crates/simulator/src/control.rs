@@ -23,6 +23,7 @@ use crate::{
     Providers,
     faults::FaultSpec,
     provider::{Controlled, Expiring, Granted, Simulated},
+    world::World,
 };
 
 /// Largest body: a batch of many edits.
@@ -141,6 +142,7 @@ fn control(provider: &dyn Simulated, method: &Method, path: &str, body: &[u8]) -
             world.faults.clear();
             done()
         }
+        (_, ["odd", id @ ..]) if id.len() <= 1 => odd(world, method, id.first().copied(), body),
         ("GET", ["counters"]) => {
             let report = serde_json::to_value(world.counters.report())
                 .map_err(|error| bad(error.to_string()))?;
@@ -184,6 +186,22 @@ fn control(provider: &dyn Simulated, method: &Method, path: &str, body: &[u8]) -
             }
             edit::one(&mut world.write(), world.clock.now_ms(), (method.as_str(), &segments), body)
         }
+    }
+}
+
+/// What is odd on the wire: everything, or one object.
+fn odd(world: &World, method: &Method, id: Option<&str>, body: &[u8]) -> Answer {
+    match (method.as_str(), id) {
+        ("GET", None) => Ok((StatusCode::OK, json!(world.odd.list()))),
+        ("POST", None) => {
+            let odd = world.make_odd(parsed(body)?).map_err(|error| bad(error.to_string()))?;
+            Ok((StatusCode::OK, json!({"odd": odd})))
+        }
+        ("DELETE", id) => {
+            world.end_odd(id);
+            done()
+        }
+        _ => Err(Refused(StatusCode::NOT_FOUND, format!("there is no {method} of that"))),
     }
 }
 

@@ -157,11 +157,23 @@ fn answer(provider: &dyn Simulated, call: &Call) -> Reply {
         return reply;
     }
     let mut reply = provider.answer(call);
+    bend(provider, &mut reply, call);
     if call.picked.has(FaultKind::InvalidJson) {
         provider.world().counters.faulted();
         spoil(&mut reply.body);
     }
+    if call.picked.has(FaultKind::ByteOrderMark) {
+        provider.world().counters.faulted();
+        reply.body.splice(0..0, *b"\xef\xbb\xbf");
+    }
     reply
+}
+
+/// Puts into a true answer what is odd about the objects in it.
+pub(crate) fn bend(provider: &dyn Simulated, reply: &mut Reply, call: &Call) {
+    if reply.status == 200 && reply.content_type.contains("json") {
+        provider.world().odd.bend(&call.target, &mut reply.body);
+    }
 }
 
 /// The reply that a fault puts in the place of the true one.
@@ -182,6 +194,11 @@ pub(crate) fn replaced(provider: &dyn Simulated, call: &Call) -> Option<Reply> {
         if let Some(seconds) = retry_after_s {
             reply = provider.asks_to_wait(reply, call, seconds);
         }
+        return Some(reply);
+    }
+    if call.picked.has(FaultKind::ErrorIn200) {
+        let mut reply = provider.failed(call, call.picked.status.0);
+        (reply.status, reply.route, reply.headers) = (200, FAULT_ROUTE, Vec::new());
         return Some(reply);
     }
     if call.picked.has(FaultKind::Html) {

@@ -43,12 +43,25 @@ pub(crate) enum FaultKind {
     Replay,
     /// No answer for two minutes.
     Hang,
+    /// 200 with the vendor's error body for the named status.
+    #[serde(rename = "error_in_200")]
+    ErrorIn200,
+    /// A byte order mark before the true answer.
+    ByteOrderMark,
 }
 
 impl FaultKind {
     /// Whether this kind replaces the answer, so that only one of them can happen to a request.
     fn replaces(self) -> bool {
-        matches!(self, Self::Status | Self::Reset | Self::Html | Self::Redirect | Self::Hang)
+        matches!(
+            self,
+            Self::Status
+                | Self::Reset
+                | Self::Html
+                | Self::Redirect
+                | Self::Hang
+                | Self::ErrorIn200
+        )
     }
 }
 
@@ -199,7 +212,7 @@ impl Faults {
             picked.kinds |= 1 << spec.kind as u16;
             picked.delay_ms += spec.delay_ms.unwrap_or(0);
             match spec.kind {
-                FaultKind::Status => {
+                FaultKind::Status | FaultKind::ErrorIn200 => {
                     picked.status = (spec.status.unwrap_or(503), spec.retry_after_s);
                     picked.reason.clone_from(&spec.reason);
                 }

@@ -15,6 +15,7 @@ mod faults;
 mod generate;
 mod google;
 mod json;
+mod odd;
 mod okta;
 mod provider;
 mod server;
@@ -34,7 +35,11 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use self::{entra::Entra, google::Google, okta::Okta, provider::Simulated};
 pub use self::{
-    entra::EntraDescription, google::GoogleDescription, okta::OktaDescription, provider::Provider,
+    entra::EntraDescription,
+    google::GoogleDescription,
+    odd::{Oddity, OddityError},
+    okta::OktaDescription,
+    provider::Provider,
 };
 
 /// The providers that run.
@@ -231,13 +236,19 @@ pub struct Description {
 }
 
 /// Running simulated tenants; they end with [`Running::shutdown`] or when dropped.
-#[derive(Debug)]
 pub struct Running {
     description: Description,
+    providers: Providers,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     /// Where key files are, if the simulator made the place itself; dropping it removes them.
     _keys: Option<tempfile::TempDir>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("description", &self.description).finish_non_exhaustive()
+    }
 }
 
 impl Running {
@@ -249,6 +260,28 @@ impl Running {
     /// How clients reach the tenants.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// Lets objects, or pages, be odd on the wire from now on, beside those that are already; as `POST odd` does.
+    ///
+    /// # Errors
+    /// When one of them cannot be; then none is.
+    pub fn make_odd(&self, provider: Provider, odd: Vec<Oddity>) -> Result<(), OddityError> {
+        self.simulated(provider)?.world().make_odd(odd).map(drop)
+    }
+
+    /// Ends all that is odd; as `DELETE odd` does.
+    ///
+    /// # Errors
+    /// When the provider is not simulated.
+    pub fn end_odd(&self, provider: Provider) -> Result<(), OddityError> {
+        self.simulated(provider)?.world().end_odd(None);
+        Ok(())
+    }
+
+    fn simulated(&self, provider: Provider) -> Result<&dyn Simulated, OddityError> {
+        let found = self.providers.iter().find(|running| running.provider() == provider);
+        found.map(|found| &**found).ok_or(OddityError::Provider(provider.name()))
     }
 
     /// Ends everything and waits for it.
@@ -290,7 +323,7 @@ pub async fn start(options: Options) -> Result<Running, SimulatorError> {
     tasks.spawn(server::serve(behind, inner, stopped.clone()));
     tasks.spawn(untrusted::serve(tls, untrusted::acceptor()?, opened, stopped.clone()));
     tasks.spawn(server::serve(foreign, server::foreign_router(&providers), stopped));
-    Ok(Running { description, stop, tasks, _keys: keys })
+    Ok(Running { description, providers, stop, tasks, _keys: keys })
 }
 
 /// What runs, how it is reached, and the directory of key files if it is a temporary one.

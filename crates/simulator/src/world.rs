@@ -16,6 +16,7 @@ use crate::{
     clock::Clock,
     counters::Counters,
     faults::Faults,
+    odd::Odd,
     tenant::Tenant,
     webhook::Webhooks,
 };
@@ -26,6 +27,7 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
+    pub(crate) odd: Odd,
     pub(crate) counters: Counters,
     pub(crate) webhooks: Webhooks,
     /// `http://host:port` of the listener that plays a foreign host.
@@ -42,6 +44,7 @@ impl World {
             seed: options.seed,
             clock: Clock::default(),
             faults: Faults::default(),
+            odd: Odd::default(),
             counters: Counters::default(),
             webhooks: Webhooks::default(),
             foreign,

@@ -14,7 +14,7 @@ use super::error::GraphError;
 use super::token::Claims;
 use crate::chance::{below, draw};
 use crate::counters::Violation;
-use crate::exchange::{Call, Reply, replaced};
+use crate::exchange::{Call, Reply, bend, replaced};
 
 /// Most requests in a batch.
 const BATCH_MAX: usize = 20;
@@ -119,7 +119,11 @@ impl Entra {
                 self.world.counters.faulted();
                 reply
             }
-            None => self.answer_as(&call, claims),
+            None => {
+                let mut reply = self.answer_as(&call, claims);
+                bend(self, &mut reply, &call);
+                reply
+            }
         };
         self.world.counters.answered(&call.method, &reply);
         reply

@@ -3,13 +3,13 @@
 //! Invariant: each part is judged, counted and charged on its own; a part without credentials has those of the batch.
 //! Faults that replace or bend an answer meet the parts too; those that break connections only the whole.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::{Google, api_error, error::ApiError};
 use crate::{
     chance::draw,
     counters::Violation,
-    exchange::{Call, Reply, replaced},
+    exchange::{Call, Reply, bend, replaced},
 };
 
 const ROUTE: &str = "/batch";
@@ -38,7 +38,7 @@ impl Google {
             return api_error(&ApiError::malformed(text, "body"), ROUTE);
         }
         let boundary = format!("batch_{:016x}", draw(self.world.seed, 0xba7c, call.fingerprint()));
-        let mut out = String::new();
+        let mut out = Vec::new();
         for part in &parts {
             let reply = self.answer_part(part, call);
             written(write!(out, "--{boundary}\r\nContent-Type: application/http\r\n"));
@@ -46,7 +46,7 @@ impl Google {
                 // `<id>` is answered as `<response-id>`.
                 let id = id.strip_prefix('<').unwrap_or(id);
                 written(write!(out, "Content-ID: <response-{id}"));
-                out.push_str(if id.ends_with('>') { "\r\n" } else { ">\r\n" });
+                out.extend_from_slice(if id.ends_with('>') { b"\r\n" } else { b">\r\n" });
             }
             written(write!(
                 out,
@@ -59,11 +59,11 @@ impl Google {
                 written(write!(out, "{name}: {value}\r\n"));
             }
             written(write!(out, "Content-Length: {}\r\n\r\n", reply.body.len()));
-            out.push_str(&String::from_utf8_lossy(&reply.body));
-            out.push_str("\r\n");
+            out.extend_from_slice(&reply.body);
+            out.extend_from_slice(b"\r\n");
         }
         written(write!(out, "--{boundary}--\r\n"));
-        let mut reply = Reply::new(ROUTE, "", out.into_bytes());
+        let mut reply = Reply::new(ROUTE, "", out);
         reply.content_type = format!("multipart/mixed; boundary={boundary}").into();
         reply
     }
@@ -94,12 +94,13 @@ impl Google {
         call.target = format!("{}{target}", outer.prefix);
         call.picked = self.world.faults.pick(&call.target);
         self.world.counters.arrives(call.fingerprint(), self.world.clock.now_ms());
-        let reply = match replaced(self, &call) {
-            Some(reply) => {
-                self.world.counters.faulted();
-                reply
-            }
-            None => self.answer_one(&call, Some(outer)),
+        let reply = if let Some(reply) = replaced(self, &call) {
+            self.world.counters.faulted();
+            reply
+        } else {
+            let mut reply = self.answer_one(&call, Some(outer));
+            bend(self, &mut reply, &call);
+            reply
         };
         self.world.counters.answered(&call.method, &reply);
         reply
@@ -141,7 +142,7 @@ fn part(text: &str) -> Option<Part> {
 }
 
 /// Writing to memory does not fail.
-fn written(result: std::fmt::Result) {
+fn written(result: std::io::Result<()>) {
     result.expect("writing to memory does not fail");
 }
 

@@ -9,7 +9,7 @@ mod user;
 use serde::{Deserialize, Deserializer};
 
 use super::org::Status;
-use super::{GroupKind, Life, Member, Tenant, field};
+use super::{GroupKind, Life, Member, Tenant, field, journal::Happening};
 use crate::Provider;
 use crate::chance::draw;
 
@@ -212,6 +212,28 @@ impl Tenant {
             Member::Other(_) => {}
         }
         true
+    }
+
+    /// Notes that a live object changed in some way that the model does not know.
+    pub(crate) fn touch(&mut self, key: &str, at_ms: i64) {
+        let live = |member: &Member| self.life(*member) == Life::Live;
+        if let Some(Member::User(user)) = self.user_by_key(key).map(Member::User).filter(live) {
+            let row = *self.user(user);
+            self.lag.keep_user(user, Some((row, Life::Live)), at_ms);
+            self.log_user(user, field::WHOLE, at_ms);
+            let (flags, status) = ((row.flags, row.flags), (row.status, row.status));
+            let (fields, was) = (field::DEPARTMENT, row.login);
+            self.note(at_ms, Happening::UserChanged { user, fields, was, flags, status });
+        }
+        let live = |member: &Member| self.life(*member) == Life::Live;
+        if let Some(Member::Group(group)) = self.group_by_key(key).map(Member::Group).filter(live) {
+            let card = self.group(group).card;
+            self.lag.keep_group(group, Some(card), at_ms);
+            let fields = field::NAME | field::DESCRIPTION | field::VISIBILITY;
+            self.log_group(group, fields, at_ms);
+            let (fields, was) = (field::DESCRIPTION, card.nickname);
+            self.note(at_ms, Happening::GroupChanged { group, fields, was });
+        }
     }
 
     /// The vendor "may or may not" tell groups about the deletion of their member: a coin per object.

@@ -20,6 +20,7 @@ mod google_members;
 mod google_reports;
 mod listing;
 mod login;
+mod odd;
 mod okta_control;
 mod okta_faults;
 mod okta_listing;
