@@ -39,7 +39,7 @@ pub(crate) fn append(
     let at = at.max(Millis(last));
     for change in changes {
         seq += 1;
-        let (kind, no, packed) = encoding::pack_change(change);
+        let (kind, no, packed) = encoding::pack_change(change)?;
         insert.execute((signed(seq), signed(run.0), at.0, directory.0, kind, no, packed))?;
     }
     if !changes.is_empty() {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     StoreError,
     db::{Db, small},
+    json,
     sealed::Key,
 };
 
@@ -168,7 +169,6 @@ pub(crate) fn add(
         DirectoryId(small(
             transaction.query_row("SELECT directory FROM head", (), |row| row.get(0))?,
         )?);
-    let json = |text: Result<String, _>| text.map_err(StoreError::damaged("settings"));
     transaction.execute(
         "INSERT INTO connection (id, name, folded_name, provider, settings, secret, rules, schedule, paused,
                                  removing, served_once, next_user, next_group, created)
@@ -178,10 +178,10 @@ pub(crate) fn add(
             &new.name,
             folded,
             &new.provider,
-            json(serde_json::to_string(&new.settings))?,
+            json::write("these settings", &new.settings)?,
             key.seal(&purpose(id), &new.secret),
-            json(serde_json::to_string(&new.rules))?,
-            json(serde_json::to_string(&new.schedule))?,
+            json::write("these rules", &new.rules)?,
+            json::write("this schedule", &new.schedule)?,
             now.0,
         ),
     )?;
@@ -245,7 +245,7 @@ pub(crate) fn reconnect(
     id: DirectoryId,
     (settings, secret): (&BTreeMap<String, String>, Option<&SecretString>),
 ) -> Result<(), StoreError> {
-    let json = serde_json::to_string(settings).map_err(StoreError::damaged("settings"))?;
+    let json = json::write("these settings", settings)?;
     set(transaction, id, "settings", json)?;
     match secret {
         Some(secret) => set(transaction, id, "secret", key.seal(&purpose(id), secret)),
@@ -261,10 +261,10 @@ fn connection(row: &Row<'_>, key: &Key) -> Result<ConnectionRow, StoreError> {
         id,
         name: text(1)?,
         provider: text(2)?,
-        settings: serde_json::from_str(&text(3)?).map_err(StoreError::damaged("settings"))?,
+        settings: json::read(&format!("settings of directory {id}"), &text(3)?)?,
         secret: key.unseal(&purpose(id), &sealed)?,
-        rules: serde_json::from_str(&text(5)?).map_err(StoreError::damaged("rules"))?,
-        schedule: serde_json::from_str(&text(6)?).map_err(StoreError::damaged("schedule"))?,
+        rules: json::read(&format!("rules of directory {id}"), &text(5)?)?,
+        schedule: json::read(&format!("schedule of directory {id}"), &text(6)?)?,
         paused: row.get(7)?,
         removing: row.get(8)?,
         served_once: row.get(9)?,
@@ -274,7 +274,7 @@ fn connection(row: &Row<'_>, key: &Key) -> Result<ConnectionRow, StoreError> {
         expires: row.get::<_, Option<i64>>(13)?.map(Millis),
         pin: row
             .get::<_, Option<String>>(14)?
-            .map(|json| serde_json::from_str(&json).map_err(StoreError::damaged("a pin")))
+            .map(|json| json::read(&format!("pin of directory {id}"), &json))
             .transpose()?,
     })
 }

@@ -1,7 +1,9 @@
-//! Records of the mirror, of the directory and of the change log as bytes, each with its version in front.
+//! Records of the mirror, of the directory and of the change log as bytes, each with its version in front and a
+//! checksum behind.
 //!
-//! Invariant: what was packed by any released version can be unpacked: a new form gets a new version, and
-//! the old one stays readable.
+//! Invariants: what was packed by any released version can be unpacked: a new form gets a new version, and the old
+//! one stays readable. What is unpacked passes the constructors that made it, and is refused when it is not exactly
+//! what they make; a byte that changed on the disk is noticed, whatever it says now.
 
 use std::sync::Arc;
 
@@ -23,15 +25,19 @@ use crate::{
     pack::{Garbled, Packer, Unpacker},
 };
 
-/// The version of every form below.
-const VERSION: u8 = 1;
+/// The version of every form below: as [`PLAIN`], with a CRC-32 of everything before it at the end (little endian).
+const SUMMED: u8 = 2;
+/// The version until schema 9: without a checksum.
+const PLAIN: u8 = 1;
+/// Bytes of a checksum.
+const SUM: usize = 4;
 
 /// The kinds of rows in the change log.
 pub(crate) const LOG_USER: i64 = 0;
 pub(crate) const LOG_GROUP: i64 = 1;
 pub(crate) const LOG_MEMBERS: i64 = 2;
 
-pub(crate) fn pack_person(row: &PersonRow) -> Vec<u8> {
+pub(crate) fn pack_person(row: &PersonRow) -> Result<Vec<u8>, StoreError> {
     let PersonRecord { id, kind, enabled, attributes } = &row.record;
     let mut packer = head(row.state, id);
     packer.byte(match kind {
@@ -45,7 +51,9 @@ pub(crate) fn pack_person(row: &PersonRow) -> Vec<u8> {
         Some(true) => 2,
     });
     pack_attributes(&mut packer, attributes);
-    packer.0
+    let bytes = summed(packer);
+    same(&unpack_person(row.no.0, &bytes), row, ("user", &row.record.id))?;
+    Ok(bytes)
 }
 
 pub(crate) fn unpack_person(no: u32, bytes: &[u8]) -> Result<PersonRow, StoreError> {
@@ -72,7 +80,7 @@ pub(crate) fn unpack_person(no: u32, bytes: &[u8]) -> Result<PersonRow, StoreErr
     })
 }
 
-pub(crate) fn pack_mirror_group(row: &GroupRow) -> Vec<u8> {
+pub(crate) fn pack_mirror_group(row: &GroupRow) -> Result<Vec<u8>, StoreError> {
     let GroupRecord { id, kind, hidden_members, attributes } = &row.record;
     let mut packer = head(row.state, id);
     packer.byte(match kind {
@@ -84,7 +92,9 @@ pub(crate) fn pack_mirror_group(row: &GroupRow) -> Vec<u8> {
     });
     packer.byte(u8::from(*hidden_members));
     pack_attributes(&mut packer, attributes);
-    packer.0
+    let bytes = summed(packer);
+    same(&unpack_mirror_group(row.no.0, &bytes), row, ("group", &row.record.id))?;
+    Ok(bytes)
 }
 
 pub(crate) fn unpack_mirror_group(no: u32, bytes: &[u8]) -> Result<GroupRow, StoreError> {
@@ -98,7 +108,7 @@ pub(crate) fn unpack_mirror_group(no: u32, bytes: &[u8]) -> Result<GroupRow, Sto
             4 => GroupKind::Other,
             _ => return Err(Garbled),
         };
-        let hidden_members = unpacker.byte()? == 1;
+        let hidden_members = unpacker.flag()?;
         let attributes = unpack_attributes(unpacker)?;
         Ok(GroupRow {
             no: GroupNo(no),
@@ -108,22 +118,26 @@ pub(crate) fn unpack_mirror_group(no: u32, bytes: &[u8]) -> Result<GroupRow, Sto
     })
 }
 
-pub(crate) fn pack_user(user: &User) -> Vec<u8> {
+pub(crate) fn pack_user(user: &User) -> Result<Vec<u8>, StoreError> {
     let mut packer = Packer::default();
-    packer.byte(VERSION);
+    packer.byte(SUMMED);
     put_user(&mut packer, user);
-    packer.0
+    let bytes = summed(packer);
+    same(&unpack_user(&bytes), user, ("user", user.id()))?;
+    Ok(bytes)
 }
 
 pub(crate) fn unpack_user(bytes: &[u8]) -> Result<User, StoreError> {
     read("a person", bytes, take_user)
 }
 
-pub(crate) fn pack_group(group: &Group) -> Vec<u8> {
+pub(crate) fn pack_group(group: &Group) -> Result<Vec<u8>, StoreError> {
     let mut packer = Packer::default();
-    packer.byte(VERSION);
+    packer.byte(SUMMED);
     put_group(&mut packer, group);
-    packer.0
+    let bytes = summed(packer);
+    same(&unpack_group(&bytes), group, ("group", group.id()))?;
+    Ok(bytes)
 }
 
 pub(crate) fn unpack_group(bytes: &[u8]) -> Result<Group, StoreError> {
@@ -131,9 +145,12 @@ pub(crate) fn unpack_group(bytes: &[u8]) -> Result<Group, StoreError> {
 }
 
 /// The row of a change: kind, number of the object, bytes.
-pub(crate) fn pack_change(change: &Change) -> (i64, u32, Vec<u8>) {
+///
+/// # Errors
+/// When it would not be read as it is.
+pub(crate) fn pack_change(change: &Change) -> Result<(i64, u32, Vec<u8>), StoreError> {
     let mut packer = Packer::default();
-    packer.byte(VERSION);
+    packer.byte(SUMMED);
     let (kind, no) = match change {
         Change::User { no, before, after } => {
             packer.byte(sides(before.is_some(), after.is_some()));
@@ -153,7 +170,38 @@ pub(crate) fn pack_change(change: &Change) -> (i64, u32, Vec<u8>) {
             (LOG_MEMBERS, members.group.0)
         }
     };
-    (kind, no, packer.0)
+    let bytes = summed(packer);
+    if unpack_change(kind, no, &bytes).ok().as_ref() != Some(change) {
+        return Err(StoreError::NotReadable(of_change(change)));
+    }
+    Ok((kind, no, bytes))
+}
+
+/// Refuses to write what would not be read as it is.
+fn same<T: PartialEq>(
+    read: &Result<T, StoreError>,
+    written: &T,
+    (kind, id): (&str, &ProviderId),
+) -> Result<(), StoreError> {
+    match read {
+        Ok(read) if read == written => Ok(()),
+        _ => Err(StoreError::NotReadable(format!("{kind} {id}"))),
+    }
+}
+
+/// What a change is about, for an administrator.
+fn of_change(change: &Change) -> String {
+    match change {
+        Change::User { no, before, after } => match after.as_ref().or(before.as_ref()) {
+            Some(user) => format!("user {}", user.id()),
+            None => format!("user number {}", no.0),
+        },
+        Change::Group { no, before, after } => match after.as_ref().or(before.as_ref()) {
+            Some(group) => format!("group {}", group.id()),
+            None => format!("group number {}", no.0),
+        },
+        Change::Members(members) => format!("the members of group number {}", members.group.0),
+    }
 }
 
 pub(crate) fn unpack_change(kind: i64, no: u32, bytes: &[u8]) -> Result<Change, StoreError> {
@@ -183,7 +231,7 @@ pub(crate) fn unpack_change(kind: i64, no: u32, bytes: &[u8]) -> Result<Change, 
 
 fn head(state: State, id: &ProviderId) -> Packer {
     let mut packer = Packer::default();
-    packer.byte(VERSION);
+    packer.byte(SUMMED);
     match state {
         State::Mentioned => packer.byte(0),
         State::Present => packer.byte(1),
@@ -271,9 +319,9 @@ fn put_user(packer: &mut Packer, user: &User) {
 
 fn take_user(unpacker: &mut Unpacker<'_>) -> Result<User, Garbled> {
     let id = take_id(unpacker)?;
-    let active = unpacker.byte()? == 1;
+    let active = unpacker.flag()?;
     let (created, updated) = (Millis(unpacker.signed()?), Millis(unpacker.signed()?));
-    let name = Name::parse(unpacker.text()?).map_err(|_| Garbled)?;
+    let name = take_name(unpacker)?;
     Ok(User::new(&UserFields {
         id: &id,
         name: &name,
@@ -287,6 +335,12 @@ fn take_user(unpacker: &mut Unpacker<'_>) -> Result<User, Garbled> {
     }))
 }
 
+/// A name exactly as it was written.
+fn take_name(unpacker: &mut Unpacker<'_>) -> Result<Name, Garbled> {
+    let text = unpacker.text()?;
+    Name::parse(text).ok().filter(|name| name.as_str() == text).ok_or(Garbled)
+}
+
 fn put_group(packer: &mut Packer, group: &Group) {
     put_id(packer, group.id());
     packer.signed(group.created().0);
@@ -298,7 +352,7 @@ fn put_group(packer: &mut Packer, group: &Group) {
 fn take_group(unpacker: &mut Unpacker<'_>) -> Result<Group, Garbled> {
     let id = take_id(unpacker)?;
     let (created, updated) = (Millis(unpacker.signed()?), Millis(unpacker.signed()?));
-    let name = Name::parse(unpacker.text()?).map_err(|_| Garbled)?;
+    let name = take_name(unpacker)?;
     Ok(Group::new(id, name, unpacker.text()?, created, updated))
 }
 
@@ -313,24 +367,47 @@ fn both<T>(
     take: impl Fn(&mut Unpacker<'_>) -> Result<T, Garbled>,
 ) -> Result<Sides<T>, Garbled> {
     let sides = unpacker.byte()?;
+    if !(1..=3).contains(&sides) {
+        return Err(Garbled);
+    }
     let before = (sides & 1 != 0).then(|| take(unpacker)).transpose()?.map(Arc::new);
     let after = (sides & 2 != 0).then(|| take(unpacker)).transpose()?.map(Arc::new);
     Ok((before, after))
 }
 
-/// Reads a whole record: version first, nothing left over.
+/// The record with its checksum.
+fn summed(mut packer: Packer) -> Vec<u8> {
+    let sum = crc32fast::hash(&packer.0);
+    packer.0.extend_from_slice(&sum.to_le_bytes());
+    packer.0
+}
+
+/// Reads a whole record: version first, nothing left over, checksum last.
 fn read<T>(
     what: &str,
     bytes: &[u8],
     take: impl FnOnce(&mut Unpacker<'_>) -> Result<T, Garbled>,
 ) -> Result<T, StoreError> {
-    let mut unpacker = Unpacker(bytes);
-    let damaged = |Garbled| StoreError::Damaged(format!("{what} cannot be read"));
-    if unpacker.byte().map_err(damaged)? != VERSION {
-        return Err(StoreError::Damaged(format!(
-            "{what} has a form that this version does not know"
-        )));
-    }
-    let taken = take(&mut unpacker).map_err(damaged)?;
-    if unpacker.0.is_empty() { Ok(taken) } else { Err(damaged(Garbled)) }
+    let damaged = || StoreError::Damaged(format!("{what} cannot be read"));
+    let record = match bytes.first() {
+        Some(&SUMMED) => {
+            let (record, sum) = bytes.split_last_chunk::<SUM>().ok_or_else(damaged)?;
+            if crc32fast::hash(record) != u32::from_le_bytes(*sum) {
+                return Err(damaged());
+            }
+            record
+        }
+        Some(&PLAIN) => bytes,
+        Some(_) => {
+            let told = format!("{what} has a form that this version does not know");
+            return Err(StoreError::Damaged(told));
+        }
+        None => return Err(damaged()),
+    };
+    let mut unpacker = Unpacker(record.get(1..).unwrap_or_default());
+    let taken = take(&mut unpacker).map_err(|Garbled| damaged())?;
+    if unpacker.0.is_empty() { Ok(taken) } else { Err(damaged()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,19 @@ pub enum StoreError {
         /// The schema of this program.
         known: u32,
     },
+    /// The database has migrations that this version does not know: a later version wrote it.
+    #[error(
+        "the database {file} was written by a newer Muster (it has the migration V{found}, and this one knows none after \
+         V{known}); start that version, or restore the backup made before the upgrade"
+    )]
+    NewerMigration {
+        /// The database file.
+        file: &'static str,
+        /// The newest migration of the database.
+        found: u32,
+        /// The newest migration of this program.
+        known: u32,
+    },
     /// The database was written by a later version, which this one may read and must not write.
     #[error(
         "the database was written by a newer Muster; this one serves what is there and changes nothing; \
@@ -48,8 +61,13 @@ pub enum StoreError {
     #[error("{0}")]
     Key(String),
     /// What is stored cannot be read.
-    #[error("the database is damaged: {0}; restore a backup")]
+    #[error(
+        "the database is damaged: {0}; stop the server and look at it with `muster repair --data DIR`, or restore a backup"
+    )]
     Damaged(String),
+    /// What is to be stored could not be read again; nothing of the run is kept.
+    #[error("{0} would not be read as it is written, so nothing of this run was kept; report this")]
+    NotReadable(String),
     /// A directory or application has this name already.
     #[error("the name `{0}` is taken")]
     NameTaken(String),

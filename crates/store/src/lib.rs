@@ -23,6 +23,7 @@ mod error;
 mod figures;
 mod floors;
 mod history;
+mod json;
 mod log_index;
 mod members;
 mod migrate;
@@ -199,7 +200,7 @@ impl Store {
 
     /// Replaces a directory's rules.
     pub fn set_rules(&self, id: DirectoryId, rules: &Rules) -> Result<(), StoreError> {
-        let json = serde_json::to_string(rules).map_err(StoreError::damaged("rules"))?;
+        let json = json::write("these rules", rules)?;
         self.0.main.write(|transaction| connections::set(transaction, id, "rules", json))
     }
 
@@ -242,7 +243,7 @@ impl Store {
 
     /// Replaces a directory's schedule.
     pub fn set_schedule(&self, id: DirectoryId, schedule: &Schedule) -> Result<(), StoreError> {
-        let json = serde_json::to_string(schedule).map_err(StoreError::damaged("schedule"))?;
+        let json = json::write("this schedule", schedule)?;
         self.0.main.write(|transaction| connections::set(transaction, id, "schedule", json))
     }
 
@@ -524,3 +525,7 @@ fn check_key(db: &Db, key: &Key, check: Option<&str>) -> Result<(), StoreError> 
         Err(StoreError::Damaged("the key check is not what was sealed".to_owned()))
     }
 }
+
+#[cfg(test)]
+#[path = "../../directory/tests/it/odd_text.rs"]
+mod odd_text;

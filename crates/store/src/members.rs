@@ -9,7 +9,7 @@ use directory::{
     decisions::Node,
     id::{DirectoryId, GroupNo, UserNo},
 };
-use rusqlite::{CachedStatement, OptionalExtension, Transaction};
+use rusqlite::{CachedStatement, OptionalExtension, Row, Transaction};
 
 use crate::{
     StoreError,
@@ -53,13 +53,13 @@ impl Table {
         mut each: impl FnMut(GroupNo, Node),
     ) -> Result<(), StoreError> {
         let mut select = transaction.prepare(&format!(
-            "SELECT grp, kind, members FROM {} WHERE directory = ?1 ORDER BY grp, kind, chunk",
+            "SELECT grp, kind, members, sum FROM {} WHERE directory = ?1 ORDER BY grp, kind, chunk",
             self.name()
         ))?;
         let mut rows = select.query([id.0])?;
         while let Some(row) = rows.next()? {
             let (group, kind) = (GroupNo(small(row.get(0)?)?), row.get::<_, u8>(1)?);
-            for no in unpack(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)? {
+            for no in packed(row, 2)? {
                 each(group, node(kind, no));
             }
         }
@@ -113,10 +113,11 @@ impl<'a> Statements<'a> {
         let name = table.name();
         let key = "directory = ?1 AND grp = ?2 AND kind = ?3 AND chunk = ?4";
         Ok(Self {
-            get: transaction.prepare_cached(&format!("SELECT members FROM {name} WHERE {key}"))?,
+            get: transaction.prepare_cached(&format!("SELECT members, sum FROM {name} WHERE {key}"))?,
             put: transaction.prepare_cached(&format!(
-                "INSERT INTO {name} (directory, grp, kind, chunk, members) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (directory, grp, kind, chunk) DO UPDATE SET members = excluded.members"
+                "INSERT INTO {name} (directory, grp, kind, chunk, members, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (directory, grp, kind, chunk)
+                 DO UPDATE SET members = excluded.members, sum = excluded.sum"
             ))?,
             delete: transaction.prepare_cached(&format!("DELETE FROM {name} WHERE {key}"))?,
         })
@@ -124,8 +125,7 @@ impl<'a> Statements<'a> {
 
     fn get(&mut self, id: DirectoryId, key: ChunkKey) -> Result<Vec<u32>, StoreError> {
         let at = (id.0, key.group, key.kind, key.chunk);
-        let members =
-            self.get.query_row(at, |row| Ok(unpack(row.get_ref(0)?.as_blob()?))).optional()?;
+        let members = self.get.query_row(at, |row| Ok(packed(row, 0))).optional()?;
         members.unwrap_or_else(|| Ok(Vec::new()))
     }
 
@@ -134,9 +134,8 @@ impl<'a> Statements<'a> {
             self.delete.execute((id.0, key.group, key.kind, key.chunk))?;
             return Ok(());
         }
-        let mut packer = Packer::default();
-        packer.ascending(members.iter().copied());
-        self.put.execute((id.0, key.group, key.kind, key.chunk, packer.0))?;
+        let (packed, sum) = pack(key, members)?;
+        self.put.execute((id.0, key.group, key.kind, key.chunk, packed, sum))?;
         Ok(())
     }
 }
@@ -157,14 +156,45 @@ fn merged(old: &[u32], edits: &[(u32, bool)]) -> Vec<u32> {
     new
 }
 
-fn unpack(blob: &[u8]) -> Result<Vec<u32>, StoreError> {
-    Unpacker(blob)
-        .ascending()
-        .map_err(|_| StoreError::Damaged("memberships cannot be read".to_owned()))
+/// A chunk's members and their checksum.
+///
+/// # Errors
+/// When they would not be read as they are.
+fn pack(key: ChunkKey, members: &[u32]) -> Result<(Vec<u8>, u32), StoreError> {
+    let mut packer = Packer::default();
+    packer.ascending(members.iter().copied());
+    let sum = crc32fast::hash(&packer.0);
+    if unpack(&packer.0, Some(sum)).is_ok_and(|read| read == members) {
+        Ok((packer.0, sum))
+    } else {
+        Err(StoreError::NotReadable(format!("the members of group number {}", key.group)))
+    }
+}
+
+/// The members of a row whose column `at` is the chunk and the next one its checksum.
+fn packed(row: &Row<'_>, at: usize) -> Result<Vec<u32>, StoreError> {
+    let chunk = row.get_ref(at)?.as_blob().map_err(|_| damaged())?;
+    unpack(chunk, row.get(at + 1).map_err(|_| damaged())?)
+}
+
+/// Until schema 9 a chunk had no checksum.
+fn unpack(chunk: &[u8], sum: Option<u32>) -> Result<Vec<u32>, StoreError> {
+    if sum.is_some_and(|sum| sum != crc32fast::hash(chunk)) {
+        return Err(damaged());
+    }
+    let mut unpacker = Unpacker(chunk);
+    let members = unpacker.ascending().map_err(|_| damaged())?;
+    if unpacker.0.is_empty() { Ok(members) } else { Err(damaged()) }
+}
+
+fn damaged() -> StoreError {
+    StoreError::Damaged("memberships cannot be read".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -172,5 +202,28 @@ mod tests {
         assert_eq!(merged(&[1, 3, 5], &[(2, true), (3, false), (5, true)]), [1, 2, 5]);
         assert_eq!(merged(&[], &[(2, true), (2, false)]), [0; 0]);
         assert_eq!(merged(&[7], &[(9, true)]), [7, 9]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_chunk_is_read_as_it_was_written_and_a_damaged_one_refused(
+            members in prop::collection::btree_set(any::<u16>(), 1..300),
+            at: prop::sample::Index, flip in 1_u8..,
+        ) {
+            let members: Vec<u32> = members.into_iter().map(|no| 0x0003_0000 + u32::from(no)).collect();
+            let (key, _) = ChunkKey::of(GroupNo(7), Node::User(UserNo(members[0])));
+            let (mut packed, sum) = pack(key, &members).unwrap();
+            prop_assert_eq!(unpack(&packed, Some(sum)).unwrap(), members);
+            let at = at.index(packed.len());
+            packed[at] ^= flip;
+            prop_assert!(unpack(&packed, Some(sum)).is_err());
+        }
+    }
+
+    #[test]
+    fn a_chunk_of_an_older_version_is_read() {
+        let mut packer = Packer::default();
+        packer.ascending([3, 4, 900].into_iter());
+        assert_eq!(unpack(&packer.0, None).unwrap(), [3, 4, 900]);
     }
 }

@@ -6,12 +6,12 @@
 use refinery::{Migration, Runner};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{StoreError, log_index};
+use crate::{MAIN_FILE, STATE_FILE, StoreError, log_index};
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 9;
-/// The oldest schema whose programs may still read what this one writes: older ones know no log with a beginning.
-const MIN_READER: u32 = 5;
+pub(crate) const SCHEMA: u32 = 10;
+/// The oldest schema whose programs may still read what this one writes: older ones know no checksums behind records.
+const MIN_READER: u32 = 10;
 
 /// Brings the main database to [`SCHEMA`]; says whether it may be written.
 pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
@@ -25,6 +25,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
     }
     run(
         connection,
+        MAIN_FILE,
         &[
             ("V1__initial", include_str!("../migrations/main/V1__initial.sql")),
             ("V2__shapes", include_str!("../migrations/main/V2__shapes.sql")),
@@ -33,6 +34,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V5__history", include_str!("../migrations/main/V5__history.sql")),
             ("V7__console", include_str!("../migrations/main/V7__console.sql")),
             ("V9__api_tokens", include_str!("../migrations/main/V9__api_tokens.sql")),
+            ("V10__checksums", include_str!("../migrations/main/V10__checksums.sql")),
         ],
     )?;
     let transaction = connection.transaction()?;
@@ -52,6 +54,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
 pub(crate) fn state(connection: &mut Connection) -> Result<bool, StoreError> {
     run(
         connection,
+        STATE_FILE,
         &[
             ("V1__floors", include_str!("../migrations/state/V1__floors.sql")),
             ("V2__sessions", include_str!("../migrations/state/V2__sessions.sql")),
@@ -64,22 +67,45 @@ pub(crate) fn state(connection: &mut Connection) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-fn run(connection: &mut Connection, migrations: &[(&str, &str)]) -> Result<(), StoreError> {
+fn run(
+    connection: &mut Connection,
+    file: &'static str,
+    migrations: &[(&str, &str)],
+) -> Result<(), StoreError> {
     let failed = |error| StoreError::Migration(Box::new(error));
     let migrations: Result<Vec<_>, _> =
         migrations.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
-    Runner::new(&migrations.map_err(failed)?).set_grouped(true).run(connection).map_err(failed)?;
+    let migrations = migrations.map_err(failed)?;
+    let known = migrations.iter().map(|migration| i64::from(migration.version())).max();
+    let (found, known) = (newest(connection)?, known.unwrap_or_default());
+    // Said before anything is tried: what is in the way is not that a migration is missing here.
+    if found > known {
+        let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+        let (found, known) = (small(found), small(known));
+        return Err(StoreError::NewerMigration { file, found, known });
+    }
+    Runner::new(&migrations).set_grouped(true).run(connection).map_err(failed)?;
     Ok(())
+}
+
+/// The newest migration of a database; 0 in a new one.
+fn newest(connection: &Connection) -> Result<i64, StoreError> {
+    if !has_table(connection, "refinery_schema_history")? {
+        return Ok(0);
+    }
+    let newest = "SELECT MAX(version) FROM refinery_schema_history";
+    let newest: Option<i64> = connection.query_row(newest, (), |row| row.get(0))?;
+    Ok(newest.unwrap_or_default())
+}
+
+fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError> {
+    let select = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)";
+    Ok(connection.query_row(select, [name], |row| row.get(0))?)
 }
 
 /// A number of the `meta` table; 0 in a new database.
 fn meta(connection: &Connection, name: &str) -> Result<u32, StoreError> {
-    let there: bool = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta')",
-        (),
-        |row| row.get(0),
-    )?;
-    if !there {
+    if !has_table(connection, "meta")? {
         return Ok(0);
     }
     let value: Option<String> = connection

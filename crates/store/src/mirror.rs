@@ -81,7 +81,7 @@ pub(crate) fn write(
         transaction.prepare_cached("DELETE FROM mirror_person WHERE directory = ?1 AND no = ?2")?;
     for no in &change.people {
         match mirror.person(*no) {
-            Some(row) => put.execute((id.0, no.0, encoding::pack_person(row)))?,
+            Some(row) => put.execute((id.0, no.0, encoding::pack_person(row)?))?,
             None => delete.execute((id.0, no.0))?,
         };
     }
@@ -93,7 +93,7 @@ pub(crate) fn write(
         transaction.prepare_cached("DELETE FROM mirror_group WHERE directory = ?1 AND no = ?2")?;
     for no in &change.groups {
         match mirror.group(*no) {
-            Some(row) => put.execute((id.0, no.0, encoding::pack_mirror_group(row)))?,
+            Some(row) => put.execute((id.0, no.0, encoding::pack_mirror_group(row)?))?,
             None => delete.execute((id.0, no.0))?,
         };
     }

@@ -55,6 +55,15 @@ impl<'a> Unpacker<'a> {
         Ok(*first)
     }
 
+    /// A byte that says no (0) or yes (1) and nothing else.
+    pub(crate) fn flag(&mut self) -> Result<bool, Garbled> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Garbled),
+        }
+    }
+
     pub(crate) fn number(&mut self) -> Result<u64, Garbled> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {

@@ -17,7 +17,7 @@ use rusqlite::{OptionalExtension, Transaction};
 use crate::{
     Pin, StoreError, applications, change_log, connections,
     db::{signed, unsigned},
-    decisions, mirror,
+    decisions, json, mirror,
     served::{self, Rows},
 };
 
@@ -102,7 +102,7 @@ pub(crate) fn commit(
     match run.pin {
         PinChange::Stays => {}
         PinChange::Set(pin) => {
-            let json = serde_json::to_string(pin).map_err(StoreError::damaged("a pin"))?;
+            let json = json::write("the pin", pin)?;
             connections::set(transaction, id, "pin", json)?;
         }
         PinChange::Lifted => connections::set(transaction, id, "pin", None::<String>)?,
@@ -126,7 +126,7 @@ pub(crate) fn record(
     transaction.execute("UPDATE head SET run = run + 1", ())?;
     let run = unsigned(transaction.query_row("SELECT run FROM head", (), |row| row.get(0))?)?;
     let quiet = report.outcome == Outcome::Done && report.applied == Applied::default();
-    let report = serde_json::to_string(report).map_err(StoreError::damaged("a report"))?;
+    let report = json::write("the report of this run", report)?;
     transaction
         .prepare_cached(
             "INSERT INTO run (id, directory, at, quiet, report) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -216,5 +216,5 @@ pub(crate) fn window(
 }
 
 fn report(json: &str) -> Result<RunReport, StoreError> {
-    serde_json::from_str(json).map_err(StoreError::damaged("a report"))
+    json::read("a report", json)
 }

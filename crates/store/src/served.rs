@@ -145,13 +145,13 @@ pub(crate) fn write<'a>(
     for change in changes {
         match change {
             Change::User { no, after: Some(user), .. } => {
-                put_user.execute((id.0, no.0, encoding::pack_user(user)))?;
+                put_user.execute((id.0, no.0, encoding::pack_user(user)?))?;
             }
             Change::User { no, after: None, .. } => {
                 delete_user.execute((id.0, no.0))?;
             }
             Change::Group { no, after: Some(group), .. } => {
-                put_group.execute((id.0, no.0, encoding::pack_group(group)))?;
+                put_group.execute((id.0, no.0, encoding::pack_group(group)?))?;
             }
             Change::Group { no, after: None, .. } => {
                 delete_group.execute((id.0, no.0))?;

@@ -90,8 +90,31 @@ fn a_newer_database_is_refused_or_served_read_only_and_never_changed() {
     drop(store);
     set("min_reader", "60");
     let error = Store::open(data.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 70, min_reader: 60, known: 9 }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 70, min_reader: 60, known: 10 }), "{error}");
     assert!(error.to_string().contains("newer Muster"), "{error}");
+}
+
+/// Also where nothing but the migrations says so.
+#[test]
+fn a_database_of_a_later_version_is_told_as_one() {
+    for file in ["muster.db", "state.db"] {
+        let data = tempfile::tempdir().unwrap();
+        drop(open(data.path()));
+        let database = rusqlite::Connection::open(data.path().join(file)).unwrap();
+        let insert = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+                      VALUES (70, 'later', '2030-01-01T00:00:00Z', '1')";
+        database.execute(insert, ()).unwrap();
+        let error = Store::open(data.path()).unwrap_err();
+        assert!(matches!(error, StoreError::NewerMigration { found: 70, .. }), "{error}");
+        let told = error.to_string();
+        for part in [file, "newer Muster", "start that version", "restore the backup"] {
+            assert!(told.contains(part), "{told}");
+        }
+        assert!(!told.contains("missing"), "{told}");
+        let applied = "SELECT COUNT(*) FROM refinery_schema_history WHERE version = 70";
+        let kept: i64 = database.query_row(applied, (), |row| row.get(0)).unwrap();
+        assert_eq!(kept, 1, "nothing was changed");
+    }
 }
 
 #[test]
