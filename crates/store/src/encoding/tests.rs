@@ -123,7 +123,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 /// A byte of a record with other bits.
-fn flipped(bytes: &[u8], at: &prop::sample::Index, flip: u8) -> Vec<u8> {
+fn flipped(bytes: &[u8], at: prop::sample::Index, flip: u8) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let at = at.index(bytes.len());
     bytes[at] ^= flip;
@@ -135,14 +135,14 @@ proptest! {
     fn a_user_is_read_as_it_was_written(user in user(), at: prop::sample::Index, flip in 1_u8..) {
         let bytes = pack_user(&user).unwrap();
         prop_assert_eq!(unpack_user(&bytes).unwrap(), user);
-        prop_assert!(unpack_user(&flipped(&bytes, &at, flip)).is_err());
+        prop_assert!(unpack_user(&flipped(&bytes, at, flip)).is_err());
     }
 
     #[test]
     fn a_group_is_read_as_it_was_written(group in group(), at: prop::sample::Index, flip in 1_u8..) {
         let bytes = pack_group(&group).unwrap();
         prop_assert_eq!(unpack_group(&bytes).unwrap(), group);
-        prop_assert!(unpack_group(&flipped(&bytes, &at, flip)).is_err());
+        prop_assert!(unpack_group(&flipped(&bytes, at, flip)).is_err());
     }
 
     #[test]
@@ -150,7 +150,7 @@ proptest! {
         row in person_row(), at: prop::sample::Index, flip in 1_u8..,
     ) {
         let bytes = pack_person(&row).unwrap();
-        let damaged = unpack_person(row.no.0, &flipped(&bytes, &at, flip));
+        let damaged = unpack_person(row.no.0, &flipped(&bytes, at, flip));
         prop_assert!(damaged.is_err());
         prop_assert_eq!(unpack_person(row.no.0, &bytes).unwrap(), row);
     }
@@ -160,7 +160,7 @@ proptest! {
         row in group_row(), at: prop::sample::Index, flip in 1_u8..,
     ) {
         let bytes = pack_mirror_group(&row).unwrap();
-        let damaged = unpack_mirror_group(row.no.0, &flipped(&bytes, &at, flip));
+        let damaged = unpack_mirror_group(row.no.0, &flipped(&bytes, at, flip));
         prop_assert!(damaged.is_err());
         prop_assert_eq!(unpack_mirror_group(row.no.0, &bytes).unwrap(), row);
     }
@@ -168,7 +168,7 @@ proptest! {
     #[test]
     fn a_change_is_read_as_it_was_written(change in change(), at: prop::sample::Index, flip in 1_u8..) {
         let (kind, no, bytes) = pack_change(&change).unwrap();
-        let damaged = unpack_change(kind, no, &flipped(&bytes, &at, flip));
+        let damaged = unpack_change(kind, no, &flipped(&bytes, at, flip));
         prop_assert!(damaged.is_err());
         prop_assert_eq!(unpack_change(kind, no, &bytes).unwrap(), change);
     }
