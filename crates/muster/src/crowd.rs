@@ -24,6 +24,7 @@ mod hosts;
 mod json;
 mod links;
 mod negotiate;
+mod reading;
 mod relation;
 mod restriction;
 mod route;
@@ -69,6 +70,7 @@ use self::{
     event::Ahead,
     links::Links,
     negotiate::Representation,
+    reading::FirstPages,
     route::Resource,
 };
 use crate::sign_in::SignIn;
@@ -93,6 +95,28 @@ pub struct Floor {
     pub view: String,
 }
 
+/// The whole lists that a client may have been served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadLists {
+    /// The position of the oldest; the view of the client's own latest, or else of the latest.
+    pub oldest: Floor,
+    /// The number of the latest.
+    pub latest: u64,
+    /// Whether there is just one.
+    pub single: bool,
+}
+
+/// Whole lists whose reader came back with a token that was made after them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinishedLists {
+    /// The number of the latest that counted when the token was made.
+    pub latest: u64,
+    /// Whether it was the only one.
+    pub single: bool,
+    /// When the token was made.
+    pub at: Millis,
+}
+
 /// Remembers from where each client has to be told (DESIGN.md 10.8).
 pub trait Floors: Send + Sync {
     /// A whole list of people is about to be served to a client.
@@ -108,10 +132,12 @@ pub trait Floors: Send + Sync {
         floor: &Floor,
     ) -> Result<(), FloorsFailed>;
 
-    /// From where a client has to be told: the position of its own last whole list within 24 hours, or of
-    /// the oldest one served to the application within 2 hours, whichever is older; and the view of its own
-    /// list, or else of the latest.
-    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<Floor>;
+    /// The lists that count for a client: its own last one within 24 hours, and all unfinished ones that were served
+    /// to the application within 2 hours, to its own address too, behind which several products may stand.
+    fn lists(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ReadLists>;
+
+    /// A client uses a token: what it had read before the token was made is finished.
+    fn finish(&self, application: ApplicationId, client: IpAddr, done: &FinishedLists);
 }
 
 /// Positions cannot be written; the cause is in the log.
@@ -159,13 +185,15 @@ struct Shared {
     surroundings: Surroundings,
     authenticator: Authenticator,
     ahead: Ahead,
+    pages: FirstPages,
 }
 
 impl CrowdState {
     /// A server in these surroundings.
     pub fn new(surroundings: Surroundings) -> Self {
         let authenticator = Authenticator::new();
-        Self(Arc::new(Shared { surroundings, authenticator, ahead: Ahead::default() }))
+        let (ahead, pages) = (Ahead::default(), FirstPages::default());
+        Self(Arc::new(Shared { surroundings, authenticator, ahead, pages }))
     }
 
     fn surroundings(&self) -> &Surroundings {
@@ -174,6 +202,10 @@ impl CrowdState {
 
     fn ahead(&self) -> &Ahead {
         &self.0.ahead
+    }
+
+    fn pages(&self) -> &FirstPages {
+        &self.0.pages
     }
 }
 

@@ -71,7 +71,7 @@ pub use self::{
     console_sessions::ConsoleSessionRow,
     drafts::DraftRow,
     error::StoreError,
-    floors::FloorRow,
+    floors::{FinishedLists, FloorLists, FloorRow},
     history::{LogFilter, LogOrder, Past},
     runs::{PinChange, RunCommit, RunWindow},
     sessions::SessionRow,
@@ -374,14 +374,24 @@ impl Store {
             .write(|transaction| floors::record(transaction, application, client, at, floor))
     }
 
-    /// From where an application at an address has to be told of changes, if that is known.
-    pub fn floor(
+    /// The lists from which an application at an address has to be told of changes, if there are any.
+    pub fn floor_lists(
         &self,
         application: u32,
         client: &str,
         now: Millis,
-    ) -> Result<Option<FloorRow>, StoreError> {
-        self.0.state.read(|transaction| floors::floor(transaction, application, client, now))
+    ) -> Result<Option<FloorLists>, StoreError> {
+        self.0.state.read(|transaction| floors::lists(transaction, application, client, now))
+    }
+
+    /// Marks the lists that an application at an address is done with.
+    pub fn finish_floor_lists(
+        &self,
+        application: u32,
+        client: &str,
+        done: &FinishedLists,
+    ) -> Result<(), StoreError> {
+        self.0.state.write(|transaction| floors::finish(transaction, application, client, done))
     }
 
     /// Keeps a webhook; the same address of the same application is the same one. `None` when the

@@ -62,6 +62,7 @@ pub(crate) fn state(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V4__watch", include_str!("../migrations/state/V4__watch.sql")),
             ("V5__floor_views", include_str!("../migrations/state/V5__floor_views.sql")),
             ("V8__console", include_str!("../migrations/state/V8__console.sql")),
+            ("V12__floor_lists", include_str!("../migrations/state/V12__floor_lists.sql")),
         ],
     )?;
     Ok(true)

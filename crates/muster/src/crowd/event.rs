@@ -1,7 +1,8 @@
 //! `GET /event` and `GET /event/TOKEN`: what products need to follow without reading everything again.
 //!
 //! Invariants: a token points so far into the past that nothing is missed between a whole list and the
-//! token fetched after it (DESIGN.md 10.8); what cannot be told as events is 410, on which products read
+//! token fetched after it (DESIGN.md 10.8), and says from which position on the client knows all names, so
+//! that a rename is read once; what cannot be told as events is 410, on which products read
 //! everything again; an answer is never partial.
 
 mod changes;
@@ -32,11 +33,10 @@ use super::{
     entity::{Detail, Entity},
     error::CrowdError,
     links::Links,
+    reading::{self, OVERLAP_MS},
     writer::Writer,
 };
 
-/// How far a token points into the past at least.
-const OVERLAP_MS: i64 = 5 * MINUTE_MS;
 /// How long a token may be ahead of this replica before it is taken for one of another history.
 const AHEAD_MS: i64 = MINUTE_MS;
 /// Positions ahead of this replica that are remembered.
@@ -55,14 +55,9 @@ pub(super) async fn current(call: &Call) -> Result<Response<Body>, CrowdError> {
         return Ok(writer.into_response());
     }
     let published = view.published();
-    let floors = Arc::clone(&call.state.surroundings().floors);
-    let (application, client, now) = (call.application.id, call.client, call.now);
-    let looking = tokio::task::spawn_blocking(move || floors.oldest(application, client, now));
-    let floor = looking.await.map_err(|_| CrowdError::failed("the position is not known"))?;
-    let recent = published.recent.seq_at(now.plus(-OVERLAP_MS)).min(published.head);
-    // Of the view that the list was of: if it is another one by now, the token has expired already.
-    let token = match floor {
-        Some(floor) => Token::of(floor.view, floor.seq.min(recent)),
+    let recent = published.recent.seq_at(call.now.plus(-OVERLAP_MS)).min(published.head);
+    let token = match reading::lists(call).await? {
+        Some(lists) => Token::after(&lists, recent, call.now),
         None => Token::of(name_of(&view), recent),
     };
     let mut writer = Writer::new(call.representation);
@@ -86,8 +81,14 @@ pub(super) async fn since(call: &Call, token: &str) -> Result<Response<Body>, Cr
     if !given.is_of(&view) {
         return Err(CrowdError::token_expired());
     }
-    if given.seq() > head {
-        return if call.state.ahead().is_lag(given.seq(), head, call.now) {
+    // Whoever uses a token has finished the reading that it was made for, whatever the answer is now.
+    if let Some(done) = given.finished() {
+        reading::finish(call, done).await;
+    }
+    // What the client knows may come from a replica that is ahead of this one.
+    let known = given.names_known_to();
+    if known > head {
+        return if call.state.ahead().is_lag(known, head, call.now) {
             let document = Events::new(view, call.links.clone(), &given, Vec::new());
             Ok(respond(document, call.representation))
         } else {
@@ -97,7 +98,7 @@ pub(super) async fn since(call: &Call, token: &str) -> Result<Response<Body>, Cr
     let next = Token::of(name_of(&view), head);
     // Up to 50,000 objects are put in order, during which others are to be answered.
     let (seq, seen) = (given.seq(), Arc::clone(&view));
-    let looking = tokio::task::spawn_blocking(move || changes::since(&seen, seq));
+    let looking = tokio::task::spawn_blocking(move || changes::since(&seen, seq, known));
     let happenings = looking.await.map_err(|_| CrowdError::failed("the events are not known"))?;
     let happenings = happenings.ok_or_else(CrowdError::token_expired)?;
     let document = Events::new(view, call.links.clone(), &next, happenings);

@@ -12,8 +12,9 @@ use directory::{
 use secrecy::SecretString;
 
 use super::{
-    ApplicationId, ApplicationRegistry, Floor, Floors, FloorsFailed, Session, Sessions,
-    SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
+    ApplicationId, ApplicationRegistry, FinishedLists, Floor, Floors, FloorsFailed, ReadLists,
+    Session, Sessions, SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks,
+    WebhooksFailed,
 };
 use crate::sign_in::Unavailable;
 
@@ -48,9 +49,11 @@ impl Floors for Forgetful {
         Ok(())
     }
 
-    fn oldest(&self, _: ApplicationId, _: IpAddr, _: Millis) -> Option<Floor> {
+    fn lists(&self, _: ApplicationId, _: IpAddr, _: Millis) -> Option<ReadLists> {
         None
     }
+
+    fn finish(&self, _: ApplicationId, _: IpAddr, _: &FinishedLists) {}
 }
 
 impl Sessions for Forgetful {

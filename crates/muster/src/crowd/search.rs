@@ -1,21 +1,16 @@
 //! `POST /search` and `GET /search`: people and groups that match, and the lists of full synchronisations.
 //!
-//! Invariant: before a whole list of people leaves, its position is recorded, so that a token fetched
-//! afterwards tells again what changed in between (DESIGN.md 10.8); a list that cannot be recorded does not
-//! leave.
-
-use std::sync::Arc;
+//! Invariant: what leaves of the list of all people is recorded first (see `reading`).
 
 use axum::{body::Body, http::Response};
-use directory::view::{GroupAt, UserAt, View};
+use directory::view::{GroupAt, UserAt};
 
 use super::{
-    Floor, FloorsFailed,
     call::Call,
     cql,
     document::{List, Source, respond},
     error::CrowdError,
-    event,
+    reading,
     restriction::{self, Searched},
 };
 
@@ -33,9 +28,8 @@ pub(super) async fn show(call: &Call, by_query: bool) -> Result<Response<Body>, 
     let links = call.links.clone();
     match searched {
         Searched::Users => {
-            let whole = filter.is_everything() && page.start == 0 && page.max == usize::MAX;
-            if whole {
-                record(call, &view).await?;
+            if filter.is_everything() {
+                reading::record(call, &view, page).await?;
             }
             let detail = call.parameters.detail("user");
             let source = Source::<UserAt>::Filtered(filter);
@@ -58,15 +52,4 @@ fn searched(call: &Call) -> Result<Searched, CrowdError> {
         "group" => Ok(Searched::Groups),
         _ => Err(CrowdError::illegal_argument(format!("Unknown type: {kind}"))),
     }
-}
-
-/// Records that a whole list is served; floors may lie in a store, which async threads do not wait for.
-async fn record(call: &Call, view: &View) -> Result<(), CrowdError> {
-    let floor = Floor { seq: view.published().head, view: event::name_of(view) };
-    let floors = Arc::clone(&call.state.surroundings().floors);
-    let (application, client, now) = (call.application.id, call.client, call.now);
-    let recording =
-        tokio::task::spawn_blocking(move || floors.record(application, client, now, &floor));
-    let recorded = recording.await.unwrap_or(Err(FloorsFailed));
-    recorded.map_err(|error| CrowdError::failed(error.to_string()))
 }

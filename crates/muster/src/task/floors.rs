@@ -6,9 +6,9 @@
 use std::net::IpAddr;
 
 use directory::id::{ChangeSeq, Millis};
-use store::{FloorRow, Store};
+use store::{FloorLists, FloorRow, Store};
 
-use crate::crowd::{ApplicationId, Floor, Floors, FloorsFailed};
+use crate::crowd::{ApplicationId, FinishedLists, Floor, Floors, FloorsFailed, ReadLists};
 
 /// Floors in the store; calls block.
 #[derive(Debug)]
@@ -39,15 +39,31 @@ impl Floors for StoredFloors {
         })
     }
 
-    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<Floor> {
-        let read =
-            tokio::task::block_in_place(|| self.0.floor(application, &client.to_string(), at));
+    fn lists(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ReadLists> {
+        let client = client.to_string();
+        let read = tokio::task::block_in_place(|| self.0.floor_lists(application, &client, at));
         match read {
-            Ok(row) => row.map(|FloorRow { seq, view }| Floor { seq, view }),
+            Ok(lists) => {
+                lists.map(|FloorLists { oldest: FloorRow { seq, view }, latest, single }| {
+                    ReadLists { oldest: Floor { seq, view }, latest, single }
+                })
+            }
             Err(error) => {
                 tracing::error!(%error, "a product's position could not be read; its next synchronisation is whole");
-                Some(Floor { seq: ChangeSeq(0), view: String::new() })
+                let oldest = Floor { seq: ChangeSeq(0), view: String::new() };
+                Some(ReadLists { oldest, latest: 0, single: false })
             }
+        }
+    }
+
+    fn finish(&self, application: ApplicationId, client: IpAddr, done: &FinishedLists) {
+        let FinishedLists { latest, single, at } = *done;
+        let done = store::FinishedLists { latest, single, at };
+        let client = client.to_string();
+        let finished =
+            tokio::task::block_in_place(|| self.0.finish_floor_lists(application, &client, &done));
+        if let Err(error) = finished {
+            tracing::warn!(%error, "a product's finished reading could not be noted; a rename may cost it one more");
         }
     }
 }

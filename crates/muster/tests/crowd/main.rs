@@ -10,6 +10,7 @@ mod group;
 mod malformed;
 mod membership;
 mod reference;
+mod rename;
 mod search;
 mod session;
 mod stalled;

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -29,9 +29,9 @@ use directory::{
     view::{Frozen, FrozenNames, Published, Served, Shape, renamed},
 };
 use muster::crowd::{
-    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Floor, Floors, FloorsFailed,
-    Session, Sessions, SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks,
-    WebhooksFailed,
+    self, Application, ApplicationId, ApplicationRegistry, CrowdState, FinishedLists, Floor,
+    Floors, FloorsFailed, ReadLists, Session, Sessions, SessionsFailed, Settings, Surroundings,
+    TokenDigest, Webhook, Webhooks, WebhooksFailed,
 };
 use muster::sign_in::{Person as SignedIn, SignIn, Verdict};
 use secrecy::{ExposeSecret, SecretString};
@@ -104,11 +104,20 @@ impl State {
     }
 }
 
-type ReadAt = BTreeMap<(ApplicationId, IpAddr), (Millis, Floor)>;
+/// A whole list that was served.
+#[derive(Debug)]
+struct ServedList {
+    application: ApplicationId,
+    client: IpAddr,
+    at: Millis,
+    floor: Floor,
+    number: u64,
+    finished: bool,
+}
 
 /// Positions in memory; none while they are said to be full.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryFloors(Mutex<ReadAt>, pub(crate) AtomicBool);
+pub(crate) struct MemoryFloors(Mutex<Vec<ServedList>>, pub(crate) AtomicBool, AtomicU64);
 
 impl Floors for MemoryFloors {
     fn record(
@@ -121,20 +130,43 @@ impl Floors for MemoryFloors {
         if self.1.load(Ordering::SeqCst) {
             return Err(FloorsFailed);
         }
-        self.0.lock().unwrap().insert((application, client), (at, floor.clone()));
+        let number = self.2.fetch_add(1, Ordering::SeqCst) + 1;
+        let floor = floor.clone();
+        self.0.lock().unwrap().push(ServedList {
+            application,
+            client,
+            at,
+            floor,
+            number,
+            finished: false,
+        });
         Ok(())
     }
 
-    fn oldest(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<Floor> {
+    fn lists(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ReadLists> {
         let known = self.0.lock().unwrap();
-        let counts = |(app, address): &(ApplicationId, IpAddr), then: Millis| {
-            let age = at.since(then);
-            *app == application && (age <= 2 * HOUR_MS || (*address == client && age <= DAY_MS))
+        let own = known.iter().rfind(|l| (l.application, l.client) == (application, client));
+        let own = own.map(|list| list.number);
+        let counts = |list: &&ServedList| {
+            let age = at.since(list.at);
+            list.application == application
+                && ((age <= 2 * HOUR_MS && !list.finished)
+                    || (own == Some(list.number) && age <= DAY_MS))
         };
-        let counted = || known.iter().filter(|(key, (then, _))| counts(key, *then));
-        let seq = counted().map(|(_, (_, floor))| floor.seq).min()?;
-        let (_, (_, last)) = counted().max_by_key(|(key, (then, _))| (key.1 == client, *then))?;
-        Some(Floor { seq, view: last.view.clone() })
+        let counted: Vec<_> = known.iter().filter(counts).collect();
+        let seq = counted.iter().map(|list| list.floor.seq).min()?;
+        let last = counted.iter().max_by_key(|list| (list.client == client, list.number))?;
+        let oldest = Floor { seq, view: last.floor.view.clone() };
+        let latest = counted.iter().map(|list| list.number).max()?;
+        Some(ReadLists { oldest, latest, single: counted.len() == 1 })
+    }
+
+    fn finish(&self, application: ApplicationId, client: IpAddr, done: &FinishedLists) {
+        for list in self.0.lock().unwrap().iter_mut() {
+            let older = list.number <= done.latest && list.at <= done.at;
+            let own = list.client == client || (done.single && list.number == done.latest);
+            list.finished |= list.application == application && older && own;
+        }
     }
 }
 

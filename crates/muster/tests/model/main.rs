@@ -37,6 +37,21 @@ async fn products_have_what_they_should_whatever_happens_when() {
     println!("{}", world.summary());
 }
 
+/// DESIGN.md 10.8: a rename costs one full synchronisation of each product that sees it, not several. The story
+/// above counts them too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_rename_costs_each_product_one_full_synchronisation() {
+    let mut world = World::new(21).await;
+    world.rest(0).await;
+    for round in 1..8 {
+        world.rename_somebody(round % 4).await;
+        for _ in 0..3 {
+            world.rest(round).await;
+        }
+    }
+    world.assert_full_synchronisations_at_most(8);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_changes_between_the_requests_of_a_full_synchronisation_is_told_after_it() {
     for seed in 11..14 {

@@ -45,6 +45,21 @@ struct Watcher {
     product: Product,
     sees: Vec<usize>,
     shape: Shape,
+    /// How many renames of each directory the product has read in a list.
+    read_renames: [u32; 2],
+}
+
+impl Watcher {
+    /// Synchronises; a full one is either the first, or owed to a rename that was not read yet.
+    async fn synchronise(&mut self, renames: [u32; 2]) {
+        let before = self.product.full_syncs;
+        self.product.synchronise().await;
+        if self.product.full_syncs > before {
+            let new = self.sees.iter().any(|no| renames[*no] > self.read_renames[*no]);
+            assert!(before == 0 || new, "{} reads a rename twice", self.name);
+            self.read_renames = renames;
+        }
+    }
 }
 
 pub(crate) struct World {
@@ -59,6 +74,10 @@ pub(crate) struct World {
     /// Under which names people who were renamed were served before.
     old_names: OldNames,
     watchers: Vec<Watcher>,
+    /// The latest name of everybody who was ever served, by directory and id.
+    names: OldNames,
+    /// Reads of each directory that showed somebody under another name.
+    renames: [u32; 2],
     done: [u32; 6],
 }
 
@@ -80,6 +99,8 @@ impl World {
             copies: vec![Copy::default(); 2],
             old_names: OldNames::new(),
             watchers: Vec::new(),
+            names: OldNames::new(),
+            renames: [0; 2],
             done: [0; 6],
         };
         for no in 0..2 {
@@ -158,7 +179,8 @@ impl World {
         let credentials = api::application::admit(&self.server().app, add).await.unwrap();
         let url = format!("{}/crowd", self.server().url);
         let product = Product::new(&url, credentials.name, credentials.password);
-        self.watchers.push(Watcher { name, product, sees: sees.to_vec(), shape });
+        let sees = sees.to_vec();
+        self.watchers.push(Watcher { name, product, sees, shape, read_renames: [0; 2] });
     }
 
     fn server(&self) -> &Server {
@@ -178,8 +200,13 @@ impl World {
                 self.done[2] += 1;
                 let at = self.dice.roll(self.watchers.len());
                 let full = self.dice.roll(6) == 0;
-                let product = &mut self.watchers[at].product;
-                if full { product.full().await } else { product.synchronise().await }
+                let watcher = &mut self.watchers[at];
+                if full {
+                    watcher.product.full().await;
+                    watcher.read_renames = self.renames;
+                } else {
+                    watcher.synchronise(self.renames).await;
+                }
             }
             88..94 => self.disturbed(step).await,
             94..98 => {
@@ -196,7 +223,7 @@ impl World {
             self.read(no, false).await;
         }
         for watcher in &mut self.watchers {
-            watcher.product.synchronise().await;
+            watcher.synchronise(self.renames).await;
             let expected = combine(&self.copies, &watcher.sees, watcher.shape, &self.old_names);
             let when = format!("step {step}, {}", watcher.name);
             assert_same(&watcher.product.copy(), &expected, &when);
@@ -253,6 +280,12 @@ impl World {
         assert!(!matches!(report.outcome, Outcome::Failed { .. }), "{report:?}");
         let copy = self.tenants[tenant].oracle.expect(&truth);
         remember(&mut self.old_names, tenant, &self.copies[tenant], &copy);
+        let mut renamed = false;
+        for (name, person) in &copy.users {
+            let known = self.names.insert((tenant, person.id.clone()), name.clone());
+            renamed |= known.is_some_and(|known| known != *name);
+        }
+        self.renames[tenant] += u32::from(renamed);
         self.copies[tenant] = copy;
         self.clock.fetch_add(100, Ordering::SeqCst);
     }
@@ -263,9 +296,14 @@ impl World {
         let at = self.dice.roll(self.watchers.len());
         let mut watcher = self.watchers.swap_remove(at);
         let restarts = self.dice.roll(4) == 0;
+        let mut read_renames = [0; 2];
         watcher
             .product
             .full_between(async |request| {
+                // The list of people is the second request.
+                if request == 3 {
+                    read_renames = self.renames;
+                }
                 if self.dice.roll(2) == 0 {
                     return None;
                 }
@@ -283,6 +321,7 @@ impl World {
                 None
             })
             .await;
+        watcher.read_renames = read_renames;
         println!("step {step}: {} was disturbed", watcher.name);
         self.watchers.push(watcher);
     }
@@ -291,7 +330,11 @@ impl World {
     pub(crate) async fn disturb_every_product(&mut self) {
         for _ in 0..self.watchers.len() {
             let mut watcher = self.watchers.remove(0);
+            let mut read_renames = [0; 2];
             let disturbance = async |request| {
+                if request == 3 {
+                    read_renames = self.renames;
+                }
                 if request > 2 {
                     self.pass(2).await;
                     for tenant in 0..2 {
@@ -304,7 +347,24 @@ impl World {
                 None
             };
             watcher.product.full_between(disturbance).await;
+            watcher.read_renames = read_renames;
             self.watchers.push(watcher);
+        }
+    }
+
+    /// Somebody of each directory is renamed, and minutes pass.
+    pub(crate) async fn rename_somebody(&mut self, minutes: u64) {
+        for tenant in 0..2 {
+            self.rename(tenant).await;
+        }
+        self.pass(i64::try_from(minutes).unwrap()).await;
+    }
+
+    pub(crate) fn assert_full_synchronisations_at_most(&self, max: u32) {
+        for watcher in &self.watchers {
+            let (name, full) = (watcher.name, watcher.product.full_syncs);
+            assert!(full <= max, "{name} read everything {full} times");
+            assert!(!watcher.shape.frozen || full == 1, "{name} has to read no rename");
         }
     }
 

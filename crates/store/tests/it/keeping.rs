@@ -13,7 +13,8 @@ use directory::{
 };
 use proptest::prelude::*;
 use store::{
-    FloorRow, LogFilter, LogOrder, NewApplication, PinChange, RunCommit, Sight, Store, StoreError,
+    FinishedLists, FloorLists, FloorRow, LogFilter, LogOrder, NewApplication, PinChange, RunCommit,
+    Sight, Store, StoreError,
 };
 
 use crate::{
@@ -286,7 +287,7 @@ fn a_floor_is_the_clients_own_or_the_oldest_of_two_hours() {
     let record = |application, client, at, of: &FloorRow| {
         store.record_floor(application, client, at, of).unwrap();
     };
-    let known = |client, at| store.floor(1, client, at).unwrap();
+    let known = |client, at| store.floor_lists(1, client, at).unwrap().map(|lists| lists.oldest);
     assert_eq!(known("10.0.0.1", NOW), None);
     record(1, "10.0.0.1", NOW, &floor(5, "a"));
     record(2, "10.0.0.1", NOW, &floor(1, "z"));
@@ -303,6 +304,45 @@ fn a_floor_is_the_clients_own_or_the_oldest_of_two_hours() {
     record(1, "10.0.0.1", NOW.plus(HOUR_MS), &floor(9, "c"));
     assert_eq!(known("10.0.0.1", NOW.plus(3 * HOUR_MS + 1)), Some(floor(9, "c")));
     assert_eq!(known("10.0.0.1", NOW.plus(26 * HOUR_MS)), None);
+}
+
+/// DESIGN.md 10.8: a list counts until its reader has used a token that was made after it.
+#[test]
+fn a_finished_list_counts_only_as_the_clients_own_latest() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let record = |client, seq| {
+        let floor = FloorRow { seq: ChangeSeq(seq), view: "v".to_owned() };
+        store.record_floor(1, client, NOW, &floor).unwrap();
+    };
+    let lists = |client| store.floor_lists(1, client, NOW).unwrap().unwrap();
+    let oldest = |client| lists(client).oldest.seq.0;
+    let finish = |client, lists: &FloorLists, at| {
+        let FloorLists { latest, single, .. } = *lists;
+        store.finish_floor_lists(1, client, &FinishedLists { latest, single, at }).unwrap();
+    };
+    // Two products at one address: either list may be anybody's.
+    record("10.0.0.1", 5);
+    record("10.0.0.1", 7);
+    let both = lists("10.0.0.1");
+    assert_eq!((both.oldest.seq.0, both.single), (5, false));
+    // A token made before the lists says nothing of them; nor does one that is used elsewhere.
+    finish("10.0.0.1", &both, NOW.plus(-1));
+    finish("10.0.0.2", &both, NOW);
+    assert_eq!(oldest("10.0.0.1"), 5);
+    finish("10.0.0.1", &both, NOW);
+    assert_eq!((oldest("10.0.0.1"), lists("10.0.0.1").single), (7, true));
+    // The newest list of one address does not wait for the others'.
+    record("10.0.0.1", 9);
+    assert_eq!((oldest("10.0.0.1"), lists("10.0.0.1").single), (9, true));
+    // The only list is its reader's wherever the reader is now.
+    let only = lists("10.0.0.3");
+    finish("10.0.0.3", &only, NOW);
+    assert_eq!(store.floor_lists(1, "10.0.0.3", NOW).unwrap(), None);
+    // The same position again is a list of its own.
+    record("10.0.0.1", 9);
+    finish("10.0.0.1", &only, NOW);
+    assert!(store.floor_lists(1, "10.0.0.3", NOW).unwrap().is_some());
 }
 
 /// DESIGN.md 10.8: positions that products were told mean something else after an older copy was put back.

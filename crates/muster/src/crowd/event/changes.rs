@@ -1,8 +1,8 @@
 //! What happened to a view since a position of the log, as products can be told (DESIGN.md 10.9).
 //!
 //! The log says what was touched; what is told is how it *is*, from one snapshot. Invariants: whoever
-//! carries out the happenings in order has what a full reading would give; a rename, or more than
-//! [`OBJECTS_MAX`] objects, is not told at all.
+//! carries out the happenings in order has what a full reading would give; a rename that the client does
+//! not know of, or more than [`OBJECTS_MAX`] objects, is not told at all.
 
 mod flat;
 
@@ -66,12 +66,13 @@ pub(super) enum Happening {
     },
 }
 
-/// What happened since a position; `None` when only a full reading can tell.
-pub(super) fn since(view: &View, after: ChangeSeq) -> Option<Vec<Happening>> {
+/// What happened since a position, to a client that knows the names of a later one, `known`; `None` when only
+/// a full reading can tell.
+pub(super) fn since(view: &View, after: ChangeSeq, known: ChangeSeq) -> Option<Vec<Happening>> {
     let mut traces = Traces::default();
     for touched in view.published().recent.after(after)? {
         if view.directory(touched.directory).is_some() {
-            traces.add(view, touched)?;
+            traces.add(view, touched, touched.seq <= known)?;
         }
     }
     let (users, groups) = traces.verdicts(view);
@@ -144,6 +145,8 @@ struct Traces {
     groups: BTreeMap<String, Trace>,
     /// The names that touched objects had.
     user_names: BTreeMap<Object, BTreeSet<String>>,
+    /// Those of people that the client may not know.
+    new_user_names: BTreeMap<Object, BTreeSet<String>>,
     group_names: BTreeMap<Object, BTreeSet<String>>,
     /// Touched edges: the group, then the person or child group.
     members: BTreeSet<(DirectoryId, GroupNo, UserNo)>,
@@ -153,8 +156,8 @@ struct Traces {
 type Names<'a> = (Option<&'a str>, Option<&'a str>);
 
 impl Traces {
-    /// Takes an entry; `None` when it cannot be told.
-    fn add(&mut self, view: &View, touched: &Touched) -> Option<()> {
+    /// Takes an entry, of which the client knows the names or not; `None` when it cannot be told.
+    fn add(&mut self, view: &View, touched: &Touched, names_known: bool) -> Option<()> {
         let directory = touched.directory;
         match &touched.what {
             What::User { no, before, after } => {
@@ -165,13 +168,21 @@ impl Traces {
                     let name = name.as_deref()?;
                     Some(frozen.unwrap_or(name))
                 });
-                let names = (names[0], names[1]);
+                let names = match (names[0], names[1]) {
+                    // To a client that has read the new name, somebody of that name changed.
+                    (Some(_), Some(after)) if names_known => (Some(after), Some(after)),
+                    names => names,
+                };
                 trace(&mut self.users, object, names);
-                let known = self.user_names.entry(object).or_default();
-                known.extend([names.0, names.1].into_iter().flatten().map(|n| fold(n).into()));
-                // A person with two names in the range was renamed, at once or by going and coming.
-                if known.len() > 1 {
-                    return None;
+                let folded = || [names.0, names.1].into_iter().flatten().map(|n| fold(n).into());
+                self.user_names.entry(object).or_default().extend(folded());
+                if !names_known {
+                    let new = self.new_user_names.entry(object).or_default();
+                    new.extend(folded());
+                    // A person with two names in the range was renamed, at once or by going and coming.
+                    if new.len() > 1 {
+                        return None;
+                    }
                 }
             }
             What::Group { no, before, after } => {
