@@ -45,20 +45,33 @@ struct Watcher {
     product: Product,
     sees: Vec<usize>,
     shape: Shape,
-    /// How many renames of each directory the product has read in a list.
+    /// How many renames of each directory are in every list that the server takes for possibly the product's: all
+    /// since the last token that it used. A product that starts anew looks like two at one address.
     read_renames: [u32; 2],
+    /// Whether a list was read and no token used since.
+    unfinished: bool,
 }
 
 impl Watcher {
+    /// Everything was read, by a list that had these renames.
+    fn has_read(&mut self, renames: [u32; 2]) {
+        if !self.unfinished {
+            self.read_renames = renames;
+        }
+        self.unfinished = true;
+    }
+
     /// Synchronises; a full one is either the first, or owed to a rename that was not read yet.
     async fn synchronise(&mut self, renames: [u32; 2]) {
         let before = self.product.full_syncs;
         self.product.synchronise().await;
+        self.unfinished = false;
         if self.product.full_syncs > before {
             let new = self.sees.iter().any(|no| renames[*no] > self.read_renames[*no]);
             assert!(before == 0 || new, "{} reads a rename twice", self.name);
-            self.read_renames = renames;
+            self.has_read(renames);
         }
+        self.read_renames = renames;
     }
 }
 
@@ -180,7 +193,14 @@ impl World {
         let url = format!("{}/crowd", self.server().url);
         let product = Product::new(&url, credentials.name, credentials.password);
         let sees = sees.to_vec();
-        self.watchers.push(Watcher { name, product, sees, shape, read_renames: [0; 2] });
+        self.watchers.push(Watcher {
+            name,
+            product,
+            sees,
+            shape,
+            read_renames: [0; 2],
+            unfinished: false,
+        });
     }
 
     fn server(&self) -> &Server {
@@ -203,7 +223,7 @@ impl World {
                 let watcher = &mut self.watchers[at];
                 if full {
                     watcher.product.full().await;
-                    watcher.read_renames = self.renames;
+                    watcher.has_read(self.renames);
                 } else {
                     watcher.synchronise(self.renames).await;
                 }
@@ -321,7 +341,7 @@ impl World {
                 None
             })
             .await;
-        watcher.read_renames = read_renames;
+        watcher.has_read(read_renames);
         println!("step {step}: {} was disturbed", watcher.name);
         self.watchers.push(watcher);
     }
@@ -347,7 +367,7 @@ impl World {
                 None
             };
             watcher.product.full_between(disturbance).await;
-            watcher.read_renames = read_renames;
+            watcher.has_read(read_renames);
             self.watchers.push(watcher);
         }
     }
