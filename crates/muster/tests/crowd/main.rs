@@ -5,6 +5,7 @@
 
 mod authentication;
 mod event;
+mod floors;
 mod follow;
 mod group;
 mod malformed;

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
 };
 
@@ -21,7 +21,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use directory::{
     change::{Change, LogEntry, MembersChange},
     group::Group,
-    id::{ChangeSeq, DAY_MS, DirectoryId, GroupNo, HOUR_MS, Millis, ProviderId, RunId, UserNo},
+    id::{ChangeSeq, DirectoryId, GroupNo, Millis, ProviderId, RunId, UserNo},
     name::Name,
     recent::Recent,
     snapshot::Directory,
@@ -29,15 +29,14 @@ use directory::{
     view::{Frozen, FrozenNames, Published, Served, Shape, renamed},
 };
 use muster::crowd::{
-    self, Application, ApplicationId, ApplicationRegistry, CrowdState, FinishedLists, Floor,
-    Floors, FloorsFailed, ReadLists, Session, Sessions, SessionsFailed, Settings, Surroundings,
-    TokenDigest, Webhook, Webhooks, WebhooksFailed,
+    self, Application, ApplicationId, ApplicationRegistry, CrowdState, Session, Sessions,
+    SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
 };
 use muster::sign_in::{Person as SignedIn, SignIn, Verdict};
 use secrecy::{ExposeSecret, SecretString};
 use tower::ServiceExt;
 
-use crate::tree::Node;
+use crate::{floors::MemoryFloors, tree::Node};
 
 pub(crate) const PASSWORD: &str = "pass:wörd";
 /// 2024-01-01T00:00:00Z.
@@ -100,72 +99,6 @@ impl State {
         for team in self.teams.values_mut() {
             team.users.retain(|no| self.people.contains_key(no));
             team.groups.retain(|no| teams.contains(no));
-        }
-    }
-}
-
-/// A whole list that was served.
-#[derive(Debug)]
-struct ServedList {
-    application: ApplicationId,
-    client: IpAddr,
-    at: Millis,
-    floor: Floor,
-    number: u64,
-    finished: bool,
-}
-
-/// Positions in memory; none while they are said to be full.
-#[derive(Debug, Default)]
-pub(crate) struct MemoryFloors(Mutex<Vec<ServedList>>, pub(crate) AtomicBool, AtomicU64);
-
-impl Floors for MemoryFloors {
-    fn record(
-        &self,
-        application: ApplicationId,
-        client: IpAddr,
-        at: Millis,
-        floor: &Floor,
-    ) -> Result<(), FloorsFailed> {
-        if self.1.load(Ordering::SeqCst) {
-            return Err(FloorsFailed);
-        }
-        let number = self.2.fetch_add(1, Ordering::SeqCst) + 1;
-        let floor = floor.clone();
-        self.0.lock().unwrap().push(ServedList {
-            application,
-            client,
-            at,
-            floor,
-            number,
-            finished: false,
-        });
-        Ok(())
-    }
-
-    fn lists(&self, application: ApplicationId, client: IpAddr, at: Millis) -> Option<ReadLists> {
-        let known = self.0.lock().unwrap();
-        let own = known.iter().rfind(|l| (l.application, l.client) == (application, client));
-        let own = own.map(|list| list.number);
-        let counts = |list: &&ServedList| {
-            let age = at.since(list.at);
-            list.application == application
-                && ((age <= 2 * HOUR_MS && !list.finished)
-                    || (own == Some(list.number) && age <= DAY_MS))
-        };
-        let counted: Vec<_> = known.iter().filter(counts).collect();
-        let seq = counted.iter().map(|list| list.floor.seq).min()?;
-        let last = counted.iter().max_by_key(|list| (list.client == client, list.number))?;
-        let oldest = Floor { seq, view: last.floor.view.clone() };
-        let latest = counted.iter().map(|list| list.number).max()?;
-        Some(ReadLists { oldest, latest, single: counted.len() == 1 })
-    }
-
-    fn finish(&self, application: ApplicationId, client: IpAddr, done: &FinishedLists) {
-        for list in self.0.lock().unwrap().iter_mut() {
-            let older = list.number <= done.latest && list.at <= done.at;
-            let own = list.client == client || (done.single && list.number == done.latest);
-            list.finished |= list.application == application && older && own;
         }
     }
 }

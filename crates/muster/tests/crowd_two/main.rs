@@ -7,6 +7,8 @@
 mod authentication;
 #[path = "../crowd/event.rs"]
 mod event;
+#[path = "../crowd/floors.rs"]
+mod floors;
 #[path = "../crowd/follow.rs"]
 mod follow;
 #[path = "../crowd/group.rs"]
