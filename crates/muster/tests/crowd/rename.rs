@@ -15,7 +15,6 @@ const SECOND_PAGE: &str = "/search?entity-type=user&start-index=1&max-results=1"
 const HERE: &str = "192.0.2.1";
 const THERE: &str = "192.0.2.2";
 
-/// The state at the beginning: alice and bob, who may not be called as in other tests.
 fn start() -> State {
     State::of(&["alice", "bob"], &[Team::of("devs", &[0, 1], &[])])
 }
@@ -39,7 +38,7 @@ impl Scene {
     }
 
     fn rename(&mut self, no: u32, name: &str) {
-        self.state.people.get_mut(&no).unwrap().name = name.to_owned();
+        name.clone_into(&mut self.state.people.get_mut(&no).unwrap().name);
         self.commit();
     }
 
@@ -321,7 +320,7 @@ async fn new_keys_groups_and_frozen_names_are_events() {
     frozen(WHOLE).await;
     let token = frozen("/event").await.attribute("newEventToken").unwrap().to_owned();
     let mut state = scene.state.clone();
-    state.people.get_mut(&1).unwrap().name = "robert".to_owned();
+    "robert".clone_into(&mut state.people.get_mut(&1).unwrap().name);
     scene.world.commit(1, &state);
     let told = short(&frozen(&format!("/event/{token}")).await);
     assert!(told.contains(&"user UPDATED bob".to_owned()), "{told:?}");
