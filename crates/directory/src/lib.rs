@@ -25,8 +25,10 @@ pub mod preview;
 pub mod query;
 pub mod recent;
 pub mod report;
+pub mod resource_name;
 pub mod rules;
 pub mod snapshot;
+pub mod text;
 pub mod user;
 pub mod view;
 

@@ -18,6 +18,7 @@ pub mod explain;
 mod extract;
 pub mod history;
 pub mod migration;
+pub(crate) mod name;
 pub mod openapi;
 pub mod page;
 pub mod people;

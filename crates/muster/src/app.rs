@@ -14,7 +14,7 @@ use std::{
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use connect::{ConnectError, Connector};
-use directory::{id::DirectoryId, name::fold, snapshot::Directory, view::Published};
+use directory::{id::DirectoryId, resource_name, snapshot::Directory, view::Published};
 use store::{CallerRow, ConnectionRow, NewConnection, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -169,9 +169,8 @@ impl App {
     /// # Errors
     /// When the store cannot be read.
     pub async fn connection_named(&self, name: &str) -> anyhow::Result<Option<ConnectionRow>> {
-        let wanted = fold(name).into_owned();
         let rows = self.blocking(Store::connections).await?;
-        Ok(rows.into_iter().find(|row| fold(&row.name) == wanted))
+        Ok(resource_name::find(rows, name, |row| &row.name))
     }
 
     /// The connection to a directory's provider.

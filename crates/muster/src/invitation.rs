@@ -11,8 +11,6 @@ use crate::{app::App, entropy};
 const FIRST_MS: i64 = 7 * DAY_MS;
 /// How long other links work.
 const LINK_MS: i64 = 24 * HOUR_MS;
-/// The longest name.
-const NAME_CHARS_MAX: usize = 100;
 
 /// Where the first administrator is made.
 #[derive(Debug, Clone)]
@@ -54,11 +52,4 @@ async fn make(
         InvitationRow { token: entropy::digest(&token), name, role, expires: now.plus(life_ms) };
     app.blocking(move |store| store.invite(&row, now)).await?;
     Ok(format!("{base}/first-start/{token}"))
-}
-
-/// What is wrong with a name, if something is.
-pub fn name_objection(name: &str) -> Option<String> {
-    let fits =
-        (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    (!fits).then(|| format!("A name has 1 to {NAME_CHARS_MAX} characters."))
 }

@@ -3,7 +3,7 @@
 //! Invariants: there is always one with the role administrator once there was one; of passwords and links
 //! only hashes are kept.
 
-use directory::{id::Millis, name::fold};
+use directory::{id::Millis, name::fold, resource_name::composed};
 use rusqlite::{OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 
@@ -87,9 +87,12 @@ impl Store {
         self.0.main.read(|transaction| one(transaction, "id = ?1", id))
     }
 
-    /// An administrator by name in any case.
+    /// An administrator by name in any case, with accents written in either way.
     pub fn administrator_named(&self, name: &str) -> Result<Option<AdministratorRow>, StoreError> {
-        self.0.main.read(|transaction| one(transaction, "folded_name = ?1", fold(name)))
+        self.0.main.read(|transaction| match one(transaction, "folded_name = ?1", fold(name))? {
+            Some(row) => Ok(Some(row)),
+            None => one(transaction, "folded_name = ?1", fold(&composed(name))),
+        })
     }
 
     /// Makes an administrator, or gives the one of that name another role and password.

@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
 };
-use directory::id::Millis;
+use directory::{id::Millis, resource_name};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{AdministratorRow, Role, Store};
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::{
     Problem, audit,
     extract::{Json, Path},
+    name::{Named, new_name},
 };
 use crate::{app::App, invitation};
 
@@ -156,16 +157,14 @@ pub(super) async fn remove(
 /// # Errors
 /// When the name cannot be used, or is somebody's already.
 pub(super) async fn make_link(app: &App, base: &str, invite: Invite) -> Result<Link, Problem> {
-    let name = invite.name.map(|name| name.trim().to_owned());
-    if let Some(name) = name.clone() {
-        if invitation::name_objection(&name).is_some() {
-            return Err(Problem::bad_request("a name has 1 to 100 characters that can be seen"));
+    let name = match invite.name {
+        None => None,
+        Some(name) => {
+            let rows = app.blocking(Store::administrators).await?;
+            let others = rows.iter().map(|row| row.name.as_str());
+            Some(new_name(Named::Administrator, &name, others)?)
         }
-        let wanted = name.clone();
-        if app.blocking(move |store| store.administrator_named(&wanted)).await?.is_some() {
-            return Err(Problem::conflict(format!("there is somebody called {name} already")));
-        }
-    }
+    };
     Ok(Link { link: invitation::link_for(app, base, name, invite.role).await? })
 }
 
@@ -174,9 +173,8 @@ fn last() -> Problem {
 }
 
 async fn row_named(app: &App, name: &str) -> Result<AdministratorRow, Problem> {
-    let wanted = name.to_owned();
-    let row = app.blocking(move |store| store.administrator_named(&wanted)).await?;
-    row.ok_or_else(|| {
+    let rows = app.blocking(Store::administrators).await?;
+    resource_name::find(rows, name, |row| &row.name).ok_or_else(|| {
         Problem::not_found(format!(
             "there is no administrator `{name}`; without a name `muster admin reset` makes a new one"
         ))

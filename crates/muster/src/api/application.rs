@@ -6,7 +6,7 @@ use argon2::{Argon2, PasswordHasher};
 use axum::{extract::State, http::StatusCode};
 use directory::{
     id::{DirectoryId, Millis},
-    name::fold,
+    resource_name,
     view::Shape,
 };
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use crate::{
     api::{
         Problem, audit,
         extract::{Json, Path},
+        name::{Named, new_name},
     },
     app::App,
     crowd::{AddressRule, Application, Caller},
@@ -186,24 +187,11 @@ pub(super) async fn add(
 /// # Errors
 /// When name, directories or addresses cannot be used.
 pub async fn admit(app: &App, add: Add) -> Result<Credentials, Problem> {
-    let name = add.name.trim().to_owned();
-    if name.is_empty()
-        || name.len() > 100
-        || name.contains(':')
-        || name.chars().any(char::is_control)
-    {
-        return Err(Problem::bad_request(
-            "an application's name has 1 to 100 characters and no colon",
-        ));
-    }
+    let existing = app.blocking(Store::applications).await?;
+    let others = existing.iter().map(|row| row.name.as_str());
+    let name = new_name(Named::Application, &add.name, others)?;
     let directories = numbers(app, &add.directories).await?;
     check_addresses(&add.addresses)?;
-    let existing = app.blocking(Store::applications).await?;
-    if existing.iter().any(|row| fold(&row.name) == fold(&name)) {
-        let detail =
-            format!("there is an application `{name}` already; remove it or choose another name");
-        return Err(Problem::conflict(detail));
-    }
     let password = add.password.unwrap_or_else(entropy::token);
     if password.is_empty() {
         return Err(Problem::bad_request("an application's password cannot be empty"));
@@ -385,7 +373,7 @@ pub(super) async fn row_named(app: &App, name: &str) -> Result<ApplicationRow, P
             "there is no application `{name}`; `muster application list` shows all"
         ))
     };
-    rows.into_iter().find(|row| fold(&row.name) == fold(name)).ok_or_else(missing)
+    resource_name::find(rows, name, |row| &row.name).ok_or_else(missing)
 }
 
 /// Hashes a password, slowly on purpose.

@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use directory::id::Millis;
+use directory::{id::Millis, resource_name::from_path_form};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{AuditFilter, AuditRow};
@@ -190,7 +190,8 @@ fn decoded(part: &str) -> String {
     // The form's own signs stand for themselves in an address.
     let part = part.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
     let mut pairs = url::form_urlencoded::parse(part.as_bytes());
-    pairs.next().map(|(part, _)| part.into_owned()).unwrap_or_default()
+    let part = pairs.next().map(|(part, _)| part.into_owned()).unwrap_or_default();
+    from_path_form(&part).into_owned()
 }
 
 #[cfg(test)]
@@ -213,6 +214,10 @@ mod tests {
         assert_eq!(
             said(Method::DELETE, "/api/v1/tokens/b%C3%B6b+%26"),
             expected("token.remove", "böb+&")
+        );
+        assert_eq!(
+            said(Method::DELETE, "/api/v1/applications/~2e2e"),
+            expected("application.remove", "..")
         );
         assert_eq!(
             said(Method::PUT, "/api/v1/alerts/channels/ops"),

@@ -28,6 +28,7 @@ use crate::{
         Problem, audit,
         connection::shown_day,
         extract::{Json, Path},
+        name::{Named, new_name},
     },
     app::App,
     task::{
@@ -258,16 +259,9 @@ pub async fn connect_directory(app: &App, add: Add) -> Result<ConnectionRow, Pro
 /// # Errors
 /// When name or settings cannot be used.
 pub async fn add_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem> {
-    let name = add.name.trim().to_owned();
-    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-        return Err(Problem::bad_request("a directory's name has 1 to 100 characters"));
-    }
-    if app.connection_named(&name).await?.is_some() {
-        let detail = format!(
-            "there is a directory `{name}` already; choose another name or remove it first"
-        );
-        return Err(Problem::conflict(detail));
-    }
+    let rows = app.blocking(store::Store::connections).await?;
+    let others = rows.iter().map(|row| row.name.as_str());
+    let name = new_name(Named::Directory, &add.name, others)?;
     let new = NewConnection {
         name,
         rules: add.rules.unwrap_or_else(|| usual_rules(&add.provider)),

@@ -9,6 +9,7 @@ use directory::{
     group::Group,
     id::{DirectoryId, GroupNo, Millis, ProviderId, UserNo},
     query::{Filter, Folded, TextMatch, TextProperty},
+    resource_name::from_path_form,
     snapshot::Directory,
     user::User,
 };
@@ -187,7 +188,7 @@ pub(super) async fn user(
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Json<PersonDetail>, Problem> {
     let (directory, served) = served(&app, &name).await?;
-    let provider_id = ProviderId::parse(&id).ok();
+    let provider_id = ProviderId::parse(&from_path_form(&id)).ok();
     let found = provider_id.and_then(|id| served.user_by_id(&id));
     let (no, user) = found.ok_or_else(|| {
         Problem::not_found(format!("nobody in `{name}` has the id `{id}`; `explain` says why"))
@@ -304,7 +305,7 @@ fn group_of<'a>(
     name: &str,
     id: &str,
 ) -> Result<(GroupNo, &'a Arc<Group>), Problem> {
-    let found = ProviderId::parse(id).ok().and_then(|id| served.group_by_id(&id));
+    let found = ProviderId::parse(&from_path_form(id)).ok().and_then(|id| served.group_by_id(&id));
     found.ok_or_else(|| Problem::not_found(format!("no group in `{name}` has the id `{id}`")))
 }
 

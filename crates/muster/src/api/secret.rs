@@ -4,7 +4,7 @@
 
 use argon2::{Argon2, PasswordHash, PasswordVerifier};
 use axum::extract::State;
-use directory::name::fold;
+use directory::resource_name;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use store::Store;
@@ -62,11 +62,11 @@ pub(super) async fn compare(
         Owner::Directory => app.connection_named(&name).await?.ok_or_else(missing)?.secret,
         Owner::Channel => {
             let rows = app.blocking(Store::channels).await?;
-            rows.into_iter().find(|row| fold(&row.name) == fold(&name)).ok_or_else(missing)?.secret
+            resource_name::find(rows, &name, |row| &row.name).ok_or_else(missing)?.secret
         }
         Owner::Application => {
             let rows = app.blocking(Store::applications).await?;
-            let row = rows.into_iter().find(|row| fold(&row.name) == fold(&name));
+            let row = resource_name::find(rows, &name, |row| &row.name);
             let hash = row.ok_or_else(missing)?.password_hash;
             return Ok(Json(Compared { same: verified(hash, secret).await? }));
         }

@@ -3,7 +3,10 @@
 //! Invariants: a token is shown once, when it is made; nobody hands out a scope that they do not have.
 
 use axum::{Extension, extract::State, http::StatusCode};
-use directory::id::{DAY_MS, Millis};
+use directory::{
+    id::{DAY_MS, Millis},
+    resource_name,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{ApiTokenRow, NewApiToken, Scope, Store};
@@ -13,6 +16,7 @@ use super::{
     Problem, audit,
     bearer::Bearer,
     extract::{Json, Path},
+    name::{Named, new_name},
 };
 use crate::{app::App, entropy};
 
@@ -113,7 +117,7 @@ pub(super) async fn revoke(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let (wanted, now) = (name.clone(), app.clock.now());
+    let (wanted, now) = (in_use_named(&app, &name).await?, app.clock.now());
     let id = app.blocking(move |store| store.revoke_api_token(&wanted, now)).await?;
     let id = id.ok_or_else(|| {
         Problem::not_found(format!("no token `{name}` is in use; `muster token list` shows all"))
@@ -122,15 +126,24 @@ pub(super) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// How the token of a name that is in use is spelled.
+async fn in_use_named(app: &App, name: &str) -> Result<String, Problem> {
+    let mut rows = app.blocking(Store::api_tokens).await?;
+    rows.retain(|row| row.revoked.is_none());
+    let found = resource_name::find(rows, name, |row| &row.name).map(|row| row.name);
+    found.ok_or_else(|| {
+        Problem::not_found(format!("no token `{name}` is in use; `muster token list` shows all"))
+    })
+}
+
 /// Makes a token for whoever may hand out its scopes.
 ///
 /// # Errors
 /// When name, scopes or days cannot be used.
 pub(super) async fn make(app: &App, add: Add, made_by: String) -> Result<Made, Problem> {
-    let name = add.name.trim().to_owned();
-    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Problem::bad_request("a token's name has 1 to 100 characters"));
-    }
+    let rows = app.blocking(Store::api_tokens).await?;
+    let in_use = rows.iter().filter(|row| row.revoked.is_none());
+    let name = new_name(Named::Token, &add.name, in_use.map(|row| row.name.as_str()))?;
     let mut scopes = add.scopes;
     scopes.sort_unstable();
     scopes.dedup();
@@ -143,7 +156,6 @@ pub(super) async fn make(app: &App, add: Add, made_by: String) -> Result<Made, P
         return Err(Problem::bad_request(detail));
     }
     let now = app.clock.now();
-    let rows = app.blocking(Store::api_tokens).await?;
     if rows.iter().filter(|row| row.revoked.is_none()).count() >= TOKENS_MAX {
         let detail = format!("there are {TOKENS_MAX} tokens already; revoke one first");
         return Err(Problem::conflict(detail));

@@ -11,7 +11,7 @@ use crate::{
     },
     cli::{
         Done, Remote,
-        client::{Client, path_part},
+        client::{Client, query_part},
         table,
         when::when,
     },
@@ -133,7 +133,7 @@ fn query(wanted: &Wanted) -> String {
         ("limit", wanted.limit.map(|limit| limit.to_string())),
     ];
     let given =
-        pairs.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", path_part(&value?))));
+        pairs.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", query_part(&value?))));
     let given: Vec<String> = given.collect();
     if given.is_empty() { String::new() } else { format!("?{}", given.join("&")) }
 }

@@ -3,6 +3,7 @@
 //! Invariant: the token never appears in a message.
 
 use anyhow::{Context, bail};
+use directory::resource_name::path_form;
 use reqwest::{Method, RequestBuilder};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -68,7 +69,7 @@ impl Client {
     /// # Errors
     /// What the server says, or that it cannot be reached.
     pub(super) async fn news(&self, directory: Option<&str>) -> anyhow::Result<News> {
-        let only = directory.map(|name| format!("?directory={}", path_part(name)));
+        let only = directory.map(|name| format!("?directory={}", query_part(name)));
         let path = format!("/events{}", only.unwrap_or_default());
         Ok(News::of(self.answer(self.request(Method::GET, &path)).await?))
     }
@@ -155,9 +156,14 @@ fn commands(sign: char) -> bool {
         || matches!(sign, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A name as a part of an address.
+/// A name as a part of a path, in a form that nothing on the way changes.
 pub fn path_part(name: &str) -> String {
-    url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+    query_part(&path_form(name))
+}
+
+/// A text as the value of a query.
+pub fn query_part(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::{
     api::{explain::Explained, person::OneRead},
     cli::{
         Done, Remote, changes,
-        client::{Client, path_part},
+        client::{Client, path_part, query_part},
         directory::finish,
         table,
     },
@@ -30,7 +30,7 @@ impl Explain {
         let path = format!(
             "/directories/{}/explain?user={}",
             path_part(&self.name),
-            path_part(&self.user)
+            query_part(&self.user)
         );
         let explained: Explained = client.get(&path).await?;
         if self.remote.json {

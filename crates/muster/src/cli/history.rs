@@ -6,7 +6,7 @@ use crate::{
     api::history::{History, Then},
     cli::{
         Done, Remote, changes,
-        client::{Client, path_part},
+        client::{Client, path_part, query_part},
         table,
         when::when,
     },
@@ -44,7 +44,7 @@ impl Told {
         let mut path = format!(
             "/directories/{}/history?{key}={}&limit={}",
             path_part(&self.name),
-            path_part(who),
+            query_part(who),
             self.limit
         );
         if let Some(text) = &self.at {

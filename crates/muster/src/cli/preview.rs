@@ -13,7 +13,7 @@ use crate::{
     api::preview::{Preview as Seen, PreviewKind, Wanted},
     cli::{
         Done, Remote,
-        client::{Client, path_part},
+        client::{Client, path_part, query_part},
         rules, table,
     },
 };
@@ -100,7 +100,7 @@ fn path(name: &str, wanted: &Wanted) -> String {
     ];
     let given = pairs.into_iter().filter_map(|(key, value)| Some((key, value?)));
     let given: Vec<String> =
-        given.map(|(key, value)| format!("{key}={}", path_part(&value))).collect();
+        given.map(|(key, value)| format!("{key}={}", query_part(&value))).collect();
     format!("/directories/{}/preview?{}", path_part(name), given.join("&"))
 }
 

@@ -4,6 +4,7 @@
 
 use askama::Template;
 use axum::{Form, extract::Path, response::Response};
+use directory::resource_name;
 use serde::Deserialize;
 use serde_json::json;
 use store::{AdministratorRow, Role, Store};
@@ -176,6 +177,7 @@ pub(super) async fn remove(visit: Visit, Path(name): Path<String>) -> Result<Res
 }
 
 async fn named(visit: &Visit, name: String) -> Result<AdministratorRow, Refusal> {
-    let found = visit.app().blocking(move |store| store.administrator_named(&name)).await?;
+    let rows = visit.app().blocking(Store::administrators).await?;
+    let found = resource_name::find(rows, &name, |row| &row.name);
     found.ok_or_else(|| Refusal::not_found("administrator of that name"))
 }

@@ -11,6 +11,7 @@ use axum::{
 };
 #[cfg(test)]
 use directory::id::Millis;
+use directory::resource_name::{from_path_form, path_form};
 use serde_json::json;
 
 use super::{
@@ -161,7 +162,8 @@ pub(super) async fn test_channel(
     visit: Visit,
     Path(name): Path<String>,
 ) -> Result<Response, Refusal> {
-    let tried = actions::test_channel(visit.app(), &name).await?;
+    let name = from_path_form(&name).into_owned();
+    let tried = actions::test_channel(visit.app(), &path_form(&name)).await?;
     Ok(match tried.problem {
         None => visit.done("/alerts", format!("{name} was told; look there.")),
         Some(problem) => visit.failed("/alerts", sentence(&problem)),
@@ -172,7 +174,8 @@ pub(super) async fn remove_channel(
     visit: Visit,
     Path(name): Path<String>,
 ) -> Result<Response, Refusal> {
-    let done = actions::remove_channel(visit.app(), &name).await;
+    let name = from_path_form(&name).into_owned();
+    let done = actions::remove_channel(visit.app(), &path_form(&name)).await;
     let text = format!("{name} is told nothing any more.");
     told(&visit, done, ("channel.remove", &name), &text).await
 }

@@ -11,7 +11,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use directory::name::fold;
+use directory::resource_name;
 use serde::Deserialize;
 use serde_json::json;
 use store::{ApplicationRow, Store};
@@ -19,7 +19,7 @@ use store::{ApplicationRow, Store};
 use self::product::PRODUCTS;
 use super::{
     page::{Frame, Refusal, Visit, sentence, show, show_with},
-    words::{When, count, segment},
+    words::{When, count, query_part, segment},
 };
 use crate::{
     api::{
@@ -198,7 +198,7 @@ fn reveal(visit: &Visit, name: &str, password: String, product: &str) -> Respons
     if let Some(who) = &visit.who {
         visit.console.once.put(who.token, name, password, visit.now());
     }
-    let to = format!("/applications/{}/connect?product={}", segment(name), segment(product));
+    let to = format!("/applications/{}/connect?product={}", segment(name), query_part(product));
     Redirect::to(&to).into_response()
 }
 
@@ -211,7 +211,7 @@ fn addresses(text: &str) -> Vec<String> {
 /// An application by its name in any case.
 pub(super) async fn row(visit: &Visit, name: &str) -> Result<ApplicationRow, Refusal> {
     let rows = visit.app().blocking(Store::applications).await?;
-    let found = rows.into_iter().find(|row| fold(&row.name) == fold(name));
+    let found = resource_name::find(rows, name, |row| &row.name);
     found.ok_or_else(|| Refusal::not_found("application of that name"))
 }
 
@@ -254,7 +254,7 @@ pub(super) async fn remove(
     Form(confirmed): Form<Confirmed>,
 ) -> Result<Response, Refusal> {
     let row = row(&visit, &name).await?;
-    if confirmed.name.trim() != row.name {
+    if !resource_name::confirms(&confirmed.name, &row.name) {
         let path = format!("/applications/{}", segment(&row.name));
         return Ok(visit.failed(&path, "The name that was typed is not the application's."));
     }

@@ -12,17 +12,19 @@ use axum::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
-use store::{InvitationRow, Role};
+use store::{InvitationRow, Role, Store};
 
 use super::{
-    page::{Frame, Refusal, Visit, show, show_with},
+    page::{Frame, Refusal, Visit, sentence, show, show_with},
     password, session,
 };
 use crate::{
-    api::application::hash,
+    api::{
+        application::hash,
+        name::{Named, new_name},
+    },
     audit::{self, Actor},
     entropy,
-    invitation::name_objection,
 };
 
 #[derive(Debug, Template)]
@@ -89,10 +91,13 @@ pub(super) async fn accept(
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, Refusal> {
     let invitation = invitation(&visit, &token).await?;
-    let name = invitation.name.clone().unwrap_or_else(|| chosen.name.trim().to_owned());
+    let (name, problem) = match &invitation.name {
+        Some(name) => (name.clone(), None),
+        None => chosen_name(&visit, &chosen.name).await?,
+    };
     let password = chosen.password.expose_secret();
-    let problem = name_objection(&name)
-        .or_else(|| password::objection(&name, password, chosen.again.expose_secret()));
+    let problem =
+        problem.or_else(|| password::objection(&name, password, chosen.again.expose_secret()));
     if let Some(problem) = problem {
         let page = FirstStartPage {
             typed: name,
@@ -120,6 +125,16 @@ pub(super) async fn accept(
     audit::record(app, &actor, "administrator.password", &name, detail).await;
     let cookie = session::start(app, &made, &headers, &visit.caller).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
+}
+
+/// The name that somebody new chose, and what is wrong with it, if something is.
+async fn chosen_name(visit: &Visit, typed: &str) -> Result<(String, Option<String>), Refusal> {
+    let rows = visit.app().blocking(Store::administrators).await?;
+    let others = rows.iter().map(|row| row.name.as_str());
+    Ok(match new_name(Named::Administrator, typed, others) {
+        Ok(name) => (name, None),
+        Err(problem) => (typed.trim().to_owned(), Some(sentence(&problem.detail))),
+    })
 }
 
 async fn invitation(visit: &Visit, token: &str) -> Result<InvitationRow, Refusal> {

@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, RawForm},
     response::Response,
 };
+use directory::resource_name::{from_path_form, path_form};
 use serde_json::json;
 use store::Scope;
 
@@ -151,7 +152,8 @@ pub(super) async fn add(visit: Visit, RawForm(form): RawForm) -> Result<Response
 }
 
 pub(super) async fn revoke(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
-    actions::revoke_token(visit.app(), &name).await?;
+    let name = from_path_form(&name).into_owned();
+    actions::revoke_token(visit.app(), &path_form(&name)).await?;
     audit::record(visit.app(), &visit.actor(), "token.remove", &name, json!({})).await;
     Ok(visit.done("/tokens", format!("The token {name} never works again.")))
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use askama::filters::{Escaper as _, Html, HtmlSafe};
-use directory::id::Millis;
+use directory::{id::Millis, resource_name::path_form};
 
 /// The longest reason that is kept.
 const REASON_CHARS_MAX: usize = 500;
@@ -165,8 +165,13 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}", count(number))
 }
 
-/// A text as part of a path.
-pub(crate) fn segment(text: &str) -> String {
+/// A name or id as part of a path, in a form that nothing on the way changes.
+pub(crate) fn segment(name: &str) -> String {
+    query_part(&path_form(name))
+}
+
+/// A text as the value of a query.
+pub(crate) fn query_part(text: &str) -> String {
     let mut path = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
@@ -225,6 +230,8 @@ mod tests {
         );
         assert_eq!(counted(1, "person"), "1 person");
         assert_eq!(counted(2_000, "person"), "2,000 people");
-        assert_eq!(segment("a b/ü?"), "a%20b%2F%C3%BC%3F");
+        assert_eq!(query_part("a b/ü?"), "a%20b%2F%C3%BC%3F");
+        assert_eq!(segment("a ü"), "a%20%C3%BC");
+        assert_eq!([segment("."), segment("a/b"), segment("new")], ["~2e", "~612f62", "~6e6577"]);
     }
 }

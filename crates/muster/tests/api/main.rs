@@ -9,6 +9,7 @@ mod expected;
 #[expect(dead_code, reason = "shared with the scenarios, which use more of it")]
 mod house;
 mod lists;
+mod names;
 #[path = "../e2e/product.rs"]
 mod product;
 #[path = "../e2e/random.rs"]

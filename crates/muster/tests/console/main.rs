@@ -256,3 +256,63 @@ async fn a_link_lets_one_in_and_first_links_are_only_for_the_first() {
     assert_eq!(house.post(&link, "", form).await.status, StatusCode::NOT_FOUND);
     assert_eq!(house.get(&link, "").await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_refuse_names_that_cannot_be_addressed_and_pages_show_older_ones() {
+    let house = House::new("").await;
+    let ann = house.sign_in("ann").await;
+    for name in ["%2E", "..", "a%2Fb", "a%E2%80%8Bb", "%E2%80%8B", "-x", "~2e", "a%0Ab"] {
+        for (path, form) in [
+            ("/applications", format!("product=jira&directory=x&name={name}")),
+            ("/administrators", format!("role=reader&name={name}")),
+            ("/tokens", format!("scope=read&days=30&name={name}")),
+        ] {
+            let answer = house.post(path, &ann, &form).await;
+            assert!(
+                answer.body.contains("cannot be the name of"),
+                "{path} {name}: {}",
+                answer.body
+            );
+        }
+        let form = format!("kind=slack&secret=https%3A%2F%2Fhooks.example.org%2Fx&name={name}");
+        let answer = house.post("/alerts/channels", &ann, &form).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        assert!(house.app.store.channels().unwrap().is_empty(), "{name}");
+        let link = invitation::link_for(&house.app, "", None, Role::Reader).await.unwrap();
+        let form = format!("password=another+long+one&again=another+long+one&name={name}");
+        let answer = house.post(&link, "", &form).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+    }
+    let link = invitation::link_for(&house.app, "", None, Role::Reader).await.unwrap();
+    let form = "password=another+long+one&again=another+long+one&name=ANN";
+    let answer = house.post(&link, "", form).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "nobody takes an account over");
+
+    for name in [".", "..", "a/b", "new", "~2e", "\u{200b}"] {
+        let now = house.app.clock.now();
+        let sight = store::Sight {
+            directories: Vec::new(),
+            aggregate: false,
+            flattened: true,
+            frozen_names: false,
+        };
+        let (name, password_hash) = (name.to_owned(), "h".to_owned());
+        let new = store::NewApplication {
+            name: name.clone(),
+            password_hash,
+            sight,
+            addresses: Vec::new(),
+        };
+        house.app.store.add_application(&new, now).unwrap();
+        let path = format!("/applications/{}", directory::resource_name::path_form(&name));
+        assert!(house.get("/applications", &ann).await.body.contains(&format!("\"{path}\"")));
+        assert_eq!(house.get(&path, &ann).await.status, StatusCode::OK, "{path}");
+        let remove = format!("{path}/remove");
+        house.post(&remove, &ann, "name=jira").await;
+        assert_eq!(house.app.store.applications().unwrap().len(), 1, "not confirmed");
+        let typed =
+            if name == "\u{200b}" { "~e2808b".to_owned() } else { name.replace('/', "%2F") };
+        house.post(&remove, &ann, &format!("name={typed}")).await;
+        assert!(house.app.store.applications().unwrap().is_empty(), "{name:?}");
+    }
+}

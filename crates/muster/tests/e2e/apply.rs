@@ -206,3 +206,38 @@ async fn what_would_empty_a_product_waits_and_mistakes_change_nothing() {
         .unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap(), json!({"same": false}));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_with_a_name_that_cannot_be_addressed_changes_nothing() {
+    let demo = Demo::start(20, 3, 30, 74).await;
+    let data = demo.data.path();
+    fs::write(data.join("address"), "https://hooks.example.org/x").unwrap();
+    let before = export(data);
+    for name in [".", "..", "a/b", "%2e", "-x", "a\\u200Bb", "a\\nb", "~2e"] {
+        for part in [
+            format!("[applications.\"{name}\"]\ndirectories = [\"entra\"]\n"),
+            format!("[channels.\"{name}\"]\nkind = \"slack\"\nsecret = {{ file = \"address\" }}\n"),
+            format!(
+                "[directories.\"{name}\"]\nprovider = \"okta\"\nsecret = {{ file = \"address\" }}\n"
+            ),
+        ] {
+            let good = "\n[applications.fine]\ndirectories = [\"entra\"]\n";
+            let ran = apply(data, &format!("{before}{good}{part}"), &[]);
+            assert_eq!(ran.code, 1, "{part}: {ran:?}");
+            assert!(ran.stderr.contains("cannot be the name of"), "{part}: {ran:?}");
+        }
+    }
+    assert_eq!(export(data), before);
+
+    // What was called so before is shown, applied again without a difference, and removed.
+    let database = rusqlite::Connection::open(data.join("muster.db")).unwrap();
+    let rename = "UPDATE application SET name = ?1, folded_name = ?1 WHERE name LIKE 'demo-%' OR name IN ('.', 'a/b')";
+    for name in [".", "a/b"] {
+        assert_eq!(database.execute(rename, [name]).unwrap(), 1);
+        let exported = export(data);
+        assert_eq!(action(&apply(data, &exported, &["--json"]), "application", name), "nothing");
+    }
+    let ran = demo.muster(&["application", "remove", "a/b"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!export(data).contains("a/b"));
+}

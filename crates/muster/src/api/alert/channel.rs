@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use axum::{extract::State, http::StatusCode};
-use directory::{id::Millis, name::fold};
+use directory::{id::Millis, resource_name};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,6 +17,7 @@ use crate::{
     api::{
         Problem, audit,
         extract::{Json, Path},
+        name::{Named, new_name},
     },
     app::App,
 };
@@ -115,16 +116,9 @@ pub(in crate::api) async fn add(
     State(app): State<App>,
     Json(add): Json<Definition>,
 ) -> Result<(StatusCode, Json<Summary>), Problem> {
-    let name = add.name.trim().to_owned();
-    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-        return Err(Problem::bad_request("a channel's name has 1 to 100 characters"));
-    }
     let rows = app.blocking(Store::channels).await?;
-    if rows.iter().any(|row| fold(&row.name) == fold(&name)) {
-        let detail =
-            format!("there is a channel `{name}` already; remove it or choose another name");
-        return Err(Problem::conflict(detail));
-    }
+    let others = rows.iter().map(|row| row.name.as_str());
+    let name = new_name(Named::Channel, &add.name, others)?;
     if rows.len() >= CHANNELS_MAX {
         let detail = format!("there are {CHANNELS_MAX} channels already; remove one first");
         return Err(Problem::conflict(detail));
@@ -212,5 +206,5 @@ async fn named(app: &App, name: &str) -> Result<ChannelRow, Problem> {
             "there is no channel `{name}`; `muster alert channel list` shows all"
         ))
     };
-    rows.into_iter().find(|row| fold(&row.name) == fold(name)).ok_or_else(missing)
+    resource_name::find(rows, name, |row| &row.name).ok_or_else(missing)
 }

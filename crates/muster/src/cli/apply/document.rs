@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt, fs, io::Read, path::Path, path::PathBuf};
 
 use anyhow::{Context, bail};
-use directory::{name::fold, rules::Rules};
+use directory::{resource_name::same, rules::Rules};
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor},
@@ -187,7 +187,7 @@ impl Document {
             let twice = names
                 .iter()
                 .enumerate()
-                .find(|(at, name)| names[..*at].iter().any(|other| fold(other) == fold(name)));
+                .find(|(at, name)| names[..*at].iter().any(|other| same(other, name)));
             if let Some((_, name)) = twice {
                 return Err(format!(
                     "1:1: {what}: `{name}` is named twice; upper and lower case make no difference"

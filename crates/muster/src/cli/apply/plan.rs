@@ -4,7 +4,7 @@
 //! only when that was asked for. Rules are compared as what they are written as, whatever there is of them.
 
 use anyhow::{Context, bail};
-use directory::{name::fold, rules::Rules};
+use directory::{resource_name::same, rules::Rules};
 use secrecy::SecretString;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -17,6 +17,7 @@ use crate::{
         application::{Add as NewApplication, Summary as Application, sight},
         connection::Change,
         directory::{Add as NewDirectory, Detail, usual_rules, usual_schedule},
+        name::{Named, objection},
         secret::Owner,
     },
     cli::apply::Server,
@@ -190,7 +191,7 @@ pub async fn plan(
 /// What the file does not name; applications first, for they read directories.
 fn unnamed(document: &Document, current: &Current, prune: bool) -> Vec<Item> {
     let named = |mut names: Box<dyn Iterator<Item = &String> + '_>, name: &str| {
-        names.any(|other| fold(other) == fold(name))
+        names.any(|other| same(other, name))
     };
     let applications = current.applications.iter().map(|row| (Owner::Application, &row.name));
     let directories = current.directories.iter().map(|row| (Owner::Directory, &row.summary.name));
@@ -236,7 +237,7 @@ async fn directory(
     let schedule: Schedule =
         overlaid(&usual_schedule(&part.provider), document.table(name, "schedule"), "schedule")?;
     let expires = part.expires.map(|day| day.to_string()).unwrap_or_default();
-    let found = current.directories.iter().find(|row| fold(&row.summary.name) == fold(name));
+    let found = current.directories.iter().find(|row| same(&row.summary.name, name));
     let Some(row) = found else {
         return new_directory(document, (name, part), (rules, schedule, expires));
     };
@@ -285,6 +286,7 @@ fn new_directory(
     (name, part): (&str, &DirectoryPart),
     (rules, schedule, expires): (Rules, Schedule, String),
 ) -> anyhow::Result<Item> {
+    usable(Named::Directory, name)?;
     let Some(reference) = &part.secret else {
         bail!(
             "it is new and has no secret; add `secret = {{ file = \"…\" }}` or `secret = {{ env = \"…\" }}`"
@@ -306,6 +308,11 @@ fn new_directory(
         item.steps.push(Step::Connect(Change { expires: Some(expires), ..Change::default() }));
     }
     Ok(item)
+}
+
+/// Whether something new can have that name: the server would refuse it, after it has done other things.
+fn usable(what: Named, name: &str) -> anyhow::Result<()> {
+    objection(what, name).map_or(Ok(()), |objection| bail!(objection))
 }
 
 /// What a table says, and for what it leaves out what is usual.
@@ -331,8 +338,8 @@ fn check_directories(
 ) -> anyhow::Result<()> {
     for wanted in &part.directories {
         let mut there = current.directories.iter().map(|row| &row.summary.name);
-        let named = document.directories.keys().any(|other| fold(other) == fold(wanted));
-        if !named && !there.any(|other| fold(other) == fold(wanted)) {
+        let named = document.directories.keys().any(|other| same(other, wanted));
+        if !named && !there.any(|other| same(other, wanted)) {
             bail!(
                 "application `{name}` sees the directory `{wanted}`, which is neither in the file nor on the server"
             );
@@ -347,8 +354,9 @@ async fn application(
     current: &Current,
     server: &Server<'_>,
 ) -> anyhow::Result<Item> {
-    let found = current.applications.iter().find(|row| fold(&row.name) == fold(name));
+    let found = current.applications.iter().find(|row| same(&row.name, name));
     let Some(row) = found else {
+        usable(Named::Application, name)?;
         let password = part.password.as_ref().map(|reference| document.secret(reference));
         let mut item = Item::new(Owner::Application, name, Action::Create);
         item.steps.push(Step::AddApplication(NewApplication {
@@ -364,7 +372,7 @@ async fn application(
     };
     let mut item = Item::new(Owner::Application, &row.name, Action::Change);
     let same_directories = row.directories.len() == part.directories.len()
-        && row.directories.iter().zip(&part.directories).all(|(a, b)| fold(a) == fold(b));
+        && row.directories.iter().zip(&part.directories).all(|(a, b)| same(a, b));
     let mut change = sight::Change::default();
     if !same_directories && item.compare("directories", &row.directories, &part.directories) {
         change.directories = Some(part.directories.clone());
@@ -404,8 +412,9 @@ async fn channel(
         alerts: part.alerts.clone(),
         secret: None,
     };
-    let found = current.channels.iter().find(|row| fold(&row.name) == fold(name));
+    let found = current.channels.iter().find(|row| same(&row.name, name));
     let Some(row) = found else {
+        usable(Named::Channel, name)?;
         let secret = part.secret.as_ref().map(|reference| document.secret(reference));
         definition.secret = secret.transpose().with_context(context)?;
         let given = SecretString::from(definition.secret.clone().unwrap_or_default());

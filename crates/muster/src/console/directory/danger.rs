@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::{Form, extract::Path, response::Response};
 use connect::{ProbeReport, StepOutcome};
+use directory::resource_name;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
@@ -278,7 +279,7 @@ pub(in crate::console) async fn remove(
 ) -> Result<Response, Refusal> {
     let (detail, head) = found(&visit, &name, "settings").await?;
     let back = format!("{}/settings", head.path);
-    if confirmed.name.trim() != head.name {
+    if !resource_name::confirms(&confirmed.name, &head.name) {
         return Ok(visit.failed(&back, "The name that was typed is not the directory's."));
     }
     match actions::remove_directory(visit.app(), &name).await {

@@ -8,6 +8,7 @@ use axum::{
 use directory::{
     decisions::Node,
     id::{DirectoryId, GroupNo, ProviderId, UserNo},
+    resource_name::from_path_form,
 };
 use serde::Deserialize;
 
@@ -81,7 +82,7 @@ pub(in crate::console) async fn group(
     let directory_id = DirectoryId(detail.summary.id);
     let directory = served(&visit, directory_id);
     let missing = || Refusal::not_found("such group");
-    let id = ProviderId::parse(&id).map_err(|_| missing())?;
+    let id = ProviderId::parse(&from_path_form(&id)).map_err(|_| missing())?;
     let (no, group) = directory.group_by_id(&id).ok_or_else(missing)?;
     let members = directory.users_of(no);
     let mut named: Vec<(UserNo, _)> = members

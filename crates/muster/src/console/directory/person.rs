@@ -12,6 +12,7 @@ use directory::{
     explain::{Explanation, Membership, Way},
     id::{DirectoryId, ProviderId},
     name::fold,
+    resource_name::from_path_form,
     snapshot::Directory,
 };
 use serde::Deserialize;
@@ -155,7 +156,7 @@ pub(in crate::console) async fn person(
     visit: Visit,
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
-    page(&visit, &name, &id).await
+    page(&visit, &name, &from_path_form(&id)).await
 }
 
 #[derive(Deserialize)]
@@ -187,6 +188,7 @@ pub(in crate::console) async fn sync(
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
     let (_, head) = found(&visit, &name, "people").await?;
+    let id = from_path_form(&id).into_owned();
     let back = format!("{}/people/{}", head.path, segment(&id));
     match actions::sync_person(visit.app(), &name, &id).await {
         Ok(read) => {

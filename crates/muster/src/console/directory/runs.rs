@@ -10,7 +10,7 @@ use directory::{
 use super::{Head, found, frame};
 use crate::console::{
     page::{Frame, Refusal, Visit, sentence, show},
-    words::{When, counted, length, segment},
+    words::{When, counted, length, query_part, segment},
 };
 
 /// Runs on the page.
@@ -175,7 +175,7 @@ pub(in crate::console) async fn set_aside(
     let issues = detail.issues.into_iter().map(|issue| {
         let person = issue.kind == "user";
         let path = match (person, issue.served) {
-            (true, _) => format!("{}/explain?user={}", head.path, segment(&issue.id)),
+            (true, _) => format!("{}/explain?user={}", head.path, query_part(&issue.id)),
             (false, true) => format!("{}/groups/{}", head.path, segment(&issue.id)),
             (false, false) => String::new(),
         };

@@ -18,7 +18,7 @@ use crate::{
     audit,
     console::{
         page::{Frame, Refusal, Visit, sentence, show},
-        words::{count, counted, reason, segment},
+        words::{count, counted, query_part, reason},
     },
 };
 
@@ -97,7 +97,7 @@ fn title(kind: GuardKind) -> &'static str {
 impl Kind {
     fn of(kind: PreviewKind, base: &str) -> Self {
         let item = |item: PreviewItem| Item {
-            path: format!("{base}/explain?user={}", segment(&item.id)),
+            path: format!("{base}/explain?user={}", query_part(&item.id)),
             name: if item.name.is_empty() { item.id } else { item.name },
             what: item.what,
         };

@@ -185,7 +185,7 @@ fn consent_url(draft: &Draft, redirect_uri: &str) -> String {
     cloud.retain(|key, _| matches!(key.as_str(), "cloud" | "authority"));
     let Ok(authority) = connect::entra_authority(&cloud) else { return String::new() };
     let tenant = Some(draft.text("tenant")).filter(|tenant| !tenant.is_empty());
-    let tenant = words::segment(tenant.unwrap_or("organizations"));
+    let tenant = words::query_part(tenant.unwrap_or("organizations"));
     let query = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("client_id", draft.text("client_id"))
         .append_pair("redirect_uri", redirect_uri)
