@@ -45,7 +45,7 @@ use crate::{
     derive::{Basis, Derive, Out},
     id::{Millis, ProviderId},
     mirror::Dirty,
-    report::{Applied, GuardKind},
+    report::{Applied, GuardKind, NearLimit},
 };
 
 /// What planning has to know beside the [`Basis`].
@@ -70,6 +70,8 @@ pub struct Plan {
     pub decisions: DecisionsChange,
     /// What waits for a person.
     pub held: Vec<Held>,
+    /// Limits of which half or more is used up by what flows.
+    pub near: Vec<NearLimit>,
     /// Who cannot be served, or not under the name that the rules make; of those looked at.
     pub issues: Vec<Issue>,
     /// What must be looked at again next time.
@@ -135,7 +137,7 @@ pub fn plan(basis: &Basis<'_>, dirty: &Dirty, context: &Context<'_>) -> Plan {
     empty::leave_out(&mut guard, (&mut groups, &clusters), &mut edges, &mut notes);
     guard.hold_unconfirmed();
     plan.looked = scope.nodes;
-    plan.held = guard.finish(&mut notes.pending);
+    (plan.held, plan.near) = guard.finish(&mut notes.pending);
     emit::emit((users, groups, edges), &mut plan);
     plan.decisions.extend_with_names(basis.decisions, &plan.changes);
     plan.approved = guard::approved_part(context.lifted, &plan.applied);

@@ -3,6 +3,8 @@
 //! Invariant: every run has a report, failed ones too; numbers are counts of objects, times are
 //! milliseconds. Sentences are for an administrator: lower case, no full stop, with the next step.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{decisions::Digest, id::Millis, observation::Usage, snapshot::Size};
@@ -28,6 +30,8 @@ pub struct RunReport {
     pub approved: Applied,
     /// What waits for a person; empty when all flowed.
     pub held: Vec<HeldKind>,
+    /// Limits of which half or more is used up over 24 hours, though nothing of the kind waits.
+    pub near: Vec<NearLimit>,
     /// People and groups that cannot be served, now; all of them, not only the new ones.
     pub set_aside: u64,
     /// What the directory held before the run.
@@ -174,6 +178,30 @@ pub struct HeldKind {
     pub sample: Vec<String>,
 }
 
+/// A limit of the guard of which half or more is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct NearLimit {
+    /// The kind of change.
+    pub kind: GuardKind,
+    /// How many were applied within 24 hours, this run included and approved ones left out.
+    pub count: u64,
+    /// The largest number that passes.
+    pub passing: u64,
+}
+
+/// For an administrator: lower case, no full stop.
+impl fmt::Display for NearLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, count, passing } = self;
+        write!(
+            f,
+            "{count} {} within 24 hours; more than {passing} would wait for an approval",
+            kind.past()
+        )
+    }
+}
+
 /// The kinds of change that the guard tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -213,6 +241,20 @@ impl GuardKind {
     /// Whether an approval can let it pass: the rest is cleared up by the provider, or by a change of the rules.
     pub fn is_approvable(self) -> bool {
         !matches!(self, Self::EmptyRead | Self::Unconfirmed | Self::LastMember)
+    }
+
+    /// What happened to so many people, groups or memberships under a kind that has a limit by number.
+    fn past(self) -> &'static str {
+        match self {
+            Self::PeopleLeaving => "people left or were deactivated",
+            Self::GroupsRemoved => "groups were removed",
+            Self::MembershipsLost => "memberships were taken away",
+            Self::Renames => "people were renamed",
+            Self::Reactivations => "people were reactivated",
+            Self::Blanked => "people lost their mail address or display name",
+            Self::GroupRenames => "groups were renamed",
+            _ => "changes were made",
+        }
     }
 
     /// The name that the command line and the admin API use.

@@ -7,6 +7,7 @@
 pub mod choice;
 pub mod compiled;
 pub mod expression;
+pub mod limits;
 pub mod names;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     choice::{GroupChoice, PersonChoice},
     expression::Expression,
+    limits::Limits,
     names::{GroupNames, Rename, TextRule},
 };
 use crate::{id::DAY_MS, observation::Attribute};
@@ -259,65 +261,6 @@ pub struct Protected {
     pub groups: Vec<GroupChoice>,
 }
 
-/// How many active people a group may have.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct SeatLimit {
-    /// The group's name in the products, in any case.
-    pub group: String,
-    /// How many active people may be in it, directly or through groups.
-    pub seats: u32,
-}
-
-/// The guard's limits (DESIGN.md section 7 and 10.4). Shares are in hundredths of a percent of the size 24
-/// hours ago; a limit by share trips only from its minimum on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// People removed or deactivated, and groups removed.
-    pub leaving_share: u32,
-    /// The smallest number of people (or groups) leaving that can trip the limit.
-    pub leaving_min: u32,
-    /// Memberships taken away.
-    pub memberships_share: u32,
-    /// The smallest number of memberships lost that can trip the limit.
-    pub memberships_min: u32,
-    /// A group with at least this many members may not be emptied.
-    pub emptied_group_min: u32,
-    /// People who change their user name, and groups that change their name.
-    pub renames_share: u32,
-    /// The smallest number of renames that can trip the limit.
-    pub renames_min: u32,
-    /// People reactivated.
-    pub reactivated_share: u32,
-    /// People whose mail address or display name becomes blank.
-    pub blanked_share: u32,
-    /// The smallest number of reactivations or blanked people that can trip the limit.
-    pub other_min: u32,
-    /// Groups with a limited number of seats, such as those that give access to a licensed product.
-    pub seats: Vec<SeatLimit>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            leaving_share: 1_000,
-            leaving_min: 10,
-            memberships_share: 3_000,
-            memberships_min: 10,
-            emptied_group_min: 50,
-            renames_share: 200,
-            renames_min: 10,
-            reactivated_share: 1_000,
-            blanked_share: 1_000,
-            other_min: 10,
-            seats: Vec::new(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,6 +280,14 @@ mod tests {
             nested_groups: NestedGroups::Flattened,
             group_renames: GroupRenames::Follow,
             grace_ms: 0,
+            // What is not there is written out by the database's migration (`store`, V11).
+            limits: Limits {
+                leaving_share: 1_000,
+                leaving_min: 10,
+                memberships_share: 3_000,
+                memberships_min: 10,
+                ..Limits::default()
+            },
             ..Rules::default()
         };
         assert_eq!(rules, expected);

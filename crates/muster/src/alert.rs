@@ -25,11 +25,14 @@ pub enum Kind {
     Credential,
     /// People or groups cannot be served.
     SetAside,
+    /// Half of a limit or more is used up, though nothing waits: a notice.
+    NearLimit,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Held, Self::Failing, Self::Credential, Self::SetAside];
+    pub const ALL: [Self; 5] =
+        [Self::Held, Self::Failing, Self::Credential, Self::SetAside, Self::NearLimit];
 
     /// The name that the command line, the admin API and the store use.
     pub fn as_str(self) -> &'static str {
@@ -38,6 +41,15 @@ impl Kind {
             Self::Failing => "failing",
             Self::Credential => "credential",
             Self::SetAside => "set_aside",
+            Self::NearLimit => "near_limit",
+        }
+    }
+
+    /// How grave it is.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::NearLimit => Severity::Notice,
+            Self::Held | Self::Failing | Self::Credential | Self::SetAside => Severity::Warning,
         }
     }
 
@@ -45,6 +57,16 @@ impl Kind {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
+}
+
+/// How grave an alert is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Somebody should look.
+    Warning,
+    /// Worth knowing; nothing has to be done.
+    Notice,
 }
 
 /// The name under which a channel asks for the good news.
@@ -58,9 +80,11 @@ pub fn check_wanted(alerts: &[String]) -> Result<(), String> {
     let known = |name: &String| name == RECOVERED || Kind::named(name).is_some();
     match alerts.iter().find(|name| !known(name)) {
         None => Ok(()),
-        Some(name) => Err(format!(
-            "there is no alert `{name}`; there are held, failing, credential, set_aside and recovered"
-        )),
+        Some(name) => {
+            let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+            let known = known.join(", ");
+            Err(format!("there is no alert `{name}`; there are {known} and {RECOVERED}"))
+        }
     }
 }
 
@@ -121,9 +145,17 @@ impl Message {
         }
     }
 
+    /// How grave it is; a test is a notice.
+    pub fn severity(&self) -> Severity {
+        self.kind.map_or(Severity::Notice, Kind::severity)
+    }
+
     /// The headline of a message.
     pub fn headline(&self) -> String {
         match self.event {
+            Event::Raised if self.severity() == Severity::Notice => {
+                format!("Muster, a notice: {}", self.title)
+            }
             Event::Raised => format!("Muster: {}", self.title),
             Event::Recovered => format!("Muster, all right again: {}", self.title),
             Event::Test => "Muster: test".to_owned(),

@@ -160,6 +160,7 @@ fn directory_pages() -> Router {
         .route("/rules", get(rules::form).post(rules::save))
         .route("/rules/preview", post(rules::preview))
         .route("/rules/text", post(rules::save_text))
+        .route("/rules/usual-limits", post(rules::usual_limits))
         .route("/rules/text/preview", post(rules::preview_text))
         .route("/runs", get(runs::list))
         .route("/set-aside", get(runs::set_aside))

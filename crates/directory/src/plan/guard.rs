@@ -26,8 +26,8 @@ use crate::{
     derive::Derive,
     group::Group,
     id::{GroupNo, ProviderId},
-    report::{Applied, GuardKind},
-    rules::compiled::Compiled,
+    report::{Applied, GuardKind, NearLimit},
+    rules::{compiled::Compiled, limits::Threshold},
     snapshot::{Directory, Size},
     user::User,
 };
@@ -82,6 +82,8 @@ pub(super) struct Guard<'a> {
     groups_come: bool,
     /// Groups that go, whoever is in them.
     groups_gone: HashSet<Node>,
+    /// Limits of which at least half is used up.
+    near: BTreeMap<GuardKind, NearLimit>,
 }
 
 /// A plan on its way.
@@ -91,28 +93,31 @@ struct Drafted<'a> {
     edges: &'a mut Vec<Edge>,
 }
 
-/// A limit by share of a size.
+/// A limit, the size that it is measured against, and how much of it is used up already.
+#[derive(Clone, Copy)]
 struct Limit {
-    share: u32,
-    min: u32,
+    of: Threshold,
     size: usize,
+    /// What was applied in the last 24 hours.
     applied: u64,
 }
 
 impl Limit {
+    /// The same limit whatever its minimum.
+    fn without_min(self) -> Self {
+        Self { of: Threshold { min: 0, ..self.of }, ..self }
+    }
+
     /// Why `count` more is too many, if it is.
-    fn passed_by(&self, count: u64, what: &str, min_binds: bool) -> Option<String> {
-        let total = self.applied + count;
-        let over_share = u128::from(total) * 10_000 > u128::from(self.share) * self.size as u128;
-        if count == 0 || !over_share || (min_binds && total < u64::from(self.min)) {
+    fn passed_by(&self, count: u64, what: &str) -> Option<String> {
+        if count == 0 || self.applied + count <= self.of.passing(self.size) {
             return None;
         }
-        let percent = f64::from(self.share) / 100.0;
         let earlier = match self.applied {
             0 => String::new(),
             applied => format!(" beside {applied} in the last 24 h"),
         };
-        Some(format!("{count} {what}{earlier}: more than {percent} % of {}", self.size))
+        Some(format!("{count} {what}{earlier}: {}", self.of.told(self.size)))
     }
 }
 
@@ -125,6 +130,7 @@ impl<'a> Guard<'a> {
             staying: HashSet::new(),
             groups_come: false,
             groups_gone: HashSet::new(),
+            near: BTreeMap::new(),
         }
     }
 
@@ -145,26 +151,19 @@ impl<'a> Guard<'a> {
         self.hold_protected_people(drafts);
         let (limits, applied) = (&self.derive.rules.limits, &self.context.window.applied);
         let size = self.size().users;
-        let limit = |share, min, applied| Limit { share, min, size, applied };
+        let limit = |of, applied| Limit { of, size, applied };
         let left = applied.users_removed + applied.users_deactivated + applied.users_anonymised;
         let kinds = [
-            (GuardKind::PeopleLeaving, limit(limits.leaving_share, limits.leaving_min, left)),
-            (
-                GuardKind::Renames,
-                limit(limits.renames_share, limits.renames_min, applied.users_renamed),
-            ),
-            (
-                GuardKind::Reactivations,
-                limit(limits.reactivated_share, limits.other_min, applied.users_reactivated),
-            ),
-            (
-                GuardKind::Blanked,
-                limit(limits.blanked_share, limits.other_min, applied.users_blanked),
-            ),
+            (GuardKind::PeopleLeaving, limit(limits.leaving(), left)),
+            (GuardKind::Renames, limit(limits.renames(), applied.users_renamed)),
+            (GuardKind::Reactivations, limit(limits.reactivated(), applied.users_reactivated)),
+            (GuardKind::Blanked, limit(limits.blanked(), applied.users_blanked)),
         ];
         let taken = aspects::names_taken(drafts, User::folded_name);
         for (kind, limit) in kinds {
-            if !self.lifts(kind) {
+            if self.lifts(kind) {
+                self.note_use(kind, &limit, 0);
+            } else {
                 let goes_through = |draft: &Draft<User>| {
                     aspects::aspect(kind, draft).is_some() && !aspects::gives_up_name(draft, &taken)
                 };
@@ -183,10 +182,8 @@ impl<'a> Guard<'a> {
         drafts: &mut [Draft<User>],
     ) {
         let empties = kind == GuardKind::PeopleLeaving && self.empties(affected, drafts);
-        let Some(mut why) = limit.passed_by(affected.len() as u64, aspects::words(kind), !empties)
-        else {
-            return;
-        };
+        let limit = if empties { limit.without_min() } else { *limit };
+        let Some(mut why) = self.judge(kind, &limit, affected.len() as u64) else { return };
         if empties {
             why.push_str("; nobody active would be left");
         }
@@ -227,18 +224,36 @@ impl<'a> Guard<'a> {
     }
 
     /// Why so many groups may not go, if they may not; `lost` of all that go are new to the guard.
-    fn too_many_groups(&self, lost: usize, all: usize) -> Option<String> {
+    fn too_many_groups(&mut self, lost: usize, all: usize) -> Option<String> {
         let kind = GuardKind::GroupsRemoved;
-        let limits = &self.rules().limits;
-        let limit = Limit {
-            share: limits.leaving_share,
-            min: limits.leaving_min,
-            size: self.size().groups,
-            applied: self.context.window.applied.groups_removed + (all - lost) as u64,
-        };
+        let before = self.context.window.applied.groups_removed;
+        let of = self.rules().limits.groups();
+        let limit = Limit { of, size: self.size().groups, applied: before };
+        if self.lifts(kind) {
+            self.note_use(kind, &limit, 0);
+            return None;
+        }
+        let limit = Limit { applied: before + (all - lost) as u64, ..limit };
         let empties = !self.groups_come && all == self.served().size().groups;
-        let why = limit.passed_by(lost as u64, aspects::words(kind), !empties);
-        why.filter(|_| !self.lifts(kind))
+        let limit = if empties { limit.without_min() } else { limit };
+        self.judge(kind, &limit, lost as u64)
+    }
+
+    /// Why `count` more of a kind is too many, if it is; notes how much of the limit is used up otherwise.
+    fn judge(&mut self, kind: GuardKind, limit: &Limit, count: u64) -> Option<String> {
+        let why = limit.passed_by(count, aspects::words(kind));
+        if why.is_none() {
+            self.note_use(kind, limit, count);
+        }
+        why
+    }
+
+    /// Notes a limit of which half or more is used up, with `count` beside what was applied in the last 24 hours.
+    fn note_use(&mut self, kind: GuardKind, limit: &Limit, count: u64) {
+        let (total, passing) = (limit.applied + count, limit.of.passing(limit.size));
+        if total > 0 && total.saturating_mul(2) >= passing {
+            self.near.insert(kind, NearLimit { kind, count: total, passing });
+        }
     }
 
     /// Holds the removal of groups that nobody would be in any more; gives those that stay.
@@ -286,13 +301,14 @@ impl<'a> Guard<'a> {
         let affected: Vec<usize> = (0..drafts.len()).filter(|i| renamed(&drafts[*i])).collect();
         let limits = &self.rules().limits;
         let limit = Limit {
-            share: limits.renames_share,
-            min: limits.renames_min,
+            of: limits.renames(),
             size: self.size().groups,
             applied: self.context.window.applied.groups_renamed,
         };
-        let why = limit.passed_by(affected.len() as u64, aspects::words(kind), true);
-        let Some(why) = why.filter(|_| !self.lifts(kind)) else { return };
+        if self.lifts(kind) {
+            return self.note_use(kind, &limit, 0);
+        }
+        let Some(why) = self.judge(kind, &limit, affected.len() as u64) else { return };
         let items = affected.iter().filter_map(|i| {
             let Draft { node, id, before, after } = &drafts[*i];
             let what = format!("would be renamed to {}", after.as_ref()?.name());
@@ -362,8 +378,10 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// What waits, and in `pending` what must be looked at again.
-    pub(super) fn finish(self, pending: &mut BTreeSet<Node>) -> Vec<Held> {
+    /// What waits, and in `pending` what must be looked at again; then the limits of which half or more is used up.
+    pub(super) fn finish(mut self, pending: &mut BTreeSet<Node>) -> (Vec<Held>, Vec<NearLimit>) {
+        self.near.retain(|kind, _| !self.held.contains_key(kind));
+        let near = self.near.into_values().collect();
         let held = self.held.into_iter().map(|(kind, (why, count, mut items))| {
             items.sort();
             pending.extend(items.iter().map(|item| item.node));
@@ -385,7 +403,7 @@ impl<'a> Guard<'a> {
                 items,
             }
         });
-        held.collect()
+        (held.collect(), near)
     }
 
     fn hold(&mut self, kind: GuardKind, why: String, items: Vec<HeldItem>) {

@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{GroupAt, Place, UserAt, View};
-use crate::{decisions::Digest, plan::short_digest, rules::Limits};
+use crate::{
+    decisions::Digest,
+    plan::short_digest,
+    rules::limits::{Limits, Threshold},
+};
 
 /// From this size on, a group that loses everybody is worth a look.
 const LARGE_GROUP: usize = 50;
@@ -100,19 +104,15 @@ impl Difference {
     /// Why a person should look at it first, by the limits of the guard; empty when it may be done.
     pub fn concerns(&self, limits: &Limits) -> Vec<String> {
         let mut concerns = Vec::new();
-        let mut check = |count: usize, share: u32, min: u32, size: usize, what: &str| {
-            let over = count as u128 * 10_000 > u128::from(share) * size as u128;
-            if count > 0 && over && count >= min as usize {
-                let percent = f64::from(share) / 100.0;
-                concerns.push(format!("{count} {what}: more than {percent} % of {size}"));
+        let mut check = |count: usize, limit: Threshold, size: usize, what: &str| {
+            if count as u64 > limit.passing(size) {
+                concerns.push(format!("{count} {what}: {}", limit.told(size)));
             }
         };
-        let (share, min) = (limits.leaving_share, limits.leaving_min);
-        check(self.users_gone.len(), share, min, self.users_before, "people would vanish");
-        check(self.groups_gone.len(), share, min, self.groups_before, "groups would vanish");
-        let share = limits.memberships_share;
-        let size = self.memberships_before;
-        check(self.memberships_gone, share, 0, size, "memberships would go");
+        check(self.users_gone.len(), limits.leaving(), self.users_before, "people would vanish");
+        check(self.groups_gone.len(), limits.groups(), self.groups_before, "groups would vanish");
+        let memberships = Threshold { min: 0, ..limits.memberships() };
+        check(self.memberships_gone, memberships, self.memberships_before, "memberships would go");
         if !self.taken_over.is_empty() {
             let count = self.taken_over.len();
             concerns.push(format!("{count} user names would pass to another person"));

@@ -7,11 +7,11 @@ use directory::{
     observation::{Listing, Observation},
     plan::{NameTrouble, Plan, Reason, guard::Window},
     report::{Applied, GuardKind},
-    rules::{Guests, Rules},
+    rules::{Guests, Rules, limits::Limits},
     snapshot::{Directory, Size},
 };
 
-use crate::tenant::{Bench, Edit, Person, Tenant, shape, user_id};
+use crate::tenant::{Bench, Edit, Person, Tenant, shape, tenths, user_id};
 
 fn person(login: &str) -> Person {
     Person {
@@ -32,6 +32,11 @@ fn tenant_of(count: u8) -> Tenant {
         tenant.apply(&Edit::Join(0, no));
     }
     tenant
+}
+
+/// The usual rules under limits that so few people reach.
+fn usual() -> Rules {
+    Rules { limits: tenths(), ..Rules::default() }
 }
 
 /// A directory that has served `count` people since long ago.
@@ -65,7 +70,7 @@ fn held(plan: &Plan) -> Vec<GuardKind> {
 
 #[test]
 fn a_leaver_is_deactivated_and_keeps_memberships_until_grace_ends() {
-    let (mut bench, mut tenant) = settled(20, Rules::default());
+    let (mut bench, mut tenant) = settled(20, usual());
     step(&mut bench, &mut tenant, &[Edit::Delete(3)]);
     assert_eq!(active(&bench, "p3"), Some(false));
     assert!(shape(&bench.served).members.contains(&("Everyone".to_owned(), "p3".to_owned())));
@@ -78,7 +83,7 @@ fn a_leaver_is_deactivated_and_keeps_memberships_until_grace_ends() {
 
 #[test]
 fn a_leaver_whom_only_listings_lack_keeps_memberships_too() {
-    let (mut bench, mut tenant) = settled(20, Rules::default());
+    let (mut bench, mut tenant) = settled(20, usual());
     tenant.apply(&Edit::Delete(3));
     for _ in 0..3 {
         bench.run(&tenant.listing(false), &tenant, &[]);
@@ -91,7 +96,7 @@ fn a_leaver_whom_only_listings_lack_keeps_memberships_too() {
 
 #[test]
 fn a_leaver_who_comes_back_is_active_again_with_parked_memberships() {
-    let (mut bench, mut tenant) = settled(20, Rules::default());
+    let (mut bench, mut tenant) = settled(20, usual());
     step(&mut bench, &mut tenant, &[Edit::Delete(3)]);
     step(&mut bench, &mut tenant, &[Edit::Put(3, person("p3")), Edit::Join(0, 3)]);
     assert_eq!(active(&bench, "p3"), Some(true));
@@ -100,7 +105,7 @@ fn a_leaver_who_comes_back_is_active_again_with_parked_memberships() {
 
 #[test]
 fn too_many_leavers_are_held_and_joiners_flow_on() {
-    let (mut bench, mut tenant) = settled(50, Rules::default());
+    let (mut bench, mut tenant) = settled(50, usual());
     let mut edits: Vec<Edit> = (0..10).map(Edit::Delete).collect();
     edits.push(Edit::Put(200, person("joiner")));
     step(&mut bench, &mut tenant, &edits);
@@ -121,7 +126,7 @@ fn too_many_leavers_are_held_and_joiners_flow_on() {
 
 #[test]
 fn whoever_is_held_leaves_a_group_that_goes_all_the_same() {
-    let (mut bench, mut tenant) = settled(50, Rules::default());
+    let (mut bench, mut tenant) = settled(50, usual());
     step(&mut bench, &mut tenant, &[Edit::Team(1, "Other".to_owned()), Edit::Join(1, 3)]);
     let mut edits: Vec<Edit> = (0..20).map(Edit::Delete).collect();
     edits.push(Edit::DeleteTeam(1));
@@ -133,7 +138,7 @@ fn whoever_is_held_leaves_a_group_that_goes_all_the_same() {
 
 #[test]
 fn an_approval_lets_exactly_the_kind_pass_and_does_not_count_afterwards() {
-    let (mut bench, mut tenant) = settled(50, Rules::default());
+    let (mut bench, mut tenant) = settled(50, usual());
     let edits: Vec<Edit> = (0..30).map(Edit::Delete).collect();
     step(&mut bench, &mut tenant, &edits);
     assert_eq!(held(&bench.last), [GuardKind::PeopleLeaving]);
@@ -146,7 +151,7 @@ fn an_approval_lets_exactly_the_kind_pass_and_does_not_count_afterwards() {
 
 #[test]
 fn nine_percent_every_five_minutes_is_stopped() {
-    let (mut bench, mut tenant) = settled(200, Rules::default());
+    let (mut bench, mut tenant) = settled(200, usual());
     for round in 0..6_u8 {
         let edits: Vec<Edit> = (0..18).map(|i| Edit::Delete(round * 18 + i)).collect();
         step(&mut bench, &mut tenant, &edits);
@@ -157,7 +162,7 @@ fn nine_percent_every_five_minutes_is_stopped() {
 
 #[test]
 fn the_last_person_never_leaves_unseen() {
-    let (mut bench, mut tenant) = settled(1, Rules::default());
+    let (mut bench, mut tenant) = settled(1, usual());
     step(&mut bench, &mut tenant, &[Edit::Delete(0)]);
     assert_eq!(held(&bench.last), [GuardKind::PeopleLeaving]);
     assert_eq!(active(&bench, "p0"), Some(true));
@@ -165,7 +170,7 @@ fn the_last_person_never_leaves_unseen() {
 
 #[test]
 fn what_only_a_listing_lacks_is_asked_for_and_kept_when_it_exists() {
-    let (mut bench, tenant) = settled(50, Rules::default());
+    let (mut bench, tenant) = settled(50, usual());
     let mut partial = tenant.clone();
     (0..5).for_each(|no| partial.apply(&Edit::Delete(no)));
     // The listing lacks five people and their memberships; asked by id, the provider has them all.
@@ -177,7 +182,7 @@ fn what_only_a_listing_lacks_is_asked_for_and_kept_when_it_exists() {
 
 #[test]
 fn what_a_listing_lacks_and_nobody_answers_for_is_held_and_kept() {
-    let (mut bench, tenant) = settled(50, Rules::default());
+    let (mut bench, tenant) = settled(50, usual());
     let empty = Observation { people: Listing::Complete(Vec::new()), ..Observation::default() };
     let merged = bench.mirror.merge(&empty, bench.now);
     assert_eq!(merged.dirty.nodes.len(), 50);
@@ -192,7 +197,7 @@ fn what_a_listing_lacks_and_nobody_answers_for_is_held_and_kept() {
 
 #[test]
 fn a_group_that_seems_to_lose_half_is_to_be_read_again() {
-    let (mut bench, tenant) = settled(40, Rules::default());
+    let (mut bench, tenant) = settled(40, usual());
     let mut partial = tenant.clone();
     (0..20).for_each(|no| partial.apply(&Edit::Leave(0, no)));
     let listing = Observation { members: partial.listing(false).members, ..Observation::default() };
@@ -204,7 +209,7 @@ fn a_group_that_seems_to_lose_half_is_to_be_read_again() {
 
 #[test]
 fn a_newcomer_to_a_held_name_waits_and_gets_it_by_approval() {
-    let (mut bench, mut tenant) = settled(20, Rules::default());
+    let (mut bench, mut tenant) = settled(20, usual());
     // Deleted and made anew with the same login: another id.
     step(&mut bench, &mut tenant, &[Edit::Delete(3), Edit::Put(100, person("p3"))]);
     assert_eq!(held(&bench.last), [GuardKind::TakeOver]);
@@ -222,7 +227,7 @@ fn a_newcomer_to_a_held_name_waits_and_gets_it_by_approval() {
 
 #[test]
 fn in_a_swap_both_keep_their_names_until_approved() {
-    let (mut bench, mut tenant) = settled(20, Rules::default());
+    let (mut bench, mut tenant) = settled(20, usual());
     step(&mut bench, &mut tenant, &[Edit::Put(1, person("p2")), Edit::Put(2, person("p1"))]);
     assert_eq!(held(&bench.last), [GuardKind::TakeOver]);
     assert_eq!(bench.served.user_by_name("p1").unwrap().1.id(), &user_id(1));
@@ -246,7 +251,7 @@ fn at_first_sight_the_lowest_id_gets_the_name() {
 
 #[test]
 fn a_group_renamed_at_the_provider_keeps_its_name_until_accepted() {
-    let (mut bench, mut tenant) = settled(5, Rules::default());
+    let (mut bench, mut tenant) = settled(5, usual());
     step(&mut bench, &mut tenant, &[Edit::Team(0, "All".to_owned())]);
     assert!(bench.served.group_by_name("everyone").is_some());
     assert!(
@@ -261,7 +266,7 @@ fn a_group_renamed_at_the_provider_keeps_its_name_until_accepted() {
 
 #[test]
 fn many_renames_are_held_with_their_old_names() {
-    let (mut bench, mut tenant) = settled(50, Rules::default());
+    let (mut bench, mut tenant) = settled(50, usual());
     let edits: Vec<Edit> = (0..12).map(|no| Edit::Put(no, person(&format!("new{no}")))).collect();
     step(&mut bench, &mut tenant, &edits);
     assert_eq!(held(&bench.last), [GuardKind::Renames]);
@@ -272,7 +277,7 @@ fn many_renames_are_held_with_their_old_names() {
 
 #[test]
 fn a_discarded_person_stays_until_the_provider_says_more() {
-    let (mut bench, mut tenant) = settled(1, Rules::default());
+    let (mut bench, mut tenant) = settled(1, usual());
     step(&mut bench, &mut tenant, &[Edit::Delete(0)]);
     let node = Node::User(UserNo(0));
     let compiled = bench.compiled();
@@ -313,7 +318,7 @@ fn a_large_group_is_not_emptied_unseen() {
 
 #[test]
 fn losing_a_third_of_all_memberships_is_held() {
-    let (mut bench, mut tenant) = settled(60, Rules::default());
+    let (mut bench, mut tenant) = settled(60, usual());
     let edits: Vec<Edit> = (0..30).map(|no| Edit::Leave(0, no)).collect();
     step(&mut bench, &mut tenant, &edits);
     assert_eq!(held(&bench.last), [GuardKind::MembershipsLost]);
@@ -323,7 +328,7 @@ fn losing_a_third_of_all_memberships_is_held() {
 
 #[test]
 fn records_are_forgotten_thirty_days_after_removal() {
-    let (mut bench, mut tenant) = settled(20, Rules::default());
+    let (mut bench, mut tenant) = settled(20, usual());
     step(&mut bench, &mut tenant, &[Edit::Delete(3)]);
     let mut merged = directory::mirror::Merged::default();
     bench.mirror.purge(Millis(bench.now.0), &bench.served, &mut merged);
@@ -335,6 +340,6 @@ fn records_are_forgotten_thirty_days_after_removal() {
     assert_eq!(Size::default().users, 0);
 }
 
-fn limits_without_memberships() -> directory::rules::Limits {
-    directory::rules::Limits { memberships_share: 1_000_000, ..directory::rules::Limits::default() }
+fn limits_without_memberships() -> Limits {
+    Limits { memberships_share: 1_000_000, ..tenths() }
 }

@@ -7,6 +7,7 @@ mod guarded;
 mod house;
 mod laws;
 mod leaving;
+mod limits;
 mod naming;
 mod random;
 mod scope;

@@ -7,9 +7,10 @@ use directory::{
     report::GuardKind,
     rules::{
         Addition, Disabled, EmptyGroups, GroupRenames, Guests, LetterCase, NestedGroups, Protected,
-        RemovedGroups, Rules, SeatLimit, Vanished, Who,
+        RemovedGroups, Rules, Vanished, Who,
         choice::{GroupChoice, PersonChoice},
         expression::Expression,
+        limits::SeatLimit,
         names::{SameName, TextRule},
     },
 };

@@ -15,7 +15,7 @@ use directory::{
     },
     plan::{Context, Plan, guard::Window, pin, plan},
     report::GuardKind,
-    rules::{GroupRenames, Guests, Limits, NestedGroups, Rules, compiled::Compiled},
+    rules::{GroupRenames, Guests, NestedGroups, Rules, compiled::Compiled, limits::Limits},
     snapshot::Directory,
 };
 
@@ -419,11 +419,28 @@ pub(crate) fn no_limits() -> Limits {
     let all = 1_000_000_000;
     Limits {
         leaving_share: all,
+        leaving_max: 0,
+        groups_share: all,
+        groups_max: 0,
         memberships_share: all,
         emptied_group_min: all,
         renames_share: all,
         reactivated_share: all,
         blanked_share: all,
+        ..Limits::default()
+    }
+}
+
+/// Limits by tenths, and by thirds of all memberships, that small fixtures can reach.
+pub(crate) fn tenths() -> Limits {
+    Limits {
+        leaving_share: 1_000,
+        leaving_max: 0,
+        groups_share: 1_000,
+        groups_min: 10,
+        groups_max: 0,
+        memberships_share: 3_000,
+        memberships_min: 10,
         ..Limits::default()
     }
 }

@@ -81,6 +81,7 @@ pub fn state(kind: Kind, facts: &Facts<'_>) -> State {
         Kind::Held => held(facts),
         Kind::Failing => failing(facts),
         Kind::SetAside => set_aside(facts),
+        Kind::NearLimit => near_limit(facts),
     }
 }
 
@@ -110,6 +111,9 @@ fn over(kind: Kind, name: &str) -> String {
         Kind::Failing => format!("`{name}` reads its provider again"),
         Kind::Credential => format!("the credential of `{name}` was renewed"),
         Kind::SetAside => format!("nobody is set aside in `{name}` any more"),
+        Kind::NearLimit => {
+            format!("less than half of each limit of `{name}` was used up within 24 hours")
+        }
     }
 }
 
@@ -246,6 +250,24 @@ fn set_aside(facts: &Facts<'_>) -> State {
         count => format!("{count} people and groups of `{name}` cannot be served"),
     };
     State::Standing(AlertText { aspects, title, details })
+}
+
+fn near_limit(facts: &Facts<'_>) -> State {
+    let Some(run) = last_success(facts) else { return State::Unknown };
+    if run.near.is_empty() {
+        // What waits for having passed a limit is told as that, and is no good news here.
+        return if run.held.is_empty() { State::Clear } else { State::Unknown };
+    }
+    let name = facts.name;
+    let mut details: Vec<String> = run.near.iter().map(ToString::to_string).collect();
+    details.push(format!(
+        "nothing waits; if so many changes were not expected, look at them with `muster changes --directory {name}`"
+    ));
+    State::Standing(AlertText {
+        aspects: run.near.iter().map(|near| near.kind.as_str().to_owned()).collect(),
+        title: format!("half of a limit of `{name}` is used up"),
+        details,
+    })
 }
 
 /// The latest run that did not fail.

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Event, Message, plain};
+use super::{Event, Message, Severity, plain};
 
 /// Characters of one block of Slack's at the most (3,000 by the vendor).
 const SLACK_TEXT_MAX: usize = 2_900;
@@ -36,6 +36,7 @@ fn bare(message: &Message) -> Value {
     json!({
         "event": message.event,
         "kind": message.kind,
+        "severity": message.severity(),
         "alert": message.alert,
         "version": message.version,
         "directory": message.directory,
@@ -67,6 +68,7 @@ fn slack(message: &Message) -> Value {
 /// Slack's own names of signs.
 fn sign(message: &Message) -> &'static str {
     match message.event {
+        Event::Raised if message.severity() == Severity::Notice => ":information_source:",
         Event::Raised => ":warning:",
         Event::Recovered => ":white_check_mark:",
         Event::Test => ":wave:",
@@ -80,6 +82,7 @@ fn escaped(text: &str) -> String {
 
 fn teams(message: &Message) -> Value {
     let colour = match message.event {
+        Event::Raised if message.severity() == Severity::Notice => "accent",
         Event::Raised => "attention",
         Event::Recovered => "good",
         Event::Test => "default",
@@ -154,7 +157,7 @@ mod tests {
         assert_eq!(
             body,
             json!({
-                "event": "raised", "kind": "held", "alert": 12, "version": 2, "directory": "contoso",
+                "event": "raised", "kind": "held", "severity": "warning", "alert": 12, "version": 2, "directory": "contoso",
                 "title": "changes in `contoso` wait for a decision",
                 "details": ["30 of 280 people <would> leave & more"],
                 "time": "2025-11-23T12:13:20Z",

@@ -13,6 +13,7 @@ use directory::{
     rules::{
         Rules,
         compiled::{Compiled, RuleProblems},
+        limits::Limits,
         names::TextRule,
     },
     snapshot::Size,
@@ -78,6 +79,9 @@ pub struct Detail {
     pub settings: BTreeMap<String, String>,
     /// Its rules.
     pub rules: Rules,
+    /// Says that its limits are still the defaults of an earlier version, and what new directories have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits_notice: Option<String>,
     /// Its schedule.
     pub schedule: Schedule,
     /// The day on which the provider's credential stops working, if an administrator said so.
@@ -196,8 +200,10 @@ pub(super) async fn show(
     let id = row.id;
     let runs = app.blocking(move |store| store.latest_runs(id, 10)).await?;
     let issues = app.keeper(id).map(|keeper| keeper.issues()).unwrap_or_default();
+    let summary = summary(&app, &row);
     Ok(Json(Detail {
-        summary: summary(&app, &row),
+        limits_notice: limits_notice(&row, summary.size),
+        summary,
         settings: row.settings,
         rules: row.rules,
         schedule: row.schedule,
@@ -207,6 +213,28 @@ pub(super) async fn show(
         issues: issues.iter().take(ISSUES_MAX).map(IssueLine::of).collect(),
         issues_total: issues.len(),
     }))
+}
+
+/// What an administrator is told while limits are still an earlier version's defaults.
+fn limits_notice(row: &ConnectionRow, size: Size) -> Option<String> {
+    let limits = &row.rules.limits;
+    limits.has_former_defaults().then(|| {
+        let passing = |limits: &Limits| {
+            format!(
+                "{} people, {} groups and {} memberships",
+                limits.leaving().passing(size.users),
+                limits.groups().passing(size.groups),
+                limits.memberships().passing(size.memberships + size.nestings)
+            )
+        };
+        format!(
+            "its limits are those of an earlier version: up to {} may go within a day without a word; of a new directory of \
+             this size up to {}; `muster directory rules {} --usual-limits` takes the new ones",
+            passing(limits),
+            passing(&limits.without_former_defaults()),
+            row.name
+        )
+    })
 }
 
 /// Connects a directory and asks for its first run.

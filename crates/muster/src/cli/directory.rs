@@ -321,6 +321,10 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
         println!("  {key} = {value}");
     }
     println!("{}", table::rules(&detail.rules));
+    println!("{}", table::limits_at(&detail.rules.limits, summary.size));
+    if let Some(notice) = &detail.limits_notice {
+        println!("note: {notice}");
+    }
     println!(
         "schedule: every {}, everything every {}",
         table::duration(detail.schedule.pull_every_s.cast_signed() * 1_000),

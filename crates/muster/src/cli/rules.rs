@@ -47,8 +47,11 @@ pub struct RulesOf {
     /// Set the rules to what this file says, TOML or JSON, after a look at what they would do; `-` reads standard input.
     #[arg(long, value_name = "FILE")]
     set: Option<PathBuf>,
+    /// Replace limits that are still an earlier version's defaults by those of new directories, after a look.
+    #[arg(long, conflicts_with = "set")]
+    usual_limits: bool,
     /// Save without asking.
-    #[arg(long, requires = "set")]
+    #[arg(long)]
     yes: bool,
     #[command(flatten)]
     remote: Remote,
@@ -57,8 +60,17 @@ pub struct RulesOf {
 impl RulesOf {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         let client = Client::new(&self.remote)?;
+        if self.usual_limits {
+            let before = detail(&client, &self.name).await?.rules;
+            let limits = before.limits.without_former_defaults();
+            let rules = Rules { limits, ..before.clone() };
+            return self.save(&client, before, rules).await;
+        }
         match &self.set {
             Some(file) => self.set(&client, file).await,
+            None if self.yes => {
+                bail!("--yes saves rules: name them with --set FILE or --usual-limits")
+            }
             None => self.show(&client).await,
         }
     }
@@ -74,17 +86,24 @@ impl RulesOf {
     }
 
     async fn set(&self, client: &Client, file: &Path) -> anyhow::Result<Done> {
+        let before = detail(client, &self.name).await?.rules;
+        let rules = read(client, &self.name, file).await?;
+        self.save(client, before, rules).await
+    }
+
+    /// Saves rules after a look at what they would do.
+    async fn save(&self, client: &Client, before: Rules, rules: Rules) -> anyhow::Result<Done> {
         if self.remote.json && !self.yes {
             bail!(
                 "with --json nobody is asked; add --yes, or look with `muster directory preview {} --rules FILE --json`",
                 self.name
             );
         }
-        let before = detail(client, &self.name).await?.rules;
-        let rules = read(client, &self.name, file).await?;
         if before == rules {
             if self.remote.json {
                 println!("{}", serde_json::json!({"changed": false}));
+            } else if self.usual_limits {
+                println!("no limit is an earlier version's default; nothing was changed");
             } else {
                 println!("the rules are as the file says; nothing was changed");
             }

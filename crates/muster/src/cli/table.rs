@@ -4,7 +4,12 @@ use comfy_table::{ContentArrangement, Table, presets};
 use directory::{
     id::{DAY_MS, HOUR_MS, MINUTE_MS, Millis},
     report::{Outcome, RunKind, RunReport},
-    rules::{GroupRenames, Guests, LetterCase, NestedGroups, Rules, names::TextRule},
+    rules::{
+        GroupRenames, Guests, LetterCase, NestedGroups, Rules,
+        limits::{Limits, Threshold},
+        names::TextRule,
+    },
+    snapshot::Size,
 };
 
 /// A plain table without lines, as wide as the terminal.
@@ -88,6 +93,7 @@ pub fn report(report: &RunReport) -> String {
         size.memberships + size.nestings
     ));
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
+    lines.extend(report.near.iter().map(|near| format!("near a limit: {near}")));
     for held in &report.held {
         lines.push(format!("held: {}", held.why));
         if !held.sample.is_empty() {
@@ -132,15 +138,35 @@ pub fn rules(rules: &Rules) -> String {
     let limits = &rules.limits;
     format!(
         "rules: user name from {}{case}; group name from {}; {guests}; {nested}; {renames}; people who left stay inactive for {}\n\
-         held for approval within 24 h: over {} % of people or groups leaving, over {} % of memberships lost, a group \
-         of {} or more emptied, over {} % renamed",
+         held for approval within 24 h: more than {} of the people leaving, {} of the groups removed, {} of the \
+         memberships lost, a group of {} or more emptied, {} renamed",
         text_rule(&rules.user_name),
         text_rule(&rules.group_name),
         duration(rules.grace_ms),
-        limits.leaving_share / 100,
-        limits.memberships_share / 100,
+        threshold(limits.leaving()),
+        threshold(limits.groups()),
+        threshold(limits.memberships()),
         limits.emptied_group_min,
-        limits.renames_share / 100,
+        threshold(limits.renames()),
+    )
+}
+
+/// A limit: its share, and between which numbers it holds.
+fn threshold(limit: Threshold) -> String {
+    let least = (limit.min > 0).then(|| format!("at least {}", limit.min));
+    let most = (limit.max > 0).then(|| format!("at most {}", limit.max));
+    let between: Vec<String> = least.into_iter().chain(most).collect();
+    let share = format!("{} %", f64::from(limit.share) / 100.0);
+    if between.is_empty() { share } else { format!("{share} ({})", between.join(", ")) }
+}
+
+/// What the limits come to in a directory of this size.
+pub fn limits_at(limits: &Limits, size: Size) -> String {
+    format!(
+        "at its size now: more than {} people, {} groups or {} memberships",
+        limits.leaving().passing(size.users),
+        limits.groups().passing(size.groups),
+        limits.memberships().passing(size.memberships + size.nestings)
     )
 }
 

@@ -19,7 +19,7 @@ use store::Pin;
 use super::{
     chart::DAYS,
     overview::Card,
-    page::{Frame, Refusal, Row, Visit, show, standing},
+    page::{Frame, Refusal, Row, Visit, sentence, show, standing},
     words::{self, segment},
 };
 use crate::api::{actions, directory::Detail};
@@ -123,6 +123,8 @@ pub(super) struct SummaryPage {
     notifications: String,
     pull_every: String,
     full_every: String,
+    /// Says that the limits are an earlier version's defaults.
+    limits_notice: Option<String>,
 }
 
 impl SummaryPage {
@@ -137,6 +139,7 @@ impl SummaryPage {
             notifications: "off".to_owned(),
             pull_every: "5 minutes".to_owned(),
             full_every: "7 days".to_owned(),
+            limits_notice: Some("The limits are old.".to_owned()),
         }
     }
 }
@@ -165,6 +168,7 @@ pub(super) async fn summary(visit: Visit, Path(name): Path<String>) -> Result<Re
         notifications,
         pull_every: seconds(detail.schedule.pull_every_s),
         full_every: seconds(detail.schedule.full_every_s),
+        limits_notice: detail.limits_notice.as_deref().map(sentence),
         head,
     })
 }

@@ -486,6 +486,7 @@ impl Run {
             applied: plan.applied,
             approved: plan.approved,
             held,
+            near: plan.near.clone(),
             set_aside: set_aside as u64,
             size_before: planning.served.size(),
             size_after: planning.served.size(),

@@ -31,14 +31,14 @@ fn alerts(demo: &Demo) -> Value {
     serde_json::from_str(&ran.stdout).unwrap()
 }
 
-fn open(demo: &Demo, kind: &str) -> Option<Value> {
+pub(crate) fn open(demo: &Demo, kind: &str) -> Option<Value> {
     let found = alerts(demo);
     let alerts = found["alerts"].as_array().unwrap().iter();
     alerts.clone().find(|alert| alert["kind"] == kind && alert["resolved"].is_null()).cloned()
 }
 
 /// Waits until what is asked for is there; messages arrive before it is recorded that they did.
-async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     for _ in 0..400 {
         if let Some(found) = look() {
             return found;

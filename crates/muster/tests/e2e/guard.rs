@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::service::Demo;
+use crate::{
+    alerts::{open, until},
+    service::Demo,
+};
 
 async fn delete_people(demo: &Demo, count: usize) -> Vec<String> {
     let truth = demo.truth().await;
@@ -66,7 +69,7 @@ async fn small_steps_count_together_over_a_day() {
         delete_people(&demo, 6).await;
         held |= demo.sync(false).0 == 3;
     }
-    assert!(held, "48 of some 280 people in steps of 6 are more than 10 % in a day");
+    assert!(held, "48 of some 280 people in steps of 6 are more than 2 % in a day");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,4 +102,54 @@ async fn a_name_does_not_pass_to_a_newcomer() {
     assert_eq!(product.copy().users[&leaver.login.to_lowercase()].id, leaver.id);
     let ran = demo.muster(&["directory", "explain", "entra", &newcomer]);
     assert!(ran.stdout.contains("waits for an approval"), "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_of_a_limit_is_a_notice_and_the_limit_holds() {
+    let demo = Demo::start(300, 30, 1_500, 12).await;
+    assert!(demo.muster(&["directory", "show", "entra"]).stdout.contains("more than 9 people"));
+    delete_people(&demo, 4).await;
+    let (code, report) = demo.sync(false);
+    assert_eq!((code, &report["near"]), (0, &json!([])), "{report}");
+    delete_people(&demo, 1).await;
+    let (code, report) = demo.sync(false);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(
+        report["near"],
+        json!([{"kind": "people_leaving", "count": 5, "passing": 9}]),
+        "half of what may leave has left"
+    );
+    let said = demo.muster(&["directory", "show", "entra"]).stdout;
+    assert!(said.contains("near a limit: 5 people left or were deactivated"), "{said}");
+    let alert = until("the notice", || open(&demo, "near_limit")).await;
+    assert_eq!(alert["title"], "half of a limit of `entra` is used up");
+    delete_people(&demo, 5).await;
+    let (code, report) = demo.sync(false);
+    assert_eq!(code, 3, "{report}");
+    let why = report["held"][0]["why"].as_str().unwrap();
+    assert!(why.contains("5 people") && why.contains("beside 5 in the last 24 h"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_of_an_earlier_version_are_kept_and_told_of() {
+    let demo = Demo::start(300, 30, 1_500, 13).await;
+    assert!(!demo.muster(&["directory", "show", "entra"]).stdout.contains("earlier version"));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let former = "[limits]\nleaving_share = 1000\nleaving_max = 0\ngroups_share = 1000\ngroups_min = 10\n\
+                  groups_max = 0\nmemberships_share = 700\n";
+    std::fs::write(file.path(), former).unwrap();
+    let path = file.path().to_str().unwrap();
+    let ran = demo.muster(&["directory", "rules", "entra", "--set", path, "--yes"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let said = demo.muster(&["directory", "show", "entra"]).stdout;
+    assert!(said.contains("10 % (at least 10)") && said.contains("earlier version"), "{said}");
+    assert!(said.contains("`muster directory rules entra --usual-limits`"), "{said}");
+    let ran = demo.muster(&["directory", "rules", "entra", "--usual-limits", "--yes"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("limits.leaving_share: 1000 -> 200"), "{ran:?}");
+    let said = demo.muster(&["directory", "rules", "entra"]).stdout;
+    for stays in ["memberships_share = 700", "leaving_share = 200", "groups_max = 50"] {
+        assert!(said.contains(stays), "{stays}: {said}");
+    }
+    assert!(!demo.muster(&["directory", "show", "entra"]).stdout.contains("earlier version"));
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use directory::{
-    rules::{Limits, Rules},
+    rules::{Rules, limits::Limits},
     snapshot::Directory,
 };
 use muster::{api, cli::demo};
@@ -97,6 +97,7 @@ impl Victim {
         let mut add = demo::directories(victim.running.description()).unwrap().remove(0);
         let limits = Limits {
             leaving_min: u32::MAX,
+            groups_min: u32::MAX,
             memberships_min: u32::MAX,
             emptied_group_min: u32::MAX,
             renames_min: u32::MAX,

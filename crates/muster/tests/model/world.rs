@@ -13,7 +13,7 @@ use std::{
 use directory::{
     id::{DirectoryId, MINUTE_MS, Millis},
     report::Outcome,
-    rules::{Limits, Rules},
+    rules::{Rules, limits::Limits},
 };
 use muster::{api, clock::Clock, config::File, server::Server};
 use serde_json::{Value, json};
@@ -153,6 +153,7 @@ impl World {
         // What waits for a person is the subject of other tests.
         let limits = Limits {
             leaving_min: u32::MAX,
+            groups_min: u32::MAX,
             memberships_min: u32::MAX,
             emptied_group_min: u32::MAX,
             renames_min: u32::MAX,

@@ -12,7 +12,7 @@ use std::{
 use directory::{
     id::DirectoryId,
     report::{Outcome, RunReport},
-    rules::{Limits, Rules},
+    rules::{Rules, limits::Limits},
 };
 use muster::{api, cli::demo, clock::Clock, config::File, server::Server};
 use serde_json::{Value, json};
@@ -49,6 +49,7 @@ impl Plan {
     pub(crate) fn small(seed: u64) -> Self {
         let no_limits = Limits {
             leaving_min: u32::MAX,
+            groups_min: u32::MAX,
             memberships_min: u32::MAX,
             emptied_group_min: u32::MAX,
             renames_min: u32::MAX,
@@ -66,9 +67,19 @@ impl Plan {
         }
     }
 
-    /// A small tenant under the usual limits.
+    /// A small tenant under limits: a tenth of the people and of the groups, three tenths of the memberships.
     pub(crate) fn guarded(seed: u64) -> Self {
-        Self { limits: None, ..Self::small(seed) }
+        let limits = Limits {
+            leaving_share: 1_000,
+            leaving_max: 0,
+            groups_share: 1_000,
+            groups_min: 10,
+            groups_max: 0,
+            memberships_share: 3_000,
+            memberships_min: 10,
+            ..Limits::default()
+        };
+        Self { limits: Some(limits), ..Self::small(seed) }
     }
 }
 

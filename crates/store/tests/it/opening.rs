@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
+use directory::rules::{Rules, limits::Limits};
 use secrecy::ExposeSecret;
 use store::{Store, StoreError};
 
@@ -90,7 +91,7 @@ fn a_newer_database_is_refused_or_served_read_only_and_never_changed() {
     drop(store);
     set("min_reader", "60");
     let error = Store::open(data.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 70, min_reader: 60, known: 10 }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 70, min_reader: 60, known: 11 }), "{error}");
     assert!(error.to_string().contains("newer Muster"), "{error}");
 }
 
@@ -127,4 +128,44 @@ fn a_file_that_is_no_database_is_named() {
     .unwrap();
     let error = Store::open(data.path()).unwrap_err().to_string();
     assert!(error.contains("muster.db is not a database"), "{error}");
+}
+
+#[test]
+fn directories_of_an_older_version_keep_the_limits_they_had() {
+    let usual = r#"{"leaving_share":1000,"leaving_min":10,"leaving_max":0,"groups_share":1000,"groups_min":10,
+        "groups_max":0,"memberships_share":3000,"memberships_min":10,"memberships_max":0}"#;
+    let chosen = r#"{"leaving_share":250,"leaving_min":3,"leaving_max":0,"groups_share":250,"groups_min":3,
+        "groups_max":0,"memberships_share":500,"memberships_min":7,"memberships_max":0,"renames_min":4,
+        "seats":[{"group":"jira","seats":9}]}"#;
+    for (before, after) in [
+        ("{}", usual),
+        (r#"{"guests":"included","limits":{}}"#, usual),
+        (r#"{"limits":{"leaving_share":1000,"leaving_min":10,"memberships_share":3000}}"#, usual),
+        (
+            r#"{"limits":{"leaving_share":250,"leaving_min":3,"memberships_share":500,"memberships_min":7,
+                "renames_min":4,"seats":[{"group":"jira","seats":9}]}}"#,
+            chosen,
+        ),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let store = open(data.path());
+        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        drop(store);
+        let database = rusqlite::Connection::open(data.path().join("muster.db")).unwrap();
+        database.execute("UPDATE connection SET rules = ?1", [before]).unwrap();
+        database.execute("DELETE FROM refinery_schema_history WHERE version >= 11", ()).unwrap();
+        database.execute("UPDATE meta SET value = '9' WHERE name = 'schema'", ()).unwrap();
+        drop(database);
+        let rules = open(data.path()).connection(id).unwrap().unwrap().rules;
+        assert_eq!(rules.limits, serde_json::from_str(after).unwrap(), "{before}");
+        let rest = Rules { limits: Limits::default(), ..rules };
+        let mut as_before: Rules = serde_json::from_str(before).unwrap();
+        as_before.limits = Limits::default();
+        assert_eq!(rest, as_before);
+        // Once only: what is saved later stays.
+        let new = open(data.path());
+        new.set_rules(id, &as_before).unwrap();
+        drop(new);
+        assert_eq!(open(data.path()).connection(id).unwrap().unwrap().rules, as_before);
+    }
 }

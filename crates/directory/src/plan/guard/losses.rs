@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::{Draft, Drafted, Guard, Limit, aspects};
+use super::{Draft, Drafted, Guard, Limit};
 use crate::{
     decisions::Node, group::Group, id::GroupNo, plan::edges::Edge, report::GuardKind, user::User,
 };
@@ -36,23 +36,19 @@ impl Guard<'_> {
 
     fn hold_lost_memberships(&mut self, edges: &mut Vec<Edge>) {
         let kind = GuardKind::MembershipsLost;
+        let size = self.size();
+        let limit = Limit {
+            of: self.rules().limits.memberships(),
+            size: size.memberships + size.nestings,
+            applied: self.context.window.applied.memberships_removed,
+        };
         if self.lifts(kind) {
-            return;
+            return self.note_use(kind, &limit, 0);
         }
         let lost = edges.iter().filter(|edge| !edge.added).count() as u64;
         let choice: Vec<Edge> =
             edges.iter().filter(|edge| !edge.added && !edge.forced).copied().collect();
-        let limits = &self.rules().limits;
-        let size = self.size();
-        let limit = Limit {
-            share: limits.memberships_share,
-            min: limits.memberships_min,
-            size: size.memberships + size.nestings,
-            applied: self.context.window.applied.memberships_removed,
-        };
-        let Some(why) = limit.passed_by(lost, aspects::words(kind), true) else {
-            return;
-        };
+        let Some(why) = self.judge(kind, &limit, lost) else { return };
         if choice.is_empty() {
             return;
         }

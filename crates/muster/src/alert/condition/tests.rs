@@ -3,7 +3,7 @@
 use directory::{
     decisions::{Digest, Node},
     id::{ProviderId, UserNo},
-    report::{GuardKind, HeldKind},
+    report::{GuardKind, HeldKind, NearLimit},
 };
 
 use super::*;
@@ -170,4 +170,35 @@ fn somebody_new_who_is_set_aside_is_news() {
     assert!(matches!(less, Step::Change(_, Telling::Quietly)), "{less:?}");
     let State::Standing(many) = of(12, &[run(12)]) else { panic!("twelve are set aside") };
     assert!(many.details.contains(&"and 2 more".to_owned()), "{:?}", many.details);
+}
+
+#[test]
+fn half_of_a_limit_used_up_is_a_notice_until_the_day_is_over() {
+    let near = |kind, count| NearLimit { kind, count, passing: 40 };
+    let run = |near: &[NearLimit]| RunReport { near: near.to_vec(), ..RunReport::default() };
+    let of = |run: RunReport| state(Kind::NearLimit, &facts(&[run]));
+    assert_eq!(Kind::NearLimit.severity(), crate::alert::Severity::Notice);
+    assert_eq!(of(run(&[])), State::Clear);
+    let twenty = near(GuardKind::PeopleLeaving, 20);
+    let text = standing(Kind::NearLimit, &facts(&[run(&[twenty])]));
+    assert_eq!(aspects(&text), ["people_leaving"]);
+    assert_eq!(
+        text.details[0],
+        "20 people left or were deactivated within 24 hours; more than 40 would wait for an approval"
+    );
+    // More of the same is not told again, another kind is.
+    let more = of(run(&[near(GuardKind::PeopleLeaving, 30)]));
+    let known = open(text);
+    assert!(matches!(
+        step(Kind::NearLimit, "contoso", Some(&known), more),
+        Step::Change(_, Telling::Quietly)
+    ));
+    let other = of(run(&[twenty, near(GuardKind::GroupsRemoved, 30)]));
+    assert!(matches!(
+        step(Kind::NearLimit, "contoso", Some(&known), other),
+        Step::Change(_, Telling::Again)
+    ));
+    assert_eq!(of(waiting(&[GuardKind::PeopleLeaving])), State::Unknown, "that is no good news");
+    let over = step(Kind::NearLimit, "contoso", Some(&known), of(run(&[])));
+    assert!(matches!(over, Step::Resolve(_)));
 }

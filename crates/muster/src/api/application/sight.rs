@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use directory::{
     decisions::Digest,
-    rules::Limits,
+    rules::limits::Limits,
     view::{Difference, View},
 };
 use serde::{Deserialize, Serialize};

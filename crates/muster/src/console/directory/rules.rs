@@ -9,8 +9,9 @@ use directory::{
     observation::Attribute,
     rules::{
         Disabled, GroupRenames, Guests, NestedGroups, Rules, Vanished, Who, choice::GroupChoice,
-        compiled::Compiled, expression::Expression, names::TextRule,
+        compiled::Compiled, expression::Expression, limits::Limits, names::TextRule,
     },
+    snapshot::Size,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -26,6 +27,8 @@ use crate::{
     task::commit::what_if::{Example, WhatIf, what_if},
 };
 
+/// The largest number of people, groups or memberships that can be typed as a limit.
+const COUNT_MAX: u32 = 100_000_000;
 /// The longest grace period, in days.
 const GRACE_DAYS_MAX: u32 = 3_650;
 
@@ -102,7 +105,19 @@ pub(in crate::console) struct RulesForm {
     #[serde(default)]
     leaving_min: String,
     #[serde(default)]
+    leaving_max: String,
+    #[serde(default)]
+    groups_percent: String,
+    #[serde(default)]
+    groups_min: String,
+    #[serde(default)]
+    groups_max: String,
+    #[serde(default)]
     memberships_percent: String,
+    #[serde(default)]
+    memberships_min: String,
+    #[serde(default)]
+    memberships_max: String,
     #[serde(default)]
     emptied_group_min: String,
     #[serde(default)]
@@ -153,18 +168,35 @@ impl RulesForm {
         let limits = &mut rules.limits;
         let shares = [
             (&self.leaving_percent, "People leaving", &mut limits.leaving_share),
+            (&self.groups_percent, "Groups removed", &mut limits.groups_share),
             (&self.memberships_percent, "Memberships lost", &mut limits.memberships_share),
             (&self.renames_percent, "Renames", &mut limits.renames_share),
         ];
         for (text, what, share) in shares.into_iter().filter(|(text, ..)| !text.is_empty()) {
-            *share = number(text, what, 100)? * 100;
+            *share = hundredths(text, what)?;
         }
         let counts = [
             (&self.leaving_min, "The smallest number of people leaving", &mut limits.leaving_min),
+            (&self.leaving_max, "The largest number of people leaving", &mut limits.leaving_max),
+            (&self.groups_min, "The smallest number of groups", &mut limits.groups_min),
+            (&self.groups_max, "The largest number of groups", &mut limits.groups_max),
+            (
+                &self.memberships_min,
+                "The smallest number of memberships",
+                &mut limits.memberships_min,
+            ),
+            (
+                &self.memberships_max,
+                "The largest number of memberships",
+                &mut limits.memberships_max,
+            ),
             (&self.emptied_group_min, "The size of a group", &mut limits.emptied_group_min),
         ];
         for (text, what, least) in counts.into_iter().filter(|(text, ..)| !text.is_empty()) {
-            *least = number(text, what, 1_000_000)?;
+            // What the form shows and nobody touched may be larger than what may be typed.
+            if text.trim() != least.to_string() {
+                *least = number(text, what, COUNT_MAX)?;
+            }
         }
         Ok(rules)
     }
@@ -210,6 +242,35 @@ fn number(text: &str, what: &str, most: u32) -> Result<u32, String> {
     number.ok_or_else(|| format!("{what}: a whole number from 0 to {most}, please."))
 }
 
+/// Percent with up to two decimals, in hundredths.
+fn hundredths(text: &str, what: &str) -> Result<u32, String> {
+    let (whole, part) = text.trim().split_once(['.', ',']).unwrap_or((text.trim(), ""));
+    let digits = part.len() <= 2 && part.bytes().all(|b| b.is_ascii_digit());
+    let share = (digits && !whole.starts_with('+')).then(|| {
+        let part: u32 = format!("{part:0<2}").parse().ok()?;
+        Some(whole.parse::<u32>().ok()?.checked_mul(100)? + part)
+    });
+    let share = share.flatten().filter(|share| *share <= 10_000);
+    share.ok_or_else(|| {
+        format!("{what}: percent from 0 to 100, with two decimals at the most, please.")
+    })
+}
+
+/// Hundredths of a percent, as percent.
+fn percent(share: u32) -> String {
+    (f64::from(share) / 100.0).to_string()
+}
+
+/// What limits come to in a directory of this size.
+fn resulting(limits: &Limits, size: Size) -> String {
+    format!(
+        "More than {} leaving, {} removed or {} lost within a day wait for you.",
+        counted(limits.leaving().passing(size.users), "person"),
+        counted(limits.groups().passing(size.groups), "group"),
+        counted(limits.memberships().passing(size.memberships + size.nestings), "membership")
+    )
+}
+
 fn known(known: &[(TextRule, &str)], wanted: &str) -> Option<TextRule> {
     known.iter().map(|(rule, _)| rule).find(|rule| key(rule) == wanted).cloned()
 }
@@ -231,6 +292,15 @@ pub(in crate::console) struct Choice {
     pub(in crate::console) chosen: bool,
 }
 
+/// Where the form shows the limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::console) enum LimitFields {
+    /// Behind a heading.
+    Folded,
+    /// As a question, in the wizard.
+    Asked,
+}
+
 /// Rules as the form shows them.
 #[derive(Debug, Clone)]
 pub(in crate::console) struct Shown {
@@ -249,11 +319,18 @@ pub(in crate::console) struct Shown {
     pub(in crate::console) flattened: bool,
     pub(in crate::console) follows: bool,
     pub(in crate::console) grace_days: i64,
-    pub(in crate::console) leaving_percent: u32,
+    pub(in crate::console) leaving_percent: String,
     pub(in crate::console) leaving_min: u32,
-    pub(in crate::console) memberships_percent: u32,
+    pub(in crate::console) leaving_max: u32,
+    pub(in crate::console) groups_percent: String,
+    pub(in crate::console) groups_min: u32,
+    pub(in crate::console) groups_max: u32,
+    pub(in crate::console) memberships_percent: String,
+    pub(in crate::console) memberships_min: u32,
+    pub(in crate::console) memberships_max: u32,
     pub(in crate::console) emptied_group_min: u32,
-    pub(in crate::console) renames_percent: u32,
+    pub(in crate::console) renames_percent: String,
+    pub(in crate::console) limits: LimitFields,
     /// All rules, those too that the form does not show.
     pub(in crate::console) text: String,
 }
@@ -302,11 +379,18 @@ impl Shown {
             flattened: rules.nested_groups == NestedGroups::Flattened,
             follows: rules.group_renames == GroupRenames::Follow,
             grace_days: rules.grace_ms / DAY_MS,
-            leaving_percent: rules.limits.leaving_share / 100,
+            leaving_percent: percent(rules.limits.leaving_share),
             leaving_min: rules.limits.leaving_min,
-            memberships_percent: rules.limits.memberships_share / 100,
+            leaving_max: rules.limits.leaving_max,
+            groups_percent: percent(rules.limits.groups_share),
+            groups_min: rules.limits.groups_min,
+            groups_max: rules.limits.groups_max,
+            memberships_percent: percent(rules.limits.memberships_share),
+            memberships_min: rules.limits.memberships_min,
+            memberships_max: rules.limits.memberships_max,
             emptied_group_min: rules.limits.emptied_group_min,
-            renames_percent: rules.limits.renames_share / 100,
+            renames_percent: percent(rules.limits.renames_share),
+            limits: LimitFields::Folded,
             text: serde_json::to_string_pretty(rules).unwrap_or_default(),
         }
     }
@@ -327,6 +411,8 @@ pub(in crate::console) struct Outlook {
     held: Vec<String>,
     aside: u64,
     examples: Vec<Example>,
+    /// What the limits come to.
+    limits: String,
     problem: Option<String>,
 }
 
@@ -351,6 +437,7 @@ impl Outlook {
                 active: true,
                 why_not: None,
             }],
+            limits: "More than 40 people within a day wait for you.".to_owned(),
             problem: Some("A number, please.".to_owned()),
         }
     }
@@ -368,6 +455,7 @@ impl Outlook {
             held: Vec::new(),
             aside: 0,
             examples: Vec::new(),
+            limits: String::new(),
             problem: Some(problem),
         }
     }
@@ -385,6 +473,7 @@ impl Outlook {
             held: preview.held.iter().map(|held| sentence(&held.why)).collect(),
             aside: preview.set_aside,
             examples: seen.examples.clone(),
+            limits: resulting(&seen.limits, seen.size),
             problem: None,
         }
     }
@@ -402,6 +491,8 @@ pub(in crate::console) struct RulesPage {
     rules: Shown,
     /// What tells the rules that the page was made of from others.
     seen: String,
+    /// Says that the limits are an earlier version's defaults.
+    limits_notice: Option<String>,
     outlook: Option<String>,
 }
 
@@ -413,6 +504,7 @@ impl RulesPage {
             head: Head::sample("rules"),
             rules: Shown::of(&Rules::default()),
             seen: "abc".to_owned(),
+            limits_notice: Some("The limits are old.".to_owned()),
             outlook: Some(Outlook::sample().html()),
         }
     }
@@ -425,7 +517,9 @@ pub(in crate::console) async fn form(
     let (detail, head) = found(&visit, &name, "rules").await?;
     let rules = Shown::of(&detail.rules);
     let seen = mark(&detail.rules);
-    show(&RulesPage { frame: frame(&visit, &head, "Rules"), head, rules, seen, outlook: None })
+    let limits_notice = detail.limits_notice.as_deref().map(sentence);
+    let frame = frame(&visit, &head, "Rules");
+    show(&RulesPage { frame, head, rules, seen, limits_notice, outlook: None })
 }
 
 /// What the typed rules would do, as a piece of a page.
@@ -506,6 +600,26 @@ pub(in crate::console) async fn save(
     settle(&visit, &name, (rules, text), save.then_some(typed.seen)).await
 }
 
+/// Replaces limits that are an earlier version's defaults by those of new directories.
+pub(in crate::console) async fn usual_limits(
+    visit: Visit,
+    Path(name): Path<String>,
+    Form(typed): Form<Seen>,
+) -> Result<Response, Refusal> {
+    let (detail, _) = found(&visit, &name, "rules").await?;
+    let limits = detail.rules.limits.without_former_defaults();
+    let rules = Rules { limits, ..detail.rules };
+    let text = Shown::of(&rules).text;
+    settle(&visit, &name, (Ok(rules), text), Some(typed.seen)).await
+}
+
+/// The rules that a page was made of, by their mark.
+#[derive(Debug, Deserialize)]
+pub(in crate::console) struct Seen {
+    #[serde(default)]
+    seen: String,
+}
+
 /// What tells rules from others.
 fn mark(rules: &Rules) -> String {
     let text = serde_json::to_string(rules).unwrap_or_default();
@@ -543,7 +657,8 @@ async fn settle(
                             at what it would do now, and save again if that is what you want.";
                 frame.flash = Some(Flash { good: false, text: text.to_owned() });
             }
-            return show(&RulesPage { frame, head, rules: shown, seen, outlook });
+            let limits_notice = detail.limits_notice.as_deref().map(sentence);
+            return show(&RulesPage { frame, head, rules: shown, seen, limits_notice, outlook });
         }
     };
     let report = actions::set_rules(visit.app(), name, rules.clone()).await?;
@@ -573,12 +688,31 @@ mod tests {
             guests: "included".to_owned(),
             grace_days: "3".to_owned(),
             leaving_percent: "5".to_owned(),
+            leaving_max: "0".to_owned(),
+            groups_percent: "2,5".to_owned(),
+            memberships_percent: "0.07".to_owned(),
+            memberships_max: "12".to_owned(),
             ..RulesForm::default()
         };
         let rules = form.on(&Rules::default()).unwrap();
         assert_eq!(rules.user_name, TextRule::Attribute(Attribute::Mail));
         assert_eq!((rules.guests, rules.grace_ms), (Guests::Included, 3 * DAY_MS));
-        assert_eq!(rules.limits.leaving_share, 500);
+        assert_eq!((rules.limits.leaving_share, rules.limits.leaving_max), (500, 0));
+        assert_eq!((rules.limits.groups_share, rules.limits.memberships_share), (250, 7));
+        assert_eq!((rules.limits.leaving_min, rules.limits.memberships_max), (10, 12));
+        for wrong in ["101", "1.234", "-1", "many", "1.x", ""] {
+            assert!(hundredths(wrong, "Share").is_err(), "{wrong}");
+        }
+        // What stands in the form is what it makes, whatever the limits are.
+        let odd = Limits { leaving_share: 233, groups_min: u32::MAX, ..Limits::default() };
+        let shown = Shown::of(&Rules { limits: odd.clone(), ..Rules::default() });
+        let form_again = RulesForm {
+            leaving_percent: shown.leaving_percent,
+            groups_min: shown.groups_min.to_string(),
+            ..RulesForm::default()
+        };
+        let again = form_again.on(&Rules { limits: odd.clone(), ..Rules::default() }).unwrap();
+        assert_eq!(again.limits, odd);
         assert_eq!(rules.nested_groups, NestedGroups::Kept, "what is not shown stays");
         let wrong = RulesForm { grace_days: "soon".to_owned(), ..form };
         assert!(wrong.on(&Rules::default()).unwrap_err().contains("days of grace"));

@@ -67,7 +67,10 @@ impl Line {
             state,
             words,
             what,
-            notes: held.chain(report.notes.iter().map(|note| sentence(note))).collect(),
+            notes: held
+                .chain(report.near.iter().map(|near| sentence(&format!("near a limit: {near}"))))
+                .chain(report.notes.iter().map(|note| sentence(note)))
+                .collect(),
             took: length(report.finished.since(report.started)),
             undo: None,
         }

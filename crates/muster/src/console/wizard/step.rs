@@ -15,7 +15,10 @@ use super::{
     steps::{self, Problems, service_account},
 };
 use crate::console::{
-    directory::{danger::Check, rules::Shown},
+    directory::{
+        danger::Check,
+        rules::{LimitFields, Shown},
+    },
     page::{Frame, Refusal, Visit, show_with},
     words,
 };
@@ -109,7 +112,7 @@ impl StepPage {
             okta_admin: String::new(),
             checks: Vec::new(),
             tested: false,
-            rules: Shown::of(&crate::api::directory::usual_rules(provider)),
+            rules: asking(&crate::api::directory::usual_rules(provider)),
             outlook: String::new(),
             name: String::new(),
             read_already: false,
@@ -142,7 +145,7 @@ impl StepPage {
         page.okta_admin = okta_admin(draft.text("url"));
         page.checks = draft.report.as_ref().map(Check::all).unwrap_or_default();
         page.tested = draft.tested();
-        page.rules = Shown::of(&draft.rules());
+        page.rules = asking(&draft.rules());
         page.name = Some(draft.name.clone())
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| draft.usual_name());
@@ -177,6 +180,11 @@ impl StepPage {
     fn is(&self, field: &str, value: &str) -> bool {
         self.text(field) == value
     }
+}
+
+/// Rules whose limits are asked about.
+fn asking(rules: &directory::rules::Rules) -> Shown {
+    Shown { limits: LimitFields::Asked, ..Shown::of(rules) }
 }
 
 /// Where admin consent is asked for (providers.md A1.6).

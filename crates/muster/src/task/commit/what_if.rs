@@ -12,8 +12,9 @@ use directory::{
     observation::Attribute,
     plan::{self, guard::Window},
     preview::Preview,
-    rules::compiled::Compiled,
-    snapshot::Directory,
+    report::Applied,
+    rules::{compiled::Compiled, limits::Limits},
+    snapshot::{Directory, Size},
 };
 
 use super::{planning::Planning, with_planning};
@@ -44,6 +45,10 @@ pub struct WhatIf {
     pub guests: usize,
     /// People for whom no name could be made.
     pub nameless: usize,
+    /// What the directory would hold.
+    pub size: Size,
+    /// Past which changes would wait then.
+    pub limits: Limits,
 }
 
 /// Somebody, as rules would have them.
@@ -89,7 +94,6 @@ fn looked_at(basis: &Basis<'_>, preview: Preview) -> WhatIf {
     let derive = Derive::new(*basis);
     let known = basis.mirror.people().count();
     let mut seen = WhatIf {
-        preview,
         examples: Vec::new(),
         known,
         groups: basis.mirror.groups().count(),
@@ -97,6 +101,9 @@ fn looked_at(basis: &Basis<'_>, preview: Preview) -> WhatIf {
         active: 0,
         guests: 0,
         nameless: 0,
+        size: size_after(basis.served.size(), &preview.applied),
+        limits: basis.rules.limits.clone(),
+        preview,
     };
     // From the beginning, the middle and the end.
     let step = known.div_ceil(EXAMPLES).max(1);
@@ -116,6 +123,24 @@ fn looked_at(basis: &Basis<'_>, preview: Preview) -> WhatIf {
         }
     }
     seen
+}
+
+fn size_after(before: Size, applied: &Applied) -> Size {
+    let after = |before: usize, added: u64, removed: u64| {
+        usize::try_from((before as u64 + added).saturating_sub(removed)).unwrap_or(usize::MAX)
+    };
+    Size {
+        users: after(before.users, applied.users_added, applied.users_removed),
+        groups: after(before.groups, applied.groups_added, applied.groups_removed),
+        // Nested groups count as memberships, as they do for the guard.
+        memberships: after(
+            before.memberships + before.nestings,
+            applied.memberships_added,
+            applied.memberships_removed,
+        ),
+        nestings: 0,
+        ..before
+    }
 }
 
 fn example(basis: &Basis<'_>, row: &PersonRow, verdict: &PersonVerdict) -> Example {
