@@ -41,6 +41,10 @@ pub(crate) fn within(verdict: Verdict, last_scope: &LastScope) -> Result<bool, C
              then",
         ),
         Verdict::Gone => Ok(false),
+        Verdict::Unlisted => unknown(
+            "only the provider's lists say that the person is not within what is read (setting `read`); the next runs \
+             decide when the lists still say so",
+        ),
         Verdict::Unknown => unknown(
             "the provider does not say whether the person is within what is read (setting `read`); try again later",
         ),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     merge::{Dirty, Merged},
-    settle::{Asked, Settled},
+    settle::{Asked, LISTS_AGREE_MS, Settled},
 };
 use crate::{
     decisions::Node,

@@ -225,6 +225,9 @@ pub enum Question {
         group: ProviderId,
         /// The member.
         member: Member,
+        /// Groups directly inside the group, as far as they are known: ways by which the member may be in it without
+        /// being a direct member.
+        nested: Vec<ProviderId>,
     },
 }
 
@@ -235,6 +238,10 @@ pub enum Verdict {
     Gone,
     /// It is there: the listing was wrong.
     Exists,
+    /// A second list, from the other side, lacks it too, and the provider has no way to be asked about this alone. Lists
+    /// can be shortened by one and the same fault, so this counts as gone only after a while (see
+    /// [`crate::mirror::LISTS_AGREE_MS`]).
+    Unlisted,
     /// The provider did not say (403, throttled out, …): nothing is confirmed.
     Unknown,
 }

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::chance::{Dice, draw, unit};
+use crate::chance::{Dice, draw, hash_bytes, unit};
 
 /// Most faults a plan may hold.
 const FAULTS_MAX: usize = 1000;
@@ -84,6 +84,9 @@ pub(crate) struct FaultSpec {
     /// Waits this long first, whatever the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) delay_ms: Option<u64>,
+    /// Waits up to this long besides, as the seed has it: schedules vary, and are the same with the same seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) jitter_ms: Option<u64>,
     /// How many requests it meets; left out, all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) times: Option<u32>,
@@ -93,7 +96,11 @@ pub(crate) struct FaultSpec {
     /// For `omit`: 0.1 if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) share: Option<f64>,
-    /// For `omit` and `probability`.
+    /// For `omit`: each list lacks rows of its own, so that two lists do not agree on what is lacking. Left out, a row is
+    /// lacking in all lists alike, as when a replica lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) apart: Option<bool>,
+    /// For `omit`, `jitter_ms` and `probability`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seed: Option<u64>,
 }
@@ -211,6 +218,9 @@ impl Faults {
             replaced |= spec.kind.replaces();
             picked.kinds |= 1 << spec.kind as u16;
             picked.delay_ms += spec.delay_ms.unwrap_or(0);
+            if let Some(jitter) = spec.jitter_ms.filter(|jitter| *jitter > 0) {
+                picked.delay_ms += fault.dice.roll() % jitter;
+            }
             match spec.kind {
                 FaultKind::Status | FaultKind::ErrorIn200 => {
                     picked.status = (spec.status.unwrap_or(503), spec.retry_after_s);
@@ -218,7 +228,11 @@ impl Faults {
                 }
                 FaultKind::Html => picked.page_status = spec.status.unwrap_or(200),
                 FaultKind::Omit => {
-                    picked.omit = Some((spec.share.unwrap_or(0.1), spec.seed.unwrap_or(1)));
+                    let path = target.split('?').next().unwrap_or_default();
+                    let apart = spec.apart.unwrap_or(false);
+                    let list = if apart { hash_bytes(path.as_bytes()) } else { 0 };
+                    let seed = spec.seed.unwrap_or(1) ^ list;
+                    picked.omit = Some((spec.share.unwrap_or(0.1), seed));
                 }
                 _ => {}
             }
@@ -240,6 +254,9 @@ fn check(spec: &FaultSpec) -> Result<(), FaultError> {
     }
     if spec.delay_ms.is_some_and(|delay| delay > 600_000) {
         return Err(FaultError::Range("delay_ms", "0 to 600000"));
+    }
+    if spec.jitter_ms.is_some_and(|jitter| jitter > 600_000) {
+        return Err(FaultError::Range("jitter_ms", "0 to 600000"));
     }
     Ok(())
 }
@@ -281,6 +298,31 @@ mod tests {
         assert_eq!(faults.pick("/v1.0/users?%24top=1").status.0, 429);
         assert!(faults.pick("/v1.0/users?$top=1").has(FaultKind::Status));
         assert!(!faults.pick("/v1.0/users?$top=1").has(FaultKind::Status));
+    }
+
+    #[test]
+    fn lists_lack_the_same_rows_or_rows_of_their_own() {
+        for (apart, same) in [("false", true), ("true", false)] {
+            let faults =
+                plan(&format!(r#"[{{"route":".","kind":"omit","share":0.5,"apart":{apart}}}]"#));
+            let (one, other) =
+                (faults.pick("/groups/1/members?a"), faults.pick("/groups/2/members"));
+            assert_eq!((0..100).all(|row| one.omits(row) == other.omits(row)), same);
+            let next_page = faults.pick("/groups/1/members?b");
+            assert!((0..100).all(|row| one.omits(row) == next_page.omits(row)));
+        }
+    }
+
+    #[test]
+    fn delays_are_drawn_from_the_seed() {
+        let drawn = |seed: u32| {
+            let faults =
+                plan(&format!(r#"[{{"route":".","kind":"delay","jitter_ms":50,"seed":{seed}}}]"#));
+            (0..20).map(|_| faults.pick("x").delay_ms).collect::<Vec<_>>()
+        };
+        assert_eq!(drawn(7), drawn(7));
+        assert_ne!(drawn(7), drawn(8));
+        assert!(drawn(7).iter().all(|delay| *delay < 50));
     }
 
     #[test]

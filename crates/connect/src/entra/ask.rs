@@ -1,16 +1,17 @@
 //! Questions about single objects and memberships.
 //!
 //! Invariants: only the provider's definite word makes a loss real: 404 with its own error code for an
-//! object; for a membership, a check of that very group, or the member's own list of groups agreeing with the
-//! group's. A question that fails otherwise is unknown.
+//! object; for a membership, a check of that very group, or an answer of the group that shows what it was asked for
+//! beside. What a list merely lacks is never such a word. A question that fails otherwise is unknown.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use directory::{
     id::ProviderId,
     observation::{Member, Question, Verdict},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{
@@ -31,8 +32,21 @@ const ASKING: usize = 16;
 /// Groups that one `checkMemberGroups` may name.
 const CHECK_MAX: usize = 20;
 
-/// A question's place, and the group it is about.
-type Asked = (usize, ProviderId);
+/// Nested groups that a question names beside the member.
+const CONTROLS_MAX: usize = 10;
+
+/// A question about a membership: its place, the group, and what is inside the group.
+struct Asked {
+    index: usize,
+    group: ProviderId,
+    nested: Vec<ProviderId>,
+}
+
+/// How much of a group is shown.
+#[derive(Deserialize)]
+struct Visibility {
+    visibility: Option<String>,
+}
 
 impl Entra {
     pub(crate) async fn confirm(
@@ -48,8 +62,9 @@ impl Entra {
             match question {
                 Question::Person(id) => objects.push((index, Member::User(id.clone()))),
                 Question::Group(id) => objects.push((index, Member::Group(id.clone()))),
-                Question::Membership { group, member } => {
-                    members.entry(member.clone()).or_default().push((index, group.clone()));
+                Question::Membership { group, member, nested } => {
+                    let (group, nested) = (group.clone(), nested.clone());
+                    members.entry(member.clone()).or_default().push(Asked { index, group, nested });
                 }
             }
         }
@@ -114,59 +129,147 @@ impl Entra {
         Ok(seen)
     }
 
-    /// Verdicts about members and groups: first whether they are in them at all, then directly.
-    async fn memberships_of(&self, members: BTreeMap<Member, Vec<Asked>>) -> Vec<(usize, Verdict)> {
-        let mut verdicts = Vec::new();
-        let mut inside: BTreeMap<Member, Vec<Asked>> = BTreeMap::new();
-        let chunks: Vec<(&Member, &[Asked])> = members
+    /// Verdicts about members and groups. A check of the groups themselves says who is in them at all; whoever is, is
+    /// directly in those that no nested group explains; where one does, the group is asked for member and nested group
+    /// together. No list counts by what it lacks.
+    async fn memberships_of(&self, asked: BTreeMap<Member, Vec<Asked>>) -> Vec<(usize, Verdict)> {
+        let pairs: Vec<(&Member, &Asked)> = asked
             .iter()
-            .flat_map(|(member, groups)| groups.chunks(CHECK_MAX).map(move |chunk| (member, chunk)))
+            .flat_map(|(member, all)| all.iter().map(move |one| (member, one)))
             .collect();
-        let parts: Vec<Part> = chunks.iter().map(|(member, chunk)| check(member, chunk)).collect();
-        let Ok(told) = self.batch(&parts, "memberships of objects", &Progress::default()).await
-        else {
-            let all = members.values().flatten();
-            return all.map(|(index, _)| (*index, Verdict::Unknown)).collect();
-        };
-        for ((member, chunk), told) in chunks.into_iter().zip(told) {
-            let all = |verdict| chunk.iter().map(move |(index, _)| (*index, verdict));
-            match told.map(|body| ids(&body)) {
-                Ok(Some(found)) => {
-                    let (there, gone): (Vec<_>, Vec<_>) =
-                        chunk.iter().partition(|(_, group)| found.contains(group));
-                    verdicts.extend(gone.into_iter().map(|(index, _)| (*index, Verdict::Gone)));
-                    inside.entry(member.clone()).or_default().extend(there.into_iter().cloned());
-                }
-                // Whoever is gone is in no group.
-                Err(error) if error.kind == Kind::NotFound => verdicts.extend(all(Verdict::Gone)),
-                Ok(None) | Err(_) => verdicts.extend(all(Verdict::Unknown)),
+        let checks = pairs.iter().map(|(member, one)| ((*member).clone(), one.group.clone()));
+        let found = self.contained(checks.collect()).await;
+        let mut verdicts = Vec::new();
+        let (mut outside, mut inside) = (Vec::new(), Vec::new());
+        for ((member, one), found) in pairs.into_iter().zip(found) {
+            match found {
+                Some(false) => outside.push(one),
+                // Nobody is in a group through others where there are none.
+                Some(true) if one.nested.is_empty() => verdicts.push((one.index, Verdict::Exists)),
+                Some(true) => inside.push((member, one)),
+                None => verdicts.push((one.index, Verdict::Unknown)),
             }
         }
-        inside.retain(|_, groups| !groups.is_empty());
-        let direct: Vec<_> = stream::iter(inside)
-            .map(|(member, groups)| async move { self.directly(&member, groups).await })
-            .buffer_unordered(ASKING)
-            .collect()
-            .await;
-        verdicts.extend(direct.into_iter().flatten());
+        verdicts.extend(self.outside(outside).await);
+        verdicts.extend(self.inside(inside).await);
         verdicts
     }
 
-    /// Of groups that a member is in, whether directly.
-    async fn directly(&self, member: &Member, groups: Vec<Asked>) -> Vec<(usize, Verdict)> {
-        let direct: Option<HashSet<ProviderId>> = self
-            .direct_groups(member, &Progress::default())
-            .await
-            .ok()
-            .flatten()
-            .map(|groups| groups.into_iter().collect());
-        let verdict = |group: &ProviderId| match &direct {
-            None => Verdict::Unknown,
-            Some(direct) if direct.contains(group) => Verdict::Exists,
-            // In it through another group only: the group's list and the member's agree on that.
-            Some(_) => Verdict::Gone,
+    /// Whether members are in groups, directly or through others; nothing where that was not answered.
+    async fn contained(&self, pairs: Vec<(Member, ProviderId)>) -> Vec<Option<bool>> {
+        let mut groups_of: BTreeMap<&Member, Vec<&ProviderId>> = BTreeMap::new();
+        for (member, group) in &pairs {
+            groups_of.entry(member).or_default().push(group);
+        }
+        let chunks: Vec<(&Member, &[&ProviderId])> = groups_of
+            .iter()
+            .flat_map(|(member, groups)| groups.chunks(CHECK_MAX).map(|chunk| (*member, chunk)))
+            .collect();
+        let parts: Vec<Part> = chunks.iter().map(|(member, chunk)| check(member, chunk)).collect();
+        let told = self.batch(&parts, "memberships of objects", &Progress::default()).await;
+        let mut found: HashMap<(&Member, &ProviderId), bool> = HashMap::new();
+        for ((member, chunk), told) in chunks.iter().zip(told.unwrap_or_default()) {
+            let inside = match told.map(|body| ids(&body)) {
+                Ok(Some(inside)) => inside,
+                // Whoever is gone is in no group.
+                Err(error) if error.kind == Kind::NotFound => HashSet::new(),
+                Ok(None) | Err(_) => continue,
+            };
+            found.extend(chunk.iter().map(|group| ((*member, *group), inside.contains(*group))));
+        }
+        pairs.iter().map(|(member, group)| found.get(&(member, group)).copied()).collect()
+    }
+
+    /// A check that does not name a group says nothing where the group hides its members from us.
+    async fn outside(&self, asked: Vec<&Asked>) -> Vec<(usize, Verdict)> {
+        let gone = |one: &&Asked| (one.index, Verdict::Gone);
+        if asked.is_empty() || self.shows_hidden(&Progress::default()).await.unwrap_or(false) {
+            return asked.iter().map(gone).collect();
+        }
+        let groups: Vec<&ProviderId> =
+            asked.iter().map(|one| &one.group).collect::<BTreeSet<_>>().into_iter().collect();
+        let parts: Vec<Part> = groups.iter().map(|group| visibility_of(group)).collect();
+        let told = self.batch(&parts, "single groups", &Progress::default()).await;
+        let shown = |told: Result<bytes::Bytes, ConnectError>| match told {
+            Ok(body) => shows_its_members(&body),
+            // A group that is gone hides nothing.
+            Err(error) => error.kind == Kind::NotFound,
         };
-        groups.into_iter().map(|(index, group)| (index, verdict(&group))).collect()
+        let shown: HashSet<&ProviderId> = groups
+            .into_iter()
+            .zip(told.unwrap_or_default())
+            .filter_map(|(group, told)| shown(told).then_some(group))
+            .collect();
+        let verdict = |one: &&Asked| match shown.contains(&one.group) {
+            true => (one.index, Verdict::Gone),
+            false => (one.index, Verdict::Unknown),
+        };
+        asked.iter().map(verdict).collect()
+    }
+
+    /// Of members that are in groups with groups inside, whether they are so directly.
+    async fn inside(&self, asked: Vec<(&Member, &Asked)>) -> Vec<(usize, Verdict)> {
+        let ways = asked.iter().flat_map(|(member, one)| {
+            one.nested.iter().map(|nested| ((*member).clone(), nested.clone()))
+        });
+        let mut found = self.contained(ways.collect()).await.into_iter();
+        let mut verdicts = Vec::new();
+        let mut unclear = Vec::new();
+        for (member, one) in asked {
+            let ways: Vec<Option<bool>> = found.by_ref().take(one.nested.len()).collect();
+            let through: Vec<&ProviderId> = one
+                .nested
+                .iter()
+                .zip(&ways)
+                .filter_map(|(nested, way)| (*way == Some(true)).then_some(nested))
+                .take(CONTROLS_MAX)
+                .collect();
+            match (through.is_empty(), ways.contains(&None)) {
+                (false, _) => unclear.push((member, one, through)),
+                (true, false) => verdicts.push((one.index, Verdict::Exists)),
+                (true, true) => verdicts.push((one.index, Verdict::Unknown)),
+            }
+        }
+        verdicts.extend(self.among(unclear).await);
+        verdicts
+    }
+
+    /// Asks groups for a member together with nested groups that it is in as well: an answer that shows one of those
+    /// was not cut, and what it lacks besides is not there.
+    async fn among(
+        &self,
+        asked: Vec<(&Member, &Asked, Vec<&ProviderId>)>,
+    ) -> Vec<(usize, Verdict)> {
+        let parts: Vec<Part> =
+            asked.iter().map(|(member, one, through)| among(&one.group, member, through)).collect();
+        let told = self.batch(&parts, "single members", &Progress::default()).await;
+        let mut told = told.unwrap_or_default().into_iter();
+        let mut verdicts = Vec::new();
+        for (member, one, through) in asked {
+            let (Member::User(id) | Member::Group(id)) = member;
+            let verdict = match told.next().map(|told| told.map(|body| members(&body))) {
+                Some(Ok(Some(found))) if found.contains(id) => Verdict::Exists,
+                Some(Ok(Some(found))) if through.iter().any(|one| found.contains(*one)) => {
+                    Verdict::Gone
+                }
+                // This tenant's Graph does not answer such a question; the member's own list is left.
+                Some(Err(error)) if !matches!(error.kind, Kind::Temporary | Kind::NotFound) => {
+                    self.listed(member, &one.group).await
+                }
+                _ => Verdict::Unknown,
+            };
+            verdicts.push((one.index, verdict));
+        }
+        verdicts
+    }
+
+    /// What a member's own list of groups says of a group.
+    async fn listed(&self, member: &Member, group: &ProviderId) -> Verdict {
+        match self.direct_groups(member, &Progress::default()).await {
+            Ok(Some(groups)) if groups.contains(group) => Verdict::Exists,
+            Ok(Some(_)) => Verdict::Unlisted,
+            Ok(None) | Err(_) => Verdict::Unknown,
+        }
     }
 
     /// The groups that a member is directly in; `None` when we may not see them.
@@ -219,11 +322,36 @@ fn one_object(object: &Member) -> Part {
 }
 
 /// The question in which of up to [`CHECK_MAX`] groups a member is, directly or through others.
-fn check(member: &Member, groups: &[Asked]) -> Part {
+fn check(member: &Member, groups: &[&ProviderId]) -> Part {
     let (kind, id) = path_of(member);
-    let ids: Vec<String> = groups.iter().map(|(_, group)| group.to_string()).collect();
+    let ids: Vec<String> = groups.iter().map(ToString::to_string).collect();
     let body = Some(json!({"groupIds": ids}));
     Part { path: format!("{kind}/{id}/checkMemberGroups"), body }
+}
+
+/// The question whether a group hides its members.
+fn visibility_of(group: &ProviderId) -> Part {
+    Part { path: format!("groups/{group}?$select=id,visibility"), body: None }
+}
+
+/// The question which of a member and some nested groups are directly in a group. A filter on members is answered from
+/// the index only (<https://learn.microsoft.com/graph/aad-advanced-queries>).
+fn among(group: &ProviderId, member: &Member, through: &[&ProviderId]) -> Part {
+    let (Member::User(id) | Member::Group(id)) = member;
+    let ids: Vec<String> = [id].iter().chain(through).map(|id| format!("'{id}'")).collect();
+    let filter = format!("id%20in%20({})", ids.join(","));
+    let path = format!("groups/{group}/members?$select=id&$filter={filter}&$count=true&$top=100");
+    Part { path, body: None }
+}
+
+fn shows_its_members(body: &[u8]) -> bool {
+    let item: Option<Visibility> = serde_json::from_slice(body).ok();
+    item.is_some_and(|item| item.visibility.as_deref() != Some("HiddenMembership"))
+}
+
+fn members(body: &[u8]) -> Option<HashSet<ProviderId>> {
+    let page: Page<'_, IdItem<'_>> = serde_json::from_slice(body).ok()?;
+    Some(page.value.iter().filter_map(|item| ProviderId::parse(&item.id).ok()).collect())
 }
 
 fn is_about(body: &[u8], id: &ProviderId) -> bool {

@@ -1,13 +1,15 @@
 //! Questions about single objects and memberships.
 //!
-//! Invariants: only the provider's definite word makes a loss real: 404 for the very object; a question that
-//! fails otherwise, a 403 above all, is unknown.
+//! Invariants: only the provider's definite word makes a loss real: 404 for the very object, and for a membership the
+//! answer that the group does not contain the member either, unless through a nested group; a question that fails
+//! otherwise, a 403 above all, is unknown.
 
 use directory::{
     id::ProviderId,
     observation::{Member, Question, Verdict},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
 
 use super::{
     Google, Turned,
@@ -21,6 +23,13 @@ use crate::{
 
 /// Questions in flight.
 const ASKING: usize = 16;
+
+/// Whether a member is in a group.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HasMember {
+    is_member: bool,
+}
 
 impl Google {
     pub(crate) async fn confirm(
@@ -44,18 +53,63 @@ impl Google {
                 self.object(&["groups", &id.to_string()], Member::Group(id.clone())).await
             }
             // Who is there is in a group that has everybody.
-            Question::Membership { group, member: Member::User(id) }
+            Question::Membership { group, member: Member::User(id), .. }
                 if self.everybody().contains_key(group) =>
             {
                 self.exists(&["users", &id.to_string()], id).await
             }
-            Question::Membership { group, member } => {
+            Question::Membership { group, member, nested } => {
                 let (Member::User(id) | Member::Group(id)) = member;
-                let (group, text) = (group.to_string(), id.to_string());
-                // Not `hasMember`, which counts members of nested groups too.
-                self.exists(&["groups", &group, "members", &text], id).await
+                self.membership(group, id, nested).await
             }
         }
+    }
+
+    /// Whether somebody or a group is a direct member of a group. Who is no member by themselves and in the group all
+    /// the same must be so through a nested group; without such a one the group may have everybody as a member, which
+    /// no question about one person shows.
+    async fn membership(
+        &self,
+        group: &ProviderId,
+        id: &ProviderId,
+        nested: &[ProviderId],
+    ) -> Verdict {
+        let (text, member) = (group.to_string(), id.to_string());
+        match self.exists(&["groups", &text, "members", &member], id).await {
+            Verdict::Gone => {}
+            other => return other,
+        }
+        match self.has_member(group, id).await {
+            Ok(false) => return Verdict::Gone,
+            Err(error) if error.kind == Kind::NotFound => return Verdict::Gone,
+            // Google answers this for entities of one domain only; the direct question was answered.
+            Err(error) if error.kind != Kind::Temporary && !self.is_everybody(group) => {
+                return Verdict::Gone;
+            }
+            Err(_) => return Verdict::Unknown,
+            Ok(true) => {}
+        }
+        for group in nested {
+            if matches!(self.has_member(group, id).await, Ok(true)) {
+                return Verdict::Gone;
+            }
+        }
+        Verdict::Unknown
+    }
+
+    fn is_everybody(&self, group: &ProviderId) -> bool {
+        self.everybody().contains_key(group)
+    }
+
+    /// Whether somebody or a group is in a group, directly or through others.
+    async fn has_member(&self, group: &ProviderId, id: &ProviderId) -> Result<bool, ConnectError> {
+        let (group, id) = (group.to_string(), id.to_string());
+        let url = self.settings.directory_url(&["groups", &group, "hasMember", &id], &[]);
+        self.get(&url, "one membership", &Progress::default(), |bytes| {
+            let answer: HasMember = serde_json::from_slice(bytes)?;
+            Ok(answer.is_member)
+        })
+        .await
     }
 
     /// Whether an object is there, within what is read.

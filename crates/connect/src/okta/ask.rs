@@ -1,19 +1,20 @@
 //! Questions about single objects and memberships.
 //!
 //! Invariants: only the provider's definite word makes a loss real: 404 with its own error code for an object, the
-//! status of a deactivated person, or a person's own list of groups; a question that fails otherwise is unknown.
+//! status of a deactivated person, or an entry of the System Log that a person's own list of groups agrees with. A second
+//! list alone is no such word ([`Verdict::Unlisted`]). A question that fails otherwise is unknown.
 
 use std::collections::{BTreeMap, HashSet};
 
 use directory::{
-    id::ProviderId,
+    id::{DAY_MS, ProviderId},
     observation::{Member, Question, Removed, Verdict},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Okta,
-    wire::{GroupItem, Standing, UserItem},
+    wire::{GroupItem, MembershipEvent, Standing, UserItem},
 };
 use crate::{
     DirectGroups,
@@ -24,6 +25,10 @@ use crate::{
 
 /// Questions in flight.
 const ASKING: usize = 10;
+
+/// How far back the log is asked for removed memberships: whatever is asked about was there at the last read of its
+/// group, which is a day ago at the most while runs succeed.
+const LOG_REACH_MS: i64 = 7 * DAY_MS;
 
 /// What the provider says of one person.
 enum Found {
@@ -45,7 +50,7 @@ impl Okta {
         let mut objects = Vec::new();
         for (index, question) in questions.iter().enumerate() {
             match question {
-                Question::Membership { group, member: Member::User(id) } => {
+                Question::Membership { group, member: Member::User(id), .. } => {
                     memberships.entry(id.clone()).or_default().push((index, group.clone()));
                 }
                 // There are no groups in groups.
@@ -76,7 +81,49 @@ impl Okta {
         for (index, verdict) in answers.into_iter().chain(about_members.into_iter().flatten()) {
             verdicts[index] = verdict;
         }
+        self.ask_the_log(questions, &mut verdicts).await;
         Ok(verdicts)
+    }
+
+    /// Okta has no question about one membership. What it has is its log: what that says to have been removed, and not
+    /// added since, is gone, as far as a person's own list of groups agrees.
+    async fn ask_the_log(&self, questions: &[Question], verdicts: &mut [Verdict]) {
+        let mut open: BTreeMap<(ProviderId, ProviderId), usize> = BTreeMap::new();
+        for (index, question) in questions.iter().enumerate() {
+            if let Question::Membership { group, member: Member::User(id), .. } = question
+                && verdicts[index] == Verdict::Unlisted
+            {
+                open.insert((group.clone(), id.clone()), index);
+            }
+        }
+        if open.is_empty() || !self.settings.system_log {
+            return;
+        }
+        let since = self.http.now().plus(self.http.skew_ms() - LOG_REACH_MS);
+        let read = self.membership_log(since, |event| {
+            match event {
+                // The list lacks what the log says to be there: one of them is late.
+                MembershipEvent::Joined(group, user) => {
+                    if let Some(index) = open.remove(&(group, user)) {
+                        verdicts[index] = Verdict::Unknown;
+                    }
+                }
+                MembershipEvent::Left(group, user) => {
+                    if let Some(index) = open.remove(&(group, user)) {
+                        verdicts[index] = Verdict::Gone;
+                    }
+                }
+                MembershipEvent::Deactivated(user) => open.retain(|(_, member), index| {
+                    if *member == user {
+                        verdicts[*index] = Verdict::Gone;
+                    }
+                    *member != user
+                }),
+            }
+            !open.is_empty()
+        });
+        // Without the log the lists are left.
+        drop(read.await);
     }
 
     async fn person_verdict(&self, id: &ProviderId) -> Verdict {
@@ -133,7 +180,7 @@ impl Okta {
             self.groups_of(id).await.map(|groups| groups.into_iter().collect());
         let verdict = |group: &ProviderId| match &found {
             Ok(inside) if inside.contains(group) => Verdict::Exists,
-            Ok(_) => Verdict::Gone,
+            Ok(_) => Verdict::Unlisted,
             // Whoever is gone is in no group.
             Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
             Err(_) => Verdict::Unknown,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use directory::{
-    id::ProviderId,
+    id::{Millis, ProviderId},
     observation::{GroupMembers, GroupRecord, MemberSet, MembersListing, PersonRecord, Removed},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -16,13 +16,14 @@ use reqwest::header::{HeaderMap, LINK};
 
 use super::{
     Okta,
-    wire::{GroupItem, LogItem, MemberItem, Standing, USER_FIELDS, UserItem},
+    wire::{GroupItem, LogItem, MemberItem, MembershipEvent, Standing, USER_FIELDS, UserItem},
 };
 use crate::{
     call::{Ask, Links, call, follow},
     error::{ConnectError, Kind},
     http::Answer,
     progress::{Progress, add},
+    watch::written,
 };
 
 /// Lists of members that are asked for side by side; the pace decides how many are in flight.
@@ -33,6 +34,8 @@ const STARTS: u32 = 5;
 const MEMBERS_SIZES: [&str; 3] = ["200", "100", "50"];
 /// Entries of a page of the System Log.
 const LOG_SIZE: usize = 1_000;
+/// Pages of the System Log that are read to find memberships.
+const MEMBERSHIP_LOG_PAGES: usize = 20;
 /// What of the System Log tells something that the lists do not, or tells it earlier.
 const LOG_EVENTS: [&str; 5] = [
     "user.lifecycle.delete.completed",
@@ -296,6 +299,46 @@ impl Okta {
                 _ => return Ok(read),
             }
         }
+    }
+
+    /// Reads what the System Log says of memberships since a time, the latest first, until `each` has enough.
+    pub(super) async fn membership_log(
+        &self,
+        since: Millis,
+        mut each: impl FnMut(MembershipEvent) -> bool,
+    ) -> Result<(), ConnectError> {
+        let since = written(since);
+        let parameters = [
+            ("since", since.as_str()),
+            ("sortOrder", "DESCENDING"),
+            ("limit", "1000"),
+            (
+                "filter",
+                "eventType eq \"group.user_membership.add\" or eventType eq \"group.user_membership.remove\" or \
+                 eventType eq \"user.lifecycle.deactivate\"",
+            ),
+        ];
+        let mut url = self.settings.api(&["logs"], &parameters);
+        for _ in 0..MEMBERSHIP_LOG_PAGES {
+            let progress = Progress::default();
+            let ask = Ask::get(&url);
+            let (entries, next) = call(self, ask, "the System Log", &progress, |answer| {
+                let page: Vec<LogItem<'_>> = serde_json::from_slice(&answer.body)?;
+                let entries: Vec<_> = page.iter().filter_map(LogItem::membership).collect();
+                Ok((entries, next_link(&answer.headers)))
+            })
+            .await?;
+            for entry in entries {
+                if !each(entry) {
+                    return Ok(());
+                }
+            }
+            match next {
+                Some(next) if next != url => url = next,
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
     }
 
     /// Reads all pages of a list. `page` gets the answer and whether it is the first of a (new) start.

@@ -199,6 +199,14 @@ pub(super) struct LogItem<'a> {
     target: Option<Vec<Target<'a>>>,
 }
 
+/// What an entry of the log tells of memberships: group and person.
+#[derive(Debug)]
+pub(super) enum MembershipEvent {
+    Joined(ProviderId, ProviderId),
+    Left(ProviderId, ProviderId),
+    Deactivated(ProviderId),
+}
+
 #[derive(Debug, Deserialize)]
 struct Target<'a> {
     #[serde(borrow, default)]
@@ -303,6 +311,19 @@ impl LogItem<'_> {
     /// Whether somebody was deleted for good.
     pub(super) fn is_deletion(&self) -> bool {
         self.event_type.get() == Some("user.lifecycle.delete.completed")
+    }
+
+    /// What it tells of memberships, if anything. Deactivating somebody takes all of theirs away without an event for
+    /// each.
+    pub(super) fn membership(&self) -> Option<MembershipEvent> {
+        let user = self.targets("User").next()?;
+        let group = self.targets("UserGroup").next();
+        Some(match self.event_type.get()? {
+            "group.user_membership.add" => MembershipEvent::Joined(group?, user),
+            "group.user_membership.remove" => MembershipEvent::Left(group?, user),
+            "user.lifecycle.deactivate" => MembershipEvent::Deactivated(user),
+            _ => return None,
+        })
     }
 
     /// The ids of what it is about, of one type (`User`, `UserGroup`); found by type, since the order varies.

@@ -1,6 +1,7 @@
 //! Questions about single objects, credentials that are wrong, and the step-by-step check.
 
-use connect::StepOutcome;
+use connect::{Progress, StepOutcome};
+use directory::id::ProviderId;
 use directory::observation::{Member, MembersListing, Question, Verdict};
 use serde_json::{Value, json};
 
@@ -24,7 +25,11 @@ async fn only_what_is_gone_is_confirmed_as_gone() {
     }
     let gone = tenant.new_user("gone@contoso.example").await;
     tenant.control("DELETE", &format!("users/{gone}"), Value::Null).await;
-    let membership = |group: &str, member| Question::Membership { group: id(group), member };
+    let membership = |group: &str, member| Question::Membership {
+        group: id(group),
+        member,
+        nested: if group == outer { vec![id(&inner)] } else { Vec::new() },
+    };
     let questions = [
         Question::Person(id(&ann)),
         Question::Person(id(&gone)),
@@ -42,6 +47,102 @@ async fn only_what_is_gone_is_confirmed_as_gone() {
     tenant.control("POST", "revoke", json!({"what": "consent"})).await;
     tenant.control("POST", "expire", json!({"what": "tokens"})).await;
     assert_eq!(connector.confirm(&questions).await.unwrap(), [Unknown; 8]);
+}
+
+/// Each of these is the only thing that stands between a short list and a lost membership.
+async fn no_list_confirms_a_loss(tenant: Tenant) {
+    let connector = tenant.connector();
+    connector.pull(None, &Progress::default()).await.unwrap();
+    let truth = tenant.truth().await;
+    let nested = |group: &String| -> Vec<ProviderId> {
+        let inside =
+            truth.members.iter().filter(|(g, m)| g == group && truth.groups.contains_key(m));
+        inside.map(|(_, member)| id(member)).collect()
+    };
+    let member = |it: &String| match truth.users.contains_key(it) {
+        true => person(it),
+        false => Member::Group(id(it)),
+    };
+    let question = |(group, it): &(String, String)| Question::Membership {
+        group: id(group),
+        member: member(it),
+        nested: nested(group).into_iter().filter(|one| *one != id(it)).collect(),
+    };
+    let whole = tenant.control("GET", "truth", Value::Null).await;
+    let everybody: Vec<&str> = whole["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|group| group["everybody"] == true)
+        .filter_map(|group| group["id"].as_str())
+        .collect();
+    let (mut through, plain): (Vec<_>, Vec<_>) = truth
+        .members
+        .iter()
+        .filter(|(group, _)| !everybody.contains(&group.as_str()))
+        .cloned()
+        .partition(|pair| truth.groups.contains_key(&pair.1) || !nested(&pair.0).is_empty());
+    through.truncate(150);
+    let there: Vec<(String, String)> =
+        through.into_iter().chain(plain.into_iter().step_by(17).take(150)).collect();
+    assert!(there.len() > 100);
+    let questions: Vec<Question> = there.iter().map(question).collect();
+    for (kind, share, apart) in
+        [("omit", 1.0, false), ("omit", 0.5, false), ("omit", 0.5, true), ("empty", 1.0, false)]
+    {
+        let fault =
+            json!([{"route": ".", "kind": kind, "share": share, "seed": 7, "apart": apart}]);
+        tenant.faults(fault).await;
+        let verdicts = connector.confirm(&questions).await.unwrap();
+        let gone = verdicts.iter().zip(&there).find(|(verdict, _)| **verdict == Verdict::Gone);
+        assert_eq!(gone, None, "{kind} {share} {apart}");
+        tenant.control("DELETE", "faults", Value::Null).await;
+    }
+    // In peace it is told that they are there, and what was taken away is gone.
+    let verdicts = connector.confirm(&questions).await.unwrap();
+    let wrong: Vec<_> =
+        verdicts.iter().zip(&there).filter(|(verdict, _)| **verdict != Verdict::Exists).collect();
+    assert_eq!(wrong, [], "all are there");
+    let taken: Vec<(String, String)> = there.into_iter().step_by(7).collect();
+    for (group, it) in &taken {
+        let kind = if truth.users.contains_key(it) { "users" } else { "groups" };
+        tenant.control("DELETE", &format!("groups/{group}/{kind}/{it}"), Value::Null).await;
+    }
+    let questions: Vec<Question> = taken.iter().map(question).collect();
+    let verdicts = connector.confirm(&questions).await.unwrap();
+    let wrong: Vec<_> =
+        verdicts.iter().zip(&taken).filter(|(verdict, _)| **verdict != Verdict::Gone).collect();
+    assert_eq!(wrong, [], "what was taken away is gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_list_confirms_a_loss_at_entra() {
+    no_list_confirms_a_loss(Tenant::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_list_confirms_a_loss_at_google() {
+    no_list_confirms_a_loss(Tenant::google().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_list_confirms_a_loss_at_okta() {
+    no_list_confirms_a_loss(Tenant::okta().await).await;
+}
+
+/// A check leaves out groups that hide their members: what it does not name may be there all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_hides_its_members_loses_nobody() {
+    let tenant = Tenant::start().await;
+    let connector = tenant.connector();
+    let (ann, group) =
+        (tenant.new_user("ann@contoso.example").await, tenant.new_group("Secret").await);
+    tenant.put(&group, "users", &ann).await;
+    let question =
+        [Question::Membership { group: id(&group), member: person(&ann), nested: Vec::new() }];
+    assert_eq!(connector.confirm(&question).await.unwrap(), [Verdict::Exists]);
+    tenant.control("PATCH", &format!("groups/{group}"), json!({"hidden": true})).await;
+    assert_eq!(connector.confirm(&question).await.unwrap(), [Verdict::Unknown]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

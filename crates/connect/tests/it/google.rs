@@ -157,8 +157,11 @@ async fn questions_are_answered_by_the_provider() {
     let emptied = before.groups.keys().find(|known| *known != group).unwrap();
     tenant.control("DELETE", &format!("users/{}", people[0]), Value::Null).await;
     tenant.control("DELETE", &format!("groups/{emptied}"), Value::Null).await;
-    let membership =
-        |member: &str| Question::Membership { group: id(group), member: person(member) };
+    let membership = |member: &str| Question::Membership {
+        group: id(group),
+        member: person(member),
+        nested: Vec::new(),
+    };
     let questions = [
         Question::Person(id(people[0])),
         Question::Person(id(people[1])),
@@ -193,7 +196,8 @@ async fn everybody_is_in_a_group_that_has_everybody() {
     connector.pull(None, &Progress::default()).await.unwrap();
     let before = truth(&tenant).await;
     let user = before.users.keys().next().unwrap();
-    let question = Question::Membership { group: group.clone(), member: person(user) };
+    let question =
+        Question::Membership { group: group.clone(), member: person(user), nested: Vec::new() };
     assert_eq!(
         connector.confirm(std::slice::from_ref(&question)).await.unwrap(),
         [Verdict::Exists]

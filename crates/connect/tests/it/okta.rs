@@ -193,8 +193,11 @@ async fn questions_are_answered_by_the_provider() {
     let emptied = tenant.new_group("To be deleted").await;
     tenant.control("DELETE", &format!("users/{}", people[0]), Value::Null).await;
     tenant.control("DELETE", &format!("groups/{emptied}"), Value::Null).await;
-    let membership =
-        |member: &str| Question::Membership { group: id(group), member: person(member) };
+    let membership = |member: &str| Question::Membership {
+        group: id(group),
+        member: person(member),
+        nested: Vec::new(),
+    };
     let questions = [
         Question::Person(id(people[0])),
         Question::Person(id(people[1])),

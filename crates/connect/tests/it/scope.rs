@@ -69,14 +69,18 @@ async fn only_the_chosen(tenant: Tenant, nested: bool) {
         questions.push(Question::Group(id(group)));
         expected.push(verdict);
     }
-    questions
-        .push(Question::Membership { group: id(&small.outer), member: person(&small.people[0]) });
+    questions.push(Question::Membership {
+        group: id(&small.outer),
+        member: person(&small.people[0]),
+        nested: Vec::new(),
+    });
     expected.push(Verdict::Exists);
     if let Some(inner) = &small.inner {
         questions.push(Question::Group(id(inner)));
         questions.push(Question::Membership {
             group: id(&small.outer),
             member: Member::Group(id(inner)),
+            nested: Vec::new(),
         });
         expected.extend([Verdict::Exists; 2]);
     }

@@ -135,21 +135,37 @@ impl Mirror {
         merged.change.edges.append(&mut edges.into_iter().collect());
     }
 
-    /// Sets the memberships of a person who came back to what the provider says now.
-    pub fn set_memberships(&mut self, user: UserNo, groups: &[ProviderId], merged: &mut Merged) {
+    /// Takes the list of groups of a person who came back: what it has beyond what is known is added, what it lacks is
+    /// unconfirmed, as after any list. Groups that are gone themselves are in no such list; their members stay parked.
+    pub fn set_memberships(
+        &mut self,
+        user: UserNo,
+        groups: &[ProviderId],
+        at: Millis,
+        merged: &mut Merged,
+    ) {
         let member = Node::User(user);
         let now: BTreeSet<u32> =
             groups.iter().filter_map(|id| self.group_no(id)).map(|no| no.0).collect();
-        let before: BTreeSet<u32> = self.parents_of(member).iter().copied().collect();
-        for group in before.difference(&now).map(|no| GroupNo(*no)) {
-            self.remove_edge(group, member);
-            merged.change.edges.insert((group, member));
+        let mut touched = Vec::new();
+        for group in self.parents_of(member).to_vec() {
+            let edge = (GroupNo(group), member);
+            if now.contains(&group) || self.is_absent(Node::Group(edge.0)) {
+                continue;
+            }
+            if let btree_map::Entry::Vacant(slot) = self.unconfirmed_edges.entry(edge) {
+                slot.insert(at);
+                touched.push(edge);
+            }
         }
-        for group in now.difference(&before).map(|no| GroupNo(*no)) {
-            self.add_edge(group, member);
-            merged.change.edges.insert((group, member));
+        for group in now.into_iter().map(GroupNo) {
+            let confirmed = self.unconfirmed_edges.remove(&(group, member)).is_some();
+            if self.add_edge(group, member) || confirmed {
+                touched.push((group, member));
+            }
         }
-        if before != now {
+        if !touched.is_empty() {
+            merged.change.edges.extend(touched);
             merged.dirty.members.insert(member);
         }
     }

@@ -1,14 +1,21 @@
 //! What only a listing shows to be gone: questions to the provider, its answers, and forgetting at last.
 //!
-//! Invariant: an answer that is not a clear one changes nothing.
+//! Invariants: an answer that is not a clear one changes nothing; what lists alone show to be gone is gone only when they
+//! still show it after [`LISTS_AGREE_MS`].
 
 use super::{Evidence, Merged, Mirror, State};
 use crate::{
     decisions::Node,
-    id::{GroupNo, Millis, UserNo},
+    id::{GroupNo, Millis, ProviderId, UserNo},
     observation::{Member, Question, Verdict},
     snapshot::Directory,
 };
+
+/// How long lists alone must show that something is gone before it is believed: longer than a provider's replicas are
+/// apart, and than the usual incident in which lists are short.
+pub const LISTS_AGREE_MS: i64 = 3_600_000;
+/// Nested groups that a question about a membership names.
+const NESTED_MAX: usize = 100;
 
 /// What the answers to questions came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +26,8 @@ pub struct Settled {
     pub exist: usize,
     /// Questions without an answer.
     pub unknown: usize,
+    /// Losses that only lists show, and not for long enough.
+    pub unlisted: usize,
 }
 
 /// Something unconfirmed, as it is asked for and settled.
@@ -48,14 +57,19 @@ impl Mirror {
         let settled =
             self.unconfirmed_edges.keys().filter(|(_, member)| !self.unconfirmed.contains(member));
         let edges = settled.map(|(group, member)| {
-            let question = self
-                .group(*group)
-                .zip(self.member(*member))
-                .map(|(row, member)| Question::Membership { group: row.record.id.clone(), member });
-            (Asked::Edge(*group, *member), question)
+            (Asked::Edge(*group, *member), self.membership_question(*group, *member))
         });
         let all = nodes.chain(edges);
         all.filter_map(|(asked, question)| Some((asked, question?))).take(max).collect()
+    }
+
+    /// The question whether somebody or a group is directly in a group.
+    pub fn membership_question(&self, group: GroupNo, member: Node) -> Option<Question> {
+        Some(Question::Membership {
+            group: self.group(group)?.record.id.clone(),
+            member: self.member(member)?,
+            nested: self.nested_beside(group, member),
+        })
     }
 
     /// Takes the provider's answers to [`Self::questions`].
@@ -67,29 +81,39 @@ impl Mirror {
     ) -> Settled {
         let mut settled = Settled::default();
         for (asked, verdict) in answers {
-            match verdict {
+            let gone = match verdict {
                 Verdict::Unknown => {
                     settled.unknown += 1;
                     continue;
                 }
-                Verdict::Gone => settled.gone += 1,
-                Verdict::Exists => settled.exist += 1,
-            }
-            match (asked, verdict) {
-                (Asked::Node(node), Verdict::Gone) => {
+                Verdict::Unlisted if !self.lists_agree(*asked, at, merged) => {
+                    settled.unlisted += 1;
+                    continue;
+                }
+                Verdict::Gone | Verdict::Unlisted => {
+                    settled.gone += 1;
+                    true
+                }
+                Verdict::Exists => {
+                    settled.exist += 1;
+                    false
+                }
+            };
+            match (asked, gone) {
+                (Asked::Node(node), true) => {
                     self.set_state(
                         *node,
                         State::Absent { since: at, evidence: Evidence::Confirmed },
                         merged,
                     );
                 }
-                (Asked::Node(node), _) => self.set_state(*node, State::Present, merged),
-                (Asked::Edge(group, member), Verdict::Gone) => {
+                (Asked::Node(node), false) => self.set_state(*node, State::Present, merged),
+                (Asked::Edge(group, member), true) => {
                     self.remove_edge(*group, *member);
                     merged.change.edges.insert((*group, *member));
                     merged.dirty.members.insert(*member);
                 }
-                (Asked::Edge(group, member), _) => {
+                (Asked::Edge(group, member), false) => {
                     self.unconfirmed_edges.remove(&(*group, *member));
                     merged.change.edges.insert((*group, *member));
                     merged.dirty.members.insert(*member);
@@ -97,6 +121,29 @@ impl Mirror {
             }
         }
         settled
+    }
+
+    /// Whether lists have lacked it for long enough to be believed. What is known of somebody who comes back is from
+    /// before they left, which is worth less than a list.
+    fn lists_agree(&self, asked: Asked, at: Millis, merged: &Merged) -> bool {
+        let since = match asked {
+            Asked::Edge(_, Node::User(no)) if merged.returned.contains(&no) => return true,
+            Asked::Node(node) => match self.state(node) {
+                Some(State::Unconfirmed { since }) => Some(since),
+                _ => None,
+            },
+            Asked::Edge(group, member) => self.unconfirmed_edges.get(&(group, member)).copied(),
+        };
+        since.is_some_and(|since| since.plus(LISTS_AGREE_MS) <= at)
+    }
+
+    /// Groups directly inside a group, but for one member.
+    fn nested_beside(&self, group: GroupNo, member: Node) -> Vec<ProviderId> {
+        let children = self.children_of(group).iter().map(|child| GroupNo(*child));
+        let others = children
+            .filter(|child| Node::Group(*child) != member && !self.is_absent(Node::Group(*child)));
+        let ids = others.filter_map(|child| self.group(child)).map(|row| row.record.id.clone());
+        ids.take(NESTED_MAX).collect()
     }
 
     /// Takes everything unconfirmed for present again: asked about, the provider had all of it. Gives how

@@ -121,7 +121,7 @@ impl Provider for House {
         let there = match question {
             Question::Person(id) => self.people.contains_key(&id.to_string()),
             Question::Group(id) => self.groups.contains_key(&id.to_string()),
-            Question::Membership { group, member } => {
+            Question::Membership { group, member, nested: _ } => {
                 let members = self.groups.get(&group.to_string()).map(|(_, members)| members);
                 members.is_some_and(|members| match member {
                     Member::User(id) => members.users.contains(id),

@@ -156,14 +156,16 @@ impl Tenant {
         let there = match question {
             Question::Person(id) => self.people.keys().any(|no| user_id(*no) == *id),
             Question::Group(id) => self.teams.keys().any(|no| group_id(*no) == *id),
-            Question::Membership { group, member } => self.teams.iter().any(|(no, team)| {
-                use directory::observation::Member;
-                group_id(*no) == *group
-                    && match member {
-                        Member::User(id) => team.users.iter().any(|no| user_id(*no) == *id),
-                        Member::Group(id) => team.teams.iter().any(|no| group_id(*no) == *id),
-                    }
-            }),
+            Question::Membership { group, member, nested: _ } => {
+                self.teams.iter().any(|(no, team)| {
+                    use directory::observation::Member;
+                    group_id(*no) == *group
+                        && match member {
+                            Member::User(id) => team.users.iter().any(|no| user_id(*no) == *id),
+                            Member::Group(id) => team.teams.iter().any(|no| group_id(*no) == *id),
+                        }
+                })
+            }
         };
         if there { Verdict::Exists } else { Verdict::Gone }
     }
@@ -334,7 +336,7 @@ impl Bench {
         self.mirror.merge_members(&again, self.now, merged);
         for no in merged.returned.clone() {
             let id = self.mirror.person(no).unwrap().record.id.clone();
-            self.mirror.set_memberships(no, &tenant.groups_of(&id), merged);
+            self.mirror.set_memberships(no, &tenant.groups_of(&id), self.now, merged);
         }
     }
 

@@ -4,13 +4,13 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use directory::{
-    id::DirectoryId,
+    id::{DirectoryId, Millis},
     report::{Outcome, RunReport},
     rules::{Rules, limits::Limits},
 };
@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) limits: Option<Limits>,
     /// Whether the provider is asked to tell of changes.
     pub(crate) notifications: bool,
+    /// Delays in tenant, worker and store are drawn from this seed, so that schedules vary; none for no delays.
+    pub(crate) delays: Option<u64>,
 }
 
 impl Plan {
@@ -64,6 +66,7 @@ impl Plan {
             quotas: Quotas::Off,
             limits: Some(no_limits),
             notifications: false,
+            delays: None,
         }
     }
 
@@ -96,6 +99,7 @@ pub(crate) struct House {
     pub(crate) product: Product,
     pub(crate) dice: Dice,
     deleted: Vec<String>,
+    delays: Option<u64>,
 }
 
 impl House {
@@ -116,7 +120,7 @@ impl House {
         let listen = if plan.notifications { free_port() } else { ANYWHERE };
         let clock = Arc::new(AtomicI64::new(0));
         let data = tempfile::tempdir().unwrap();
-        let server = start(&data, listen, &clock).await;
+        let server = start(&data, listen, &clock, plan.delays).await;
         let mut add = demo::directories(running.description()).unwrap().remove(0);
         let usual = api::directory::usual_rules(&add.provider);
         add.rules = Some(Rules { limits: plan.limits.unwrap_or_default(), ..usual });
@@ -152,6 +156,7 @@ impl House {
             product: Product::new(&url, credentials.name, credentials.password),
             dice: Dice(plan.seed),
             deleted: Vec::new(),
+            delays: plan.delays,
         };
         // The first read was asked for when the directory was connected.
         let first = house.ended(1).await;
@@ -310,7 +315,7 @@ impl House {
     /// The server goes and comes, with what it has on disk.
     pub(crate) async fn restart(&mut self) {
         self.server.take().unwrap().stop().await;
-        self.server = Some(start(&self.data, self.listen, &self.clock).await);
+        self.server = Some(start(&self.data, self.listen, &self.clock, self.delays).await);
         self.product.moved(Some(self.server().url.clone()));
         let keeper = self.server().app.keeper(self.directory).unwrap();
         // A server reads at its start.
@@ -334,14 +339,10 @@ impl House {
         }
     }
 
-    /// Time passes.
-    pub(crate) fn wait(&self, ms: i64) {
-        self.clock.fetch_add(ms, Ordering::SeqCst);
-    }
-
-    /// How many reads there were.
-    pub(crate) fn reads(&self) -> usize {
-        self.server().app.store.latest_runs(self.directory, 1_000).unwrap().len()
+    /// When the reads began, the latest first.
+    pub(crate) fn reads(&self) -> Vec<Millis> {
+        let runs = self.server().app.store.latest_runs(self.directory, 1_000).unwrap();
+        runs.into_iter().map(|run| run.started).collect()
     }
 
     pub(crate) async fn truth(&self) -> Truth {
@@ -352,8 +353,14 @@ impl House {
         self.control("POST", "faults", faults).await;
     }
 
+    /// Nothing fails any more; what takes its time goes on to.
     pub(crate) async fn no_faults(&self) {
         self.control("DELETE", "faults", Value::Null).await;
+        if let Some(seed) = self.delays {
+            let slow = json!([{"route": ".", "kind": "delay", "jitter_ms": 12, "seed": seed,
+                "probability": 0.5}]);
+            self.faults(slow).await;
+        }
     }
 
     pub(crate) async fn counters(&self) -> Value {
@@ -393,16 +400,44 @@ impl House {
     }
 }
 
+/// Every step of worker and store begins or ends with a look at the clock: one that takes its time at that varies how
+/// they meet.
+struct Stumbling {
+    seed: Option<u64>,
+    looks: AtomicU64,
+}
+
+impl Stumbling {
+    #[expect(clippy::disallowed_methods, reason = "whoever looks at this clock is held up")]
+    fn step(&self) {
+        let Some(seed) = self.seed else { return };
+        let look = self.looks.fetch_add(1, Ordering::Relaxed);
+        let mut dice = Dice(seed ^ look.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        if dice.roll(6) == 0 {
+            std::thread::sleep(Duration::from_millis(dice.roll(8) as u64));
+        }
+    }
+}
+
 /// A port that is free now, for a server whose address must be known before it starts.
 fn free_port() -> SocketAddr {
     std::net::TcpListener::bind(ANYWHERE).unwrap().local_addr().unwrap()
 }
 
-async fn start(data: &TempDir, listen: SocketAddr, clock: &Arc<AtomicI64>) -> Server {
+async fn start(
+    data: &TempDir,
+    listen: SocketAddr,
+    clock: &Arc<AtomicI64>,
+    delays: Option<u64>,
+) -> Server {
     let public_url = (listen.port() != 0).then(|| format!("http://{listen}"));
     let file = File { public_url, ..File::default() };
     let clock = Arc::clone(clock);
-    let clock = Clock::from_fn(move || Clock::system().now().plus(clock.load(Ordering::SeqCst)));
+    let stumbling = Stumbling { seed: delays, looks: AtomicU64::new(0) };
+    let clock = Clock::from_fn(move || {
+        stumbling.step();
+        Clock::system().now().plus(clock.load(Ordering::SeqCst))
+    });
     // A commit that was under way when the server stopped comes to its end first.
     for _ in 0..500 {
         match Server::start(data.path(), listen, &file, clock.clone()).await {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use connect::Connector;
 use directory::{
     id::ProviderId,
-    mirror::{Asked, Settled},
+    mirror::{Asked, LISTS_AGREE_MS, Settled},
     observation::{Question, Verdict},
 };
 
@@ -68,7 +68,8 @@ impl Run {
             Ok(answers) => {
                 for (id, groups) in answers {
                     if let (Some(no), Some(groups)) = (self.memory.mirror.person_no(&id), groups) {
-                        self.memory.mirror.set_memberships(no, &groups, &mut self.merged);
+                        let (mirror, at) = (&mut self.memory.mirror, self.at);
+                        mirror.set_memberships(no, &groups, at, &mut self.merged);
                     }
                 }
             }
@@ -103,6 +104,7 @@ impl Run {
             settled.gone += round.gone;
             settled.exist += round.exist;
             settled.unknown += round.unknown;
+            settled.unlisted += round.unlisted;
         }
         self.note_settled(settled);
     }
@@ -111,6 +113,14 @@ impl Run {
         if settled.gone > 0 {
             self.notes
                 .push(format!("{} losses were confirmed by the provider one by one", settled.gone));
+        }
+        if settled.unlisted > 0 {
+            self.notes.push(format!(
+                "{} losses are shown by lists only, which the provider has no way to confirm one by one; they count when \
+                 its lists still show them after {} minutes",
+                settled.unlisted,
+                LISTS_AGREE_MS / 60_000
+            ));
         }
         if settled.exist == 0 {
             return;
@@ -121,7 +131,7 @@ impl Run {
              list was wrong, and nothing was changed for them",
             settled.exist
         ));
-        if settled.gone == 0 && settled.unknown == 0 {
+        if settled.gone + settled.unknown + settled.unlisted == 0 {
             let rest = self.memory.mirror.disbelieve(&mut self.merged);
             if rest > 0 {
                 self.notes.push(format!("the list was not believed about {rest} others either"));

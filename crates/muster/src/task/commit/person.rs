@@ -17,8 +17,8 @@ use directory::{
     mirror::{Asked, Merged, State},
     name::fold,
     observation::{
-        Attribute, GroupMembers, Listing, Member, MemberSet, MembersListing, Observation,
-        PersonRecord, Question, Verdict,
+        Attribute, GroupMembers, Listing, MemberSet, MembersListing, Observation, PersonRecord,
+        Question, Verdict,
     },
     report::RunReport,
 };
@@ -206,7 +206,7 @@ impl Run {
         let Some(no) = self.memory.mirror.person_no(id) else { return };
         let node = Node::User(no);
         match (verdict, self.memory.mirror.state(node)) {
-            (Verdict::Unknown, _) => {
+            (Verdict::Unknown | Verdict::Unlisted, _) => {
                 self.notes.push(format!("the provider does not say whether {id} is gone"));
             }
             (Verdict::Gone, Some(State::Absent { .. } | State::Mentioned)) => {}
@@ -239,7 +239,7 @@ impl Run {
                 "{unknown} groups of the person are not known here yet; the next run reads them"
             ));
         }
-        let lost = self.lost(connector, (no, &id), &inside).await;
+        let lost = self.lost(connector, no, &inside).await;
         let mut members: BTreeMap<ProviderId, MembersListing> = BTreeMap::new();
         let one = || MemberSet { users: vec![id.clone()], groups: Vec::new() };
         for group in inside {
@@ -278,26 +278,23 @@ impl Run {
     async fn lost(
         &mut self,
         connector: &Connector,
-        (no, id): (UserNo, &ProviderId),
+        no: UserNo,
         inside: &BTreeSet<ProviderId>,
     ) -> Vec<ProviderId> {
         let mirror = &self.memory.mirror;
         let before = mirror.parents_of(Node::User(no)).iter();
         let rows = before.filter_map(|group| mirror.group(GroupNo(*group)));
         let there = rows.filter(|row| !matches!(row.state, State::Absent { .. }));
-        let missing: Vec<ProviderId> = there
+        let missing = there
             .filter(|row| !inside.contains(&row.record.id) && !row.record.hidden_members)
-            .map(|row| row.record.id.clone())
-            .collect();
+            .filter_map(|row| {
+                let question = mirror.membership_question(row.no, Node::User(no))?;
+                Some((row.record.id.clone(), question))
+            });
+        let (missing, questions): (Vec<ProviderId>, Vec<Question>) = missing.unzip();
         if missing.is_empty() {
             return missing;
         }
-        let member = Member::User(id.clone());
-        let question = |group: &ProviderId| Question::Membership {
-            group: group.clone(),
-            member: member.clone(),
-        };
-        let questions: Vec<Question> = missing.iter().map(question).collect();
         match connector.confirm(&questions).await {
             Ok(verdicts) => {
                 let told = missing.into_iter().zip(verdicts);
