@@ -200,9 +200,9 @@ impl Entra {
             .zip(told.unwrap_or_default())
             .filter_map(|(group, told)| shown(told).then_some(group))
             .collect();
-        let verdict = |one: &&Asked| match shown.contains(&one.group) {
-            true => (one.index, Verdict::Gone),
-            false => (one.index, Verdict::Unknown),
+        let verdict = |one: &&Asked| {
+            let hides = !shown.contains(&one.group);
+            (one.index, if hides { Verdict::Unknown } else { Verdict::Gone })
         };
         asked.iter().map(verdict).collect()
     }

@@ -153,7 +153,7 @@ impl Entra {
             found.sort_unstable_by_key(|member| rank(*member));
             found.dedup();
             found.retain(|member| cast_allows(cast, &tenant, *member));
-            return Ok(self.write_some(&page, &found, query, call));
+            return Ok(few(&page, &found, query, call));
         }
         let mut source: Box<dyn Iterator<Item = Member> + '_> = if transitive {
             let from = cursor.position;
@@ -219,22 +219,6 @@ impl Entra {
         let mut wanted = objects.iter().copied().filter(|member| rank(*member) >= from);
         let page = ObjectPage { tenant, style, cursor: &cursor };
         Ok(self.write_objects(&page, &mut wanted, query, call))
-    }
-
-    /// Few objects, on one page.
-    fn write_some(
-        &self,
-        page: &ObjectPage<'_>,
-        objects: &[Member],
-        query: &Query,
-        call: &Call,
-    ) -> Vec<u8> {
-        let context = format!("{}/v1.0/$metadata#directoryObjects", call.base);
-        let mut rows = Rows::with_capacity(objects.len());
-        for member in objects.iter().take(query.page_size()) {
-            page.style.write(rows.next(), page.tenant, *member);
-        }
-        Head { context, count: Some(objects.len()), ..Head::default() }.page(&rows)
     }
 
     fn object_cursor(&self, query: &Query) -> Result<Cursor, GraphError> {
@@ -364,6 +348,16 @@ pub(super) fn live_object(tenant: &Tenant, noun: Noun, id: &str) -> Result<Membe
         .map(Member::User)
         .filter(|user| tenant.member_is_live(*user))
         .ok_or_else(|| GraphError::not_found(id))
+}
+
+/// Few objects, on one page.
+fn few(page: &ObjectPage<'_>, objects: &[Member], query: &Query, call: &Call) -> Vec<u8> {
+    let context = format!("{}/v1.0/$metadata#directoryObjects", call.base);
+    let mut rows = Rows::with_capacity(objects.len());
+    for member in objects.iter().take(query.page_size()) {
+        page.style.write(rows.next(), page.tenant, *member);
+    }
+    Head { context, count: Some(objects.len()), ..Head::default() }.page(&rows)
 }
 
 /// The ids that a filter on members names. Anything else than ids cannot be filtered for here; and a filter on members is
