@@ -59,9 +59,8 @@ async fn no_list_confirms_a_loss(tenant: Tenant) {
             truth.members.iter().filter(|(g, m)| g == group && truth.groups.contains_key(m));
         inside.map(|(_, member)| id(member)).collect()
     };
-    let member = |it: &String| match truth.users.contains_key(it) {
-        true => person(it),
-        false => Member::Group(id(it)),
+    let member = |it: &String| {
+        if truth.users.contains_key(it) { person(it) } else { Member::Group(id(it)) }
     };
     let question = |(group, it): &(String, String)| Question::Membership {
         group: id(group),
