@@ -183,7 +183,7 @@ impl House {
         let ticket = self.request(full);
         let report = self.ended(ticket).await;
         // Runs have times of their own.
-        self.clock.fetch_add(1_000, Ordering::SeqCst);
+        self.wait(1_000);
         report
     }
 
@@ -337,6 +337,11 @@ impl House {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Time passes.
+    pub(crate) fn wait(&self, ms: i64) {
+        self.clock.fetch_add(ms, Ordering::SeqCst);
     }
 
     /// When the reads began, the latest first.
