@@ -75,7 +75,12 @@ pub(crate) trait Api {
     async fn refused(&self, ask: &Ask<'_>, generation: u64);
 
     /// Waits until the request may be sent, where the vendor counts by kind of request.
-    async fn turn(&self, _ask: &Ask<'_>) {}
+    ///
+    /// # Errors
+    /// When that is longer than whoever asked is ready to wait.
+    async fn turn(&self, _ask: &Ask<'_>) -> Result<(), ConnectError> {
+        Ok(())
+    }
 
     /// What an answer's headers say about the vendor's limits.
     fn heard(&self, _ask: &Ask<'_>, _answer: &Answer) {}
@@ -109,7 +114,7 @@ pub(crate) async fn call<A: Api, T>(
     let http = api.http();
     let mut tries = Tries::default();
     loop {
-        api.turn(&ask).await;
+        api.turn(&ask).await?;
         let admission = api.admit(&ask, progress).await?;
         let mut request = http.request(ask.method.clone(), ask.url);
         if let Some(body) = ask.body {

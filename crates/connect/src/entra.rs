@@ -50,7 +50,7 @@ impl Entra {
         surroundings: Surroundings,
     ) -> Result<Self, ConnectError> {
         let settings = Settings::read(settings)?;
-        let http = Http::new(surroundings, &settings.graph, SPEED)?;
+        let http = Http::new("Microsoft", surroundings, &settings.graph, SPEED)?;
         let tokens = Tokens::new(&settings, secret)?;
         let (last_scope, page_size) = (LastScope::default(), AtomicUsize::new(0));
         Ok(Self { settings, http, tokens, last_scope, page_size })

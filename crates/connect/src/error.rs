@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Setting,
     /// It may pass by itself.
     Temporary,
+    /// The provider asked to wait for longer than whoever asked is ready to.
+    AskedToWait,
     /// The provider refuses until somebody changes something.
     Refused,
     /// The object is not there.

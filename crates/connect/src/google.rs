@@ -81,7 +81,7 @@ impl Google {
         // The account-wide limit of requests at one time cannot be raised, and is not documented.
         let speed =
             Speed { start: 8, most: 12, least: 2, per_minute: settings.requests_per_minute };
-        let http = Http::new(surroundings, &settings.api, speed)?;
+        let http = Http::new("Google", surroundings, &settings.api, speed)?;
         let tokens = Tokens::new(&settings, key);
         let (everybody, last_scope) = (Mutex::default(), LastScope::default());
         Ok(Self { settings, http, tokens, everybody, last_scope })

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use directory::id::Millis;
+use directory::{error_chain, id::Millis};
 use reqwest::{
     Client, Method, RequestBuilder, StatusCode,
     header::{self, HeaderMap},
@@ -22,12 +22,13 @@ use crate::{
     error::{ConnectError, Kind},
     pace::{Pace, Speed},
     progress::{Progress, add},
+    waiting,
 };
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a provider may be silent in the middle of an answer, and before it.
-const READ_TIMEOUT: Duration = Duration::from_mins(1);
+pub const READ_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long one answer may take in all.
 const TOTAL_TIMEOUT: Duration = Duration::from_mins(5);
 /// How long an address that others chose may take.
@@ -45,13 +46,21 @@ const BACKOFF_MAX: Duration = Duration::from_secs(20);
 /// The pause after a refusal that does not say how long.
 const THROTTLED: Duration = Duration::from_secs(10);
 /// The longest pause that a provider can ask for.
-const THROTTLED_MAX: Duration = Duration::from_mins(10);
+const THROTTLED_MAX: Duration = Duration::from_hours(1);
 /// How often in a row one request may be told to slow down.
 const THROTTLED_ATTEMPTS: u32 = 30;
+/// How long one request may be told to wait in all: whoever is told to wait for longer should hear of it.
+const THROTTLED_TOTAL_MAX: Duration = THROTTLED_MAX;
+/// Pauses that are shown to whoever looks.
+const WORTH_TELLING: Duration = Duration::from_secs(2);
+/// What is added to a pause at the most, so that requests do not come back all at once.
+const JITTER_MAX: Duration = Duration::from_secs(5);
 
 /// Speaks to one tenant.
 #[derive(Debug)]
 pub(crate) struct Http {
+    /// How the provider is called.
+    who: &'static str,
     client: Client,
     pace: Pace,
     surroundings: Surroundings,
@@ -89,6 +98,8 @@ pub(crate) enum Setback {
 pub(crate) struct Tries {
     failed: u32,
     throttled: u32,
+    /// For how long it was told to wait in all.
+    told_to_wait: Duration,
     unauthorised: u32,
 }
 
@@ -113,9 +124,11 @@ impl Tries {
             }
             Setback::Throttled(pause) => {
                 add(&progress.throttled, 1);
-                http.pace.throttled(http.jittered(pause.unwrap_or(THROTTLED)));
+                let pause = pause.unwrap_or(THROTTLED);
+                http.throttled(pause);
                 self.throttled += 1;
-                if self.throttled >= THROTTLED_ATTEMPTS {
+                self.told_to_wait += pause;
+                if self.throttled >= THROTTLED_ATTEMPTS || self.told_to_wait > THROTTLED_TOTAL_MAX {
                     let text = "the provider keeps asking us to slow down; the next run tries again, and a longer \
                                 interval between runs helps";
                     return Err(ConnectError::new(Kind::Temporary, "N-429", text));
@@ -127,8 +140,13 @@ impl Tries {
                     return Err(error);
                 }
                 tracing::debug!(%error, tries = self.failed, "a request is repeated");
-                let backoff = BACKOFF.saturating_mul(1 << (self.failed - 1)).min(BACKOFF_MAX);
-                tokio::time::sleep(http.jittered(pause.unwrap_or(backoff))).await;
+                match pause {
+                    Some(pause) => http.wait(pause).await?,
+                    None => {
+                        let backoff = BACKOFF.saturating_mul(1 << (self.failed - 1));
+                        tokio::time::sleep(http.jittered(backoff.min(BACKOFF_MAX))).await;
+                    }
+                }
             }
         }
         add(&progress.retries, 1);
@@ -156,6 +174,7 @@ impl Answer {
 
 impl Http {
     pub(crate) fn new(
+        who: &'static str,
         surroundings: Surroundings,
         base: &Url,
         speed: Speed,
@@ -169,7 +188,8 @@ impl Http {
         };
         let client = builder(base.scheme() == "https").build().map_err(failed)?;
         let jitter = AtomicU64::new(surroundings.entropy);
-        Ok(Self { client, pace: Pace::new(speed), surroundings, jitter, skew: AtomicI64::new(0) })
+        let (pace, skew) = (Pace::new(speed), AtomicI64::new(0));
+        Ok(Self { who, client, pace, surroundings, jitter, skew })
     }
 
     /// Our time.
@@ -193,7 +213,12 @@ impl Http {
         progress: &Progress,
         request: RequestBuilder,
     ) -> Result<Answer, ConnectError> {
-        let permit = self.pace.enter().await;
+        let permit = loop {
+            match self.pace.enter().await {
+                Ok(permit) => break permit,
+                Err(until) => self.wait_until(until).await?,
+            }
+        };
         add(&progress.requests, 1);
         let answer = self.exchange(request).await;
         drop(permit);
@@ -212,6 +237,36 @@ impl Http {
     /// An answer was what was asked for.
     pub(crate) fn succeeded(&self, answer: &Answer) {
         self.pace.succeeded(answer.latency);
+    }
+
+    /// The provider asked everybody to slow down.
+    pub(crate) fn throttled(&self, pause: Duration) {
+        self.pace.throttled(self.jittered(pause.min(THROTTLED_MAX)));
+    }
+
+    /// Waits for as long as the provider asked.
+    ///
+    /// # Errors
+    /// When that is longer than whoever asked is ready to wait.
+    pub(crate) async fn wait(&self, pause: Duration) -> Result<(), ConnectError> {
+        self.wait_until(Instant::now() + self.jittered(pause)).await
+    }
+
+    async fn wait_until(&self, until: Instant) -> Result<(), ConnectError> {
+        let left = until - Instant::now();
+        let ends = self.now().plus(i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
+        if waiting::patience().is_some_and(|patience| left > patience) {
+            let who = self.who;
+            let text = format!(
+                "{who} asked us to wait until {}; nothing was asked meanwhile; try again then",
+                waiting::clock_time(ends)
+            );
+            return Err(ConnectError::new(Kind::AskedToWait, "N-429", text));
+        }
+        // Short pauses come and go before anybody could read of them.
+        let _shown = (left >= WORTH_TELLING).then(|| self.surroundings.waits.begin(self.who, ends));
+        tokio::time::sleep_until(until).await;
+        Ok(())
     }
 
     /// The vendor says what share of its quota is used.
@@ -259,7 +314,8 @@ impl Http {
     /// A pause between 100 % and 125 % of `pause`, so that requests do not come back all at once.
     fn jittered(&self, pause: Duration) -> Duration {
         let x = self.draw();
-        pause + pause.mul_f64(((x >> 40) as f64 / (1_u64 << 24) as f64) / 4.0)
+        let share = ((x >> 40) as f64 / (1_u64 << 24) as f64) / 4.0;
+        pause + pause.mul_f64(share).min(JITTER_MAX)
     }
 }
 
@@ -376,17 +432,8 @@ fn transport(error: &reqwest::Error) -> ConnectError {
 
 /// The causes of an error, without addresses (whose queries may carry positions).
 fn chain(error: &reqwest::Error) -> String {
-    let mut causes = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        causes.push(error.to_string());
-        cause = error.source();
-    }
-    if causes.is_empty() {
-        if error.is_timeout() { "it took too long" } else { "no details" }.to_owned()
-    } else {
-        causes.join(": ")
-    }
+    let timed_out = if error.is_timeout() { "it took too long" } else { "no details" };
+    error_chain::causes(error).unwrap_or_else(|| timed_out.to_owned())
 }
 
 /// How long a provider asks us to wait: seconds, or a date.
@@ -438,7 +485,7 @@ mod tests {
         assert_eq!(of("7"), Some(7));
         assert_eq!(of("Sun, 06 Nov 1994 08:49:47 GMT"), Some(10));
         assert_eq!(of("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
-        assert_eq!(of("99999999"), Some(600));
+        assert_eq!(of("99999999"), Some(3_600));
         assert_eq!(of("soon"), None);
     }
 }

@@ -21,6 +21,7 @@ mod progress;
 mod scope;
 mod signer;
 mod turns;
+mod waiting;
 mod watch;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -40,21 +41,29 @@ pub use self::{
     person::OnePerson,
     probe::{ProbeReport, ProbeStep, StepOutcome},
     progress::{Counts, Progress},
+    waiting::{Wait, Waits, clock_time, with_patience},
     watch::{Callback, Subscription},
 };
 use self::{entra::Entra, google::Google, okta::Okta, watch::Watched};
 
-/// What a connector cannot make itself: time and randomness.
+/// What a connector cannot make itself: time, randomness, and whom to tell that it waits.
 #[derive(Clone)]
 pub struct Surroundings {
     pub(crate) now: Arc<dyn Fn() -> Millis + Send + Sync>,
     pub(crate) entropy: u64,
+    pub(crate) waits: Waits,
 }
 
 impl Surroundings {
     /// A clock, and a number that nobody can guess.
     pub fn new(now: impl Fn() -> Millis + Send + Sync + 'static, entropy: u64) -> Self {
-        Self { now: Arc::new(now), entropy }
+        Self { now: Arc::new(now), entropy, waits: Waits::default() }
+    }
+
+    /// Shows in `waits` when the provider asked to wait.
+    #[must_use]
+    pub fn showing(self, waits: Waits) -> Self {
+        Self { waits, ..self }
     }
 }
 

@@ -85,7 +85,7 @@ impl Okta {
     ) -> Result<Self, ConnectError> {
         let settings = Settings::read(settings)?;
         let credential = Credential::read(&settings, secret)?;
-        let http = Http::new(surroundings, &settings.url, SPEED)?;
+        let http = Http::new("Okta", surroundings, &settings.url, SPEED)?;
         let limits = Limits::new(settings.rate_share);
         let (groups, no_log, crowded) = Default::default();
         let last_scope = LastScope::default();
@@ -165,16 +165,16 @@ impl Api for Okta {
         self.credential.refused(purpose(ask.url), generation).await;
     }
 
-    async fn turn(&self, ask: &Ask<'_>) {
+    async fn turn(&self, ask: &Ask<'_>) -> Result<(), ConnectError> {
         // A part of the vendor's limits is left to others: a few requests of it do no harm.
         if is_urgent() {
-            return;
+            return Ok(());
         }
         let bucket = Bucket::of(ask.url);
         loop {
             let vendor_now = self.http.now().plus(self.http.skew_ms());
-            let Some(pause) = self.limits.enter(bucket, vendor_now) else { return };
-            tokio::time::sleep(pause).await;
+            let Some(pause) = self.limits.enter(bucket, vendor_now) else { return Ok(()) };
+            self.http.wait(pause).await?;
         }
     }
 

@@ -97,10 +97,13 @@ impl Pace {
     }
 
     /// Waits for its turn.
-    pub(crate) async fn enter(&self) -> Permit<'_> {
+    ///
+    /// # Errors
+    /// Gives the time until which the provider asked to wait; it is to be tried again then.
+    pub(crate) async fn enter(&self) -> Result<Permit<'_>, Instant> {
         loop {
             let woken = self.wake.notified();
-            let pause = {
+            let (paused, early) = {
                 let mut state = self.lock();
                 let now = tokio_now();
                 let paused = state.paused_until.filter(|until| *until > now);
@@ -112,13 +115,14 @@ impl Pace {
                     if let Some(interval) = self.interval() {
                         state.due = Some(state.due.map_or(now, |due| due.max(now)) + interval);
                     }
-                    return Permit(self);
+                    return Ok(Permit(self));
                 }
-                paused.or(early)
+                (paused, early)
             };
-            match pause {
-                Some(until) => tokio::time::sleep_until(until).await,
-                None => woken.await,
+            match (paused, early) {
+                (Some(until), _) => return Err(until),
+                (None, Some(until)) => tokio::time::sleep_until(until).await,
+                (None, None) => woken.await,
             }
         }
     }
@@ -215,18 +219,27 @@ mod tests {
 
     use super::*;
 
+    async fn enter(pace: &Pace) -> Permit<'_> {
+        loop {
+            match pace.enter().await {
+                Ok(permit) => return permit,
+                Err(until) => tokio::time::sleep_until(until).await,
+            }
+        }
+    }
+
     const SPEED: Speed = Speed { start: 16, most: 64, least: 4, per_minute: None };
 
     #[tokio::test]
     async fn a_pause_holds_everybody_and_the_limit_halves_once() {
         let pace = Pace::new(SPEED);
-        let first = pace.enter().await;
+        let first = enter(&pace).await;
         pace.throttled(Duration::from_millis(120));
         pace.throttled(Duration::from_millis(60));
         drop(first);
         assert_eq!(pace.lock().limit, SPEED.start / 2);
         let before = tokio_now();
-        let _permit = pace.enter().await;
+        let _permit = enter(&pace).await;
         assert!(tokio_now() - before >= Duration::from_millis(110));
     }
 
@@ -235,11 +248,11 @@ mod tests {
         let pace = Pace::new(SPEED);
         let mut permits = Vec::new();
         for _ in 0..SPEED.start {
-            permits.push(pace.enter().await);
+            permits.push(enter(&pace).await);
         }
-        assert!(pace.enter().now_or_never().is_none());
+        assert!(enter(&pace).now_or_never().is_none());
         permits.pop();
-        assert!(pace.enter().now_or_never().is_some());
+        assert!(enter(&pace).now_or_never().is_some());
     }
 
     #[tokio::test]
@@ -278,10 +291,10 @@ mod tests {
     async fn a_quota_that_is_nearly_used_up_is_left_to_refill() {
         let pace = Pace::new(SPEED);
         pace.pressure(0.8);
-        assert!(pace.enter().now_or_never().is_some());
+        assert!(enter(&pace).now_or_never().is_some());
         pace.pressure(0.86);
         let before = tokio_now();
-        let _permit = pace.enter().await;
+        let _permit = enter(&pace).await;
         let waited = tokio_now() - before;
         assert!((90..500).contains(&waited.as_millis()), "{waited:?}");
     }
@@ -291,7 +304,7 @@ mod tests {
         let pace = Pace::new(Speed { per_minute: Some(60_000), ..SPEED });
         let begun = tokio_now();
         for _ in 0..BURST + 50 {
-            drop(pace.enter().await);
+            drop(enter(&pace).await);
         }
         assert!(tokio_now() - begun >= Duration::from_millis(45));
     }

@@ -11,6 +11,7 @@ pub mod change;
 mod cut;
 pub mod decisions;
 pub mod derive;
+pub mod error_chain;
 pub mod explain;
 pub mod group;
 pub mod id;

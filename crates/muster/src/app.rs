@@ -29,6 +29,7 @@ use crate::{
         keeper::Keeper,
         notify, pull,
         standing::{Rounds, Task},
+        stopped::Stopped,
         watch::{self, Watches},
     },
 };
@@ -178,7 +179,9 @@ impl App {
     /// # Errors
     /// When the settings cannot be used; the message names the setting.
     pub fn connector(&self, row: &ConnectionRow) -> Result<Connector, ConnectError> {
-        Connector::new(&row.provider, &row.settings, &row.secret, self.surroundings())
+        let waits = self.keeper(row.id).map(|keeper| keeper.waits.clone()).unwrap_or_default();
+        let surroundings = self.surroundings().showing(waits);
+        Connector::new(&row.provider, &row.settings, &row.secret, surroundings)
     }
 
     /// Checks the settings of a directory to be; sends nothing.
@@ -193,6 +196,17 @@ impl App {
     pub(crate) fn surroundings(&self) -> connect::Surroundings {
         let clock = self.clock.clone();
         connect::Surroundings::new(move || clock.now(), u64::from_le_bytes(crate::entropy::bytes()))
+    }
+
+    /// Does something that is given up when the server stops.
+    ///
+    /// # Errors
+    /// When the server stops.
+    pub async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+        tokio::select! {
+            done = work => Ok(done),
+            () = self.stop.cancelled() => Err(Stopped::Shutdown),
+        }
     }
 
     /// Reads or writes the store off the async threads.

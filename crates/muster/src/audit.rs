@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use directory::error_chain::joined;
 use serde_json::Value;
 use store::NewAudit;
 
@@ -38,7 +39,7 @@ pub async fn record(app: &App, actor: &Actor, action: &str, object: &str, detail
     );
     if let Err(error) = app.blocking(move |store| store.audit(&entry)).await {
         tracing::error!(
-            error = format!("{error:#}"),
+            error = joined(error.as_ref()),
             action,
             object,
             "the audit log could not be written"

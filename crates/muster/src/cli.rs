@@ -28,6 +28,7 @@ pub mod when;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
+use ::directory::error_chain::joined;
 use clap::{Parser, Subcommand};
 
 /// Cloud user provisioning for Atlassian products.
@@ -129,7 +130,7 @@ pub fn main() -> ExitCode {
     match runtime.block_on(run(cli)) {
         Ok(done) => done.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", joined(error.as_ref()));
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }

@@ -13,6 +13,7 @@ pub mod notify;
 pub mod pull;
 pub mod sessions;
 pub mod standing;
+pub mod stopped;
 pub mod sweep;
 pub mod watch;
 pub mod webhooks;
@@ -111,15 +112,40 @@ pub struct Status {
     pub requested: u64,
     /// The number of the latest request that a finished run answered.
     pub completed: u64,
-    /// When the current run began.
+    /// When the current run began; `None` while none is under way.
     pub started: Option<Millis>,
-    /// When the next run is due; `None` while paused.
+    /// Until when the provider asked to wait, while something is not asked because of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// When the next run is due; `None` while paused, and while a run is under way.
     pub next: Option<Millis>,
     /// How the last run ended.
     pub last: Option<RunReport>,
     /// Whether the directory was put back and stays so, as far as the last run knew.
     #[serde(default)]
     pub pinned: bool,
+}
+
+/// A provider's request to wait that is being followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ProviderWait)]
+pub struct Waiting {
+    /// Until when.
+    pub until: Millis,
+    /// Who asked: `Microsoft`, `Google` or `Okta`.
+    pub asked_by: String,
+}
+
+impl Waiting {
+    /// The same for what a connector waits for.
+    pub fn of(wait: connect::Wait) -> Self {
+        Self { until: wait.until, asked_by: wait.who.to_owned() }
+    }
+
+    /// In words: without a capital letter and a full stop.
+    pub fn words(&self) -> String {
+        format!("waiting until {}, as {} asked", connect::clock_time(self.until), self.asked_by)
+    }
 }
 
 /// What a pull does.

@@ -79,14 +79,16 @@ impl Entra {
                 .buffer_unordered(AT_ONCE)
                 .try_collect()
                 .await?;
-            let mut pause = Duration::ZERO;
+            let (mut pause, mut throttled) = (Duration::ZERO, None);
             for (index, answer) in answers.into_iter().flatten() {
                 if answer.status.is_success() {
                     told[index] = Ok(answer.body);
                     continue;
                 }
                 match catalogue::graph(&answer, what, self.http.now()) {
-                    Setback::Throttled(asked) => pause = pause.max(asked.unwrap_or(PAUSE)),
+                    Setback::Throttled(asked) => {
+                        throttled = throttled.max(Some(asked.unwrap_or(PAUSE)))
+                    }
                     Setback::Failed(error, asked) if error.kind == Kind::Temporary => {
                         pause = pause.max(asked.unwrap_or(PAUSE * attempt));
                         told[index] = Err(error);
@@ -105,7 +107,10 @@ impl Entra {
             if open.is_empty() {
                 break;
             }
-            tokio::time::sleep(pause).await;
+            if let Some(throttled) = throttled {
+                self.http.throttled(throttled);
+            }
+            self.http.wait(pause).await?;
         }
         Ok(told)
     }

@@ -42,7 +42,7 @@ pub async fn entra_tenant_id(
     let mut settings = settings.clone();
     settings.entry("client_id".to_owned()).or_insert_with(|| "client".to_owned());
     let settings = Settings::read(&settings)?;
-    let http = Http::new(surroundings, &settings.authority, SPEED)?;
+    let http = Http::new("Microsoft", surroundings, &settings.authority, SPEED)?;
     let authority = settings.authority.as_str().trim_end_matches('/');
     let url = format!("{authority}/{}/v2.0/.well-known/openid-configuration", settings.tenant);
     let answer = http.once(&Progress::default(), http.request(Method::GET, &url)).await?;

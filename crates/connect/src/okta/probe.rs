@@ -8,6 +8,7 @@ use super::{Okta, catalogue, limits::Bucket, listing::next_link, pull::USUAL_PER
 use crate::{
     call::{Ask, call},
     error::ConnectError,
+    http::{Setback, Tries},
     notes,
     probe::{Counted, EXTENT, Extent, ProbeStep, Stepwise},
     progress::Progress,
@@ -78,13 +79,21 @@ impl Okta {
     /// Whether an organisation is there, without a credential.
     async fn reach(&self) -> Result<ProbeStep, ConnectError> {
         let url = self.settings.address(&[".well-known", "okta-organization"], &[]);
-        let request = self.http.request(Method::GET, &url);
-        let answer = self.http.once(&Progress::default(), request).await?;
+        let (mut tries, progress) = (Tries::default(), Progress::default());
+        let answer = loop {
+            let request = self.http.request(Method::GET, &url);
+            let answer = self.http.once(&progress, request).await?;
+            if answer.status.as_u16() != 429 {
+                break answer;
+            }
+            let pause = answer.retry_after(self.http.now());
+            tries.again(&self.http, &progress, Setback::Throttled(pause)).await?;
+        };
         let document: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let id = document.as_ref().and_then(|document| document["id"].as_str());
         let Some(id) = id.filter(|_| answer.status.is_success()) else {
             return Err(match answer.status.as_u16() {
-                429 | 500.. => {
+                500.. => {
                     let text =
                         format!("Okta has a temporary problem ({}); try again", answer.status);
                     ConnectError::new(crate::error::Kind::Temporary, "N-5XX", text)

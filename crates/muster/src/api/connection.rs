@@ -17,10 +17,11 @@ use utoipa::ToSchema;
 use crate::{
     api::{
         Problem, audit,
-        directory::{Add, keeper, named},
+        directory::{Add, CHECK_PATIENCE, keeper, named},
         extract::{Json, Path},
     },
     app::App,
+    task::stopped::Stopped,
 };
 
 /// What is to be different.
@@ -107,6 +108,7 @@ pub(super) async fn change(
         return Ok(Json(settings));
     }
     let keeper = keeper(&app, id)?;
+    keeper.stop(Stopped::Reconnected);
     keeper.settings_changed().await;
     app.watches.changed();
     if !row.paused {
@@ -154,5 +156,6 @@ pub(super) async fn check(
     let secret = SecretString::from(add.secret);
     let connector = Connector::new(&add.provider, &add.settings, &secret, app.surroundings());
     let connector = connector.map_err(|error| Problem::bad_request(error.to_string()))?;
-    Ok(Json(connector.probe(|_| {}).await))
+    let probing = connect::with_patience(CHECK_PATIENCE, connector.probe(|_| {}));
+    Ok(Json(app.unless_stopping(probing).await?))
 }

@@ -1,6 +1,6 @@
 //! Directories in the admin API: connect, look, synchronise, decide.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{extract::State, http::StatusCode};
 use connect::ProbeReport;
@@ -33,13 +33,16 @@ use crate::{
     },
     app::App,
     task::{
-        Status,
+        Status, Waiting,
         commit::{self, Choice, Decision, Step},
         keeper::Keeper,
+        stopped::Stopped,
         watch::{self, Standing},
     },
 };
 
+/// How long a provider's request to wait is followed in a check, for which somebody waits.
+pub(crate) const CHECK_PATIENCE: Duration = Duration::from_secs(20);
 /// Issues listed with a directory.
 const ISSUES_MAX: usize = 100;
 
@@ -61,8 +64,14 @@ pub struct Summary {
     pub size: Size,
     /// How its last run ended.
     pub last: Option<RunReport>,
-    /// When its next run is due.
+    /// When its next run is due; none while it is paused, and while a run is under way.
     pub next: Option<Millis>,
+    /// When the run that is under way began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_since: Option<Millis>,
+    /// Until when the provider asked to wait, while something is not asked because of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// Where it was put back to, if it stays there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
@@ -361,7 +370,8 @@ pub(super) async fn check(
 ) -> Result<Json<ProbeReport>, Problem> {
     let row = named(&app, &name).await?;
     let connector = app.connector(&row).map_err(|error| Problem::bad_request(error.to_string()))?;
-    Ok(Json(connector.probe(|_| {}).await))
+    let probing = connect::with_patience(CHECK_PATIENCE, connector.probe(|_| {}));
+    Ok(Json(keeper(&app, row.id)?.unless_stopped(&app, probing).await?))
 }
 
 /// Asks for a run.
@@ -491,7 +501,11 @@ async fn set_paused(app: &App, name: &str, paused: bool) -> Result<StatusCode, P
     let row = named(app, name).await?;
     let id = row.id;
     app.blocking(move |store| store.set_paused(id, paused)).await?;
-    keeper(app, id)?.settings_changed().await;
+    let keeper = keeper(app, id)?;
+    if paused {
+        keeper.stop(Stopped::Paused);
+    }
+    keeper.settings_changed().await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -522,6 +536,8 @@ fn summary(app: &App, row: &ConnectionRow) -> Summary {
         size: app.served(row.id).map(|directory| directory.size()).unwrap_or_default(),
         last,
         next: status.next,
+        running_since: status.started,
+        waiting: status.waiting,
         pin: row.pin.clone(),
     }
 }

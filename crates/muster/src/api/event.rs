@@ -6,7 +6,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use directory::id::{ChangeSeq, DirectoryId};
+use directory::{
+    error_chain::joined,
+    id::{ChangeSeq, DirectoryId},
+};
 use serde::{Deserialize, Serialize};
 use store::{LogFilter, LogOrder};
 use utoipa::{IntoParams, ToSchema};
@@ -120,7 +123,7 @@ async fn changes(
             Ok(entries) => entries,
             Err(error) => {
                 tracing::error!(
-                    error = format!("{error:#}"),
+                    error = joined(error.as_ref()),
                     "events end: the change log cannot be read"
                 );
                 return None;

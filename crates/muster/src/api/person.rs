@@ -1,5 +1,7 @@
 //! One person now: asked for alone, through the same plan and commit as everybody.
 
+use std::{sync::Arc, time::Duration};
+
 use axum::extract::State;
 use directory::{
     explain::{self, Explanation},
@@ -15,8 +17,15 @@ use super::{
 };
 use crate::{
     app::App,
-    task::commit::{self, person},
+    task::{
+        Waiting,
+        commit::{self, person},
+        keeper::Keeper,
+    },
 };
+
+/// How long somebody who asked waits; less than clients and proxies usually do.
+const ANSWER_WITHIN: Duration = Duration::from_secs(45);
 
 /// Whom to read.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -41,6 +50,7 @@ pub struct OneRead {
     (status = 200, description = "Done.", body = OneRead),
     (status = 409, description = "The directory is paused or was never read."),
     (status = 502, description = "The provider could not be asked."),
+    (status = 504, description = "It takes longer, and goes on; the history of the person shows what comes of it."),
 ))]
 pub(super) async fn sync(
     State(app): State<App>,
@@ -57,11 +67,40 @@ pub(super) async fn sync(
         return Err(Problem::conflict(detail));
     }
     let keeper = keeper(&app, row.id)?;
-    let (report, ids) = connect::urgently(person::read(&app, &keeper, user)).await?;
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let (app_, keeper_, whom) = (app.clone(), Arc::clone(&keeper), user.to_owned());
+    // Whoever asked may leave before the provider answers: what was begun is brought to its end.
+    let work = async move {
+        let read = connect::urgently(one(&app_, &keeper_, &whom)).await;
+        drop(sender.send(read));
+    };
+    app.driver.start("person", Box::pin(work)).await;
+    match tokio::time::timeout(ANSWER_WITHIN, receiver).await {
+        Ok(Ok(read)) => Ok(Json(read?)),
+        Ok(Err(_)) => Err(anyhow::anyhow!("reading one person panicked").into()),
+        Err(_) => Err(Problem::goes_on(goes_on(&row.name, user, keeper.status().waiting))),
+    }
+}
+
+async fn one(app: &App, keeper: &Keeper, user: &str) -> anyhow::Result<OneRead> {
+    let (report, ids) = person::read(app, keeper, user).await?;
     let issues = keeper.issues();
-    let people = commit::with_basis(&app, &keeper, move |basis| {
+    let people = commit::with_basis(app, keeper, move |basis| {
         let all = ids.iter().filter_map(|id| explain::explain(basis, &issues, &id.to_string()));
         all.collect()
     });
-    Ok(Json(OneRead { report, people: people.await? }))
+    Ok(OneRead { report, people: people.await? })
+}
+
+/// How it is said that an answer takes longer than somebody waits for it.
+fn goes_on(directory: &str, user: &str, waiting: Option<Waiting>) -> String {
+    let why = match waiting {
+        Some(waiting) => waiting.words(),
+        None => "the provider has not answered yet".to_owned(),
+    };
+    let seconds = ANSWER_WITHIN.as_secs();
+    format!(
+        "`{user}` is not read yet after {seconds} s ({why}); the server is still at it and goes on in the background; \
+         look with `muster directory history {directory} {user}` and `muster directory show {directory}`"
+    )
 }

@@ -5,11 +5,15 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use directory::error_chain::joined;
 use serde::{Deserialize, Serialize};
 use store::Scope;
 use utoipa::ToSchema;
 
-use crate::task::commit::{DecisionError, person::PersonError};
+use crate::task::{
+    commit::{DecisionError, person::PersonError},
+    stopped::Stopped,
+};
 
 /// What went wrong, for the caller; the cause is logged where it happened.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -41,6 +45,11 @@ impl Problem {
     /// What was asked for does not fit how things stand.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// It takes longer than somebody who asked can wait, and goes on.
+    pub(super) fn goes_on(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, detail)
     }
 
     pub(super) fn method_not_allowed() -> Self {
@@ -86,9 +95,21 @@ impl From<anyhow::Error> for Problem {
                 PersonError::Provider(_) => Self::new(StatusCode::BAD_GATEWAY, text),
             };
         }
-        tracing::error!(error = format!("{error:#}"), "a request to the admin API failed");
+        if let Some(stopped) = error.downcast_ref::<Stopped>() {
+            return (*stopped).into();
+        }
+        tracing::error!(error = joined(error.as_ref()), "a request to the admin API failed");
         let detail = "the server could not do it; its log says why";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+    }
+}
+
+impl From<Stopped> for Problem {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Shutdown => Self::new(StatusCode::SERVICE_UNAVAILABLE, stopped.to_string()),
+            _ => Self::conflict(stopped.to_string()),
+        }
     }
 }
 

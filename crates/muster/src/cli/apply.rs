@@ -7,7 +7,7 @@ pub mod plan;
 use std::path::PathBuf;
 
 use clap::Args;
-use directory::{decisions::Digest, report::RunReport};
+use directory::{decisions::Digest, error_chain::joined, report::RunReport};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ impl Apply {
             }
         }
         if self.remote.json {
-            let problem = problem.as_ref().map(|error| format!("{error:#}"));
+            let problem = problem.as_ref().map(|error| joined(error.as_ref()));
             println!("{}", json!({"dry_run": dry_run, "items": items, "problem": problem}));
         } else {
             show(&items, dry_run, problem.is_some());

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the token never appears in a message.
 
+use ::directory::error_chain::causes;
 use anyhow::{Context, bail};
 use directory::resource_name::path_form;
 use reqwest::{Method, RequestBuilder};
@@ -120,10 +121,27 @@ impl Client {
         serde_json::from_value(body).context(unreadable)
     }
 
+    /// Says why there is no answer: a server that has not answered yet is not one that is not there.
+    fn unanswered(&self, error: &reqwest::Error) -> anyhow::Error {
+        let base = &self.base;
+        if error.is_timeout() && !error.is_connect() {
+            let seconds = connect::http::READ_TIMEOUT.as_secs();
+            anyhow::anyhow!(
+                "the server at {base} has not answered within {seconds} s, for which this command waits; the server may \
+                 still be at it, and goes on in the background; `muster directory list` shows what runs and waits"
+            )
+        } else if error.is_connect() {
+            anyhow::anyhow!("no server answers at {base}; is `muster serve` running?")
+        } else {
+            let why = causes(error).unwrap_or_else(|| "no details".to_owned());
+            anyhow::anyhow!(
+                "the connection to the server at {base} broke off before it answered ({why})"
+            )
+        }
+    }
+
     async fn answer(&self, request: RequestBuilder) -> anyhow::Result<reqwest::Response> {
-        let response = request.send().await.map_err(|_| {
-            anyhow::anyhow!("no server answers at {}; is `muster serve` running?", self.base)
-        })?;
+        let response = request.send().await.map_err(|error| self.unanswered(&error))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -170,7 +188,7 @@ pub fn query_part(text: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::make_printable;
+    use super::{Client, make_printable};
 
     #[test]
     fn a_terminal_is_given_no_commands() {
@@ -180,5 +198,24 @@ mod tests {
             "names": ["\u{FFFD}[31mRED\u{FFFD}[0m\u{FFFD}", "a\u{FFFD}b", "two\nlines\tÅ"], "n": 1
         });
         assert_eq!(body, clean);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_busy_is_not_one_that_is_not_there() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let http = connect::http::local_client().unwrap();
+        let client = Client { http: http.clone(), base: base.clone(), token: String::new() };
+        let asked = http.get(&base).timeout(std::time::Duration::from_millis(50)).send().await;
+        let said = client.unanswered(&asked.unwrap_err()).to_string();
+        assert!(said.contains("goes on in the background"), "{said}");
+        assert!(!said.contains("no server answers"), "{said}");
+        let asked = http.get(&base).send();
+        let (asked, _) = tokio::join!(asked, async { drop(listener.accept().await.unwrap()) });
+        let said = client.unanswered(&asked.unwrap_err()).to_string();
+        assert!(said.contains("broke off"), "{said}");
+        drop(listener);
+        let said = client.unanswered(&http.get(&base).send().await.unwrap_err()).to_string();
+        assert!(said.contains("no server answers"), "{said}");
     }
 }

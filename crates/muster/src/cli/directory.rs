@@ -33,7 +33,7 @@ use crate::{
         table,
         undo::{Undo, Unpin},
     },
-    task::{Phase, Status, watch::Standing},
+    task::{Phase, Status, Waiting, watch::Standing},
 };
 
 /// How often a waiting command asks how the run stands.
@@ -339,6 +339,12 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     if let Some(pin) = &summary.pin {
         println!("{}", pinned(pin));
     }
+    if let Some(since) = summary.running_since {
+        println!("a run is under way since {}", table::time(since));
+    }
+    if let Some(waiting) = &summary.waiting {
+        println!("{}", waiting.words());
+    }
     if let Some(next) = summary.next {
         println!("next run: {}", table::time(next));
     }
@@ -475,6 +481,9 @@ impl Pace {
             "{} people, {} groups, {} memberships ({rate:.0}/s, {} requests)",
             read.users, read.groups, read.memberships, read.requests
         );
+        if let Some(waiting) = &status.waiting {
+            return format!("{}: {counts}", waiting.words());
+        }
         match status.phase {
             Phase::Idle => "waiting for its turn".to_owned(),
             Phase::Reading => format!("reading: {counts}"),
@@ -489,6 +498,8 @@ fn state(row: &Summary) -> String {
     match &row.last {
         _ if row.paused => "paused".to_owned(),
         _ if row.pin.is_some() => "pinned".to_owned(),
+        _ if row.waiting.is_some() => row.waiting.as_ref().map(Waiting::words).unwrap_or_default(),
+        _ if row.running_since.is_some() => "running".to_owned(),
         None => "not read yet".to_owned(),
         Some(run) => match &run.outcome {
             Outcome::Done => "in step".to_owned(),

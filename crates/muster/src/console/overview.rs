@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{actions, directory::Summary},
-    task::{Phase, Status},
+    task::{Phase, Status, Waiting},
 };
 
 /// Runs that a chart is drawn from at the most.
@@ -42,7 +42,7 @@ pub(super) struct Card {
     pub(super) memberships: String,
     pub(super) last: Option<When>,
     pub(super) next: Option<When>,
-    pub(super) running: Option<&'static str>,
+    pub(super) running: Option<String>,
     /// What went wrong, or what waits.
     pub(super) matter: Option<String>,
     pub(super) chart: Option<Chart>,
@@ -90,7 +90,7 @@ impl Card {
             memberships: "20,000".to_owned(),
             last: Some(when),
             next: Some(when),
-            running: Some("reading"),
+            running: Some("reading".to_owned()),
             matter: Some("It waits.".to_owned()),
             chart: Some(Chart::sample()),
         }
@@ -113,11 +113,17 @@ impl Card {
             memberships: count(size.memberships + size.nestings),
             last: summary.last.as_ref().map(|report| When::new(report.finished, now)),
             next: status.next.map(|at| When::new(at, now)),
-            running: running(status.phase),
+            running: doing(status),
             matter: summary.last.as_ref().and_then(matter),
             chart: Chart::of(runs, size.users, now),
         }
     }
+}
+
+/// What a directory's task does, or what it waits for.
+fn doing(status: &Status) -> Option<String> {
+    let waiting = status.waiting.as_ref().map(Waiting::words);
+    waiting.or_else(|| running(status.phase).map(str::to_owned))
 }
 
 /// What a directory's task does, in a word.

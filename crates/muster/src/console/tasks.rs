@@ -33,6 +33,8 @@ struct Pull {
     now: String,
     last: Option<runs::Line>,
     next: Option<When>,
+    /// When the run that is under way began.
+    since: Option<When>,
 }
 
 /// A task of the server.
@@ -71,6 +73,7 @@ impl TasksPage {
             now: "idle".to_owned(),
             last: Some(runs::Line::sample()),
             next: None,
+            since: Some(When::new(Millis(0), Millis(90_000))),
         };
         let task = Line {
             name: "sweep",
@@ -94,6 +97,10 @@ impl Pull {
             let counts = counts.map(|(number, noun)| format!("{} {noun}", count(number)));
             format!("{doing}: {}", counts.join(", "))
         });
+        let doing = match &status.waiting {
+            Some(waiting) => Some(waiting.words()),
+            None => doing,
+        };
         let last = status.last.as_ref().map(|report| runs::Line::of(report, now));
         let idle = last.as_ref().map_or("new", |last| last.state);
         Self {
@@ -103,6 +110,7 @@ impl Pull {
             now: doing.unwrap_or_else(|| "idle".to_owned()),
             last,
             next: status.next.map(|at| When::new(at, now)),
+            since: status.started.map(|at| When::new(at, now)),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use directory::{
+    error_chain::joined,
     id::{DAY_MS, DirectoryId, Millis},
     plan::Issue,
 };
@@ -92,9 +93,9 @@ pub async fn run(app: App) {
     loop {
         let pause = tokio::select! {
             done = round(&app, &client) => done.unwrap_or_else(|error| {
-                let problem = Some(format!("{error:#}"));
+                let problem = Some(joined(error.as_ref()));
                 app.alerts.set_status(Status { problem, ..app.alerts.status() });
-                tracing::error!(error = format!("{error:#}"), "alerts cannot be looked at");
+                tracing::error!(error = joined(error.as_ref()), "alerts cannot be looked at");
                 PERIOD
             }),
             () = app.stop.cancelled() => return,

@@ -13,6 +13,7 @@ pub mod what_if;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -41,6 +42,8 @@ use crate::{
 
 /// Objects and memberships that are asked for by id in one run (DESIGN.md invariant 7).
 pub const QUESTIONS_MAX: usize = 500;
+/// How long a provider's request to wait is followed while others wait for the directory.
+const ASKING_PATIENCE: Duration = Duration::from_mins(1);
 /// Names shown for a kind that is held.
 const SAMPLE_MAX: usize = 5;
 /// How long a record is remembered after its removal.
@@ -152,7 +155,9 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     };
     let mut run = Run::begin(app, keeper, memory, step).await?;
     phase(Phase::Confirming);
-    run.ask().await;
+    // Others wait for this directory meanwhile: what cannot be asked soon is asked at the next run.
+    let asking = connect::with_patience(ASKING_PATIENCE, run.ask());
+    keeper.unless_stopped(app, asking).await?;
     phase(Phase::Committing);
     let (app_, id) = (app.clone(), keeper.id);
     let done = tokio::task::spawn_blocking(move || run.finish(&app_, id))

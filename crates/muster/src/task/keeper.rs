@@ -19,7 +19,10 @@ use directory::{
 };
 use tokio::sync::{Mutex, watch};
 
-use crate::task::Status;
+use crate::{
+    app::App,
+    task::{Status, Waiting, stopped::Stopped},
+};
 
 /// One directory's writer.
 pub struct Keeper {
@@ -37,6 +40,10 @@ pub struct Keeper {
     pub(super) issues: watch::Sender<Arc<Vec<Issue>>>,
     /// What the current run has read, counted by the connector.
     pub(super) progress: Arc<connect::Progress>,
+    /// What waits at present because the provider asked for it.
+    pub(crate) waits: connect::Waits,
+    /// Tells questions to the provider that nobody wants their answers any more.
+    stops: watch::Sender<Stopped>,
 }
 
 /// What is asked of a pull task; the latest value counts.
@@ -92,7 +99,39 @@ impl Keeper {
             status: watch::Sender::new(Status::default()),
             issues: watch::Sender::new(Arc::new(Vec::new())),
             progress: Arc::new(connect::Progress::default()),
+            waits: connect::Waits::default(),
+            stops: watch::Sender::new(Stopped::default()),
         }
+    }
+
+    /// Asks the provider something, and gives up when the directory is paused, reconnected or removed meanwhile, or
+    /// when the server stops.
+    ///
+    /// # Errors
+    /// Says which of these happened.
+    pub async fn unless_stopped<T>(
+        &self,
+        app: &App,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Stopped> {
+        let mut stops = self.stops.subscribe();
+        let stopped = async {
+            match stops.changed().await {
+                Ok(()) => *stops.borrow(),
+                // The keeper lives as long as this borrows it.
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            why = stopped => Err(why),
+            done = app.unless_stopping(work) => done,
+        }
+    }
+
+    /// Gives up what is being asked of the provider.
+    pub fn stop(&self, why: Stopped) {
+        self.stops.send_replace(why);
     }
 
     /// Asks for a run; gives the number to wait for in [`Status::completed`].
@@ -123,12 +162,14 @@ impl Keeper {
     /// Ends the task.
     pub fn end(&self) {
         self.orders.send_modify(|orders| orders.end = true);
+        self.stop(Stopped::Removed);
     }
 
     /// How the task stands.
     pub fn status(&self) -> Status {
         let mut status = self.status.borrow().clone();
         status.progress = super::pull::counted(&self.progress);
+        status.waiting = self.waits.now().map(Waiting::of);
         status
     }
 

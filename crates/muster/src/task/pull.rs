@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use connect::{ConnectError, Connector};
 use directory::{
+    error_chain::joined,
     id::{HOUR_MS, Millis},
     report::{Outcome, ReadCounts, RunKind, RunReport},
 };
@@ -19,6 +20,7 @@ use crate::{
         Phase, Progress,
         commit::{self, Observed, Step},
         keeper::{Keeper, Orders},
+        stopped::Stopped,
     },
 };
 
@@ -37,7 +39,8 @@ pub async fn run(app: App, keeper: Arc<Keeper>) {
             return;
         }
         hints.count(now.hints, app.clock.now());
-        let due = hints.sooner(next_due(&app, &keeper));
+        let last = keeper.status.borrow().last.as_ref().map(|report| report.finished);
+        let due = hints.sooner(next_due(&app, &keeper, last));
         keeper.status.send_modify(|status| status.next = due);
         let completed = keeper.status.borrow().completed;
         let asked_for = now.ticket > completed;
@@ -61,16 +64,26 @@ pub async fn run(app: App, keeper: Arc<Keeper>) {
             }
         }
         let hinted = hints.taken(app.clock.now());
-        let report = tokio::select! {
-            report = pull(&app, &keeper, now) => report,
+        let pulled = tokio::select! {
+            pulled = pull(&app, &keeper, now) => pulled,
             () = app.stop.cancelled() => return,
+        };
+        let Some(report) = pulled else {
+            // It begins anew, or not at all.
+            keeper.status.send_modify(|status| {
+                status.phase = Phase::Idle;
+                status.started = None;
+            });
+            continue;
         };
         if hinted && report.read == ReadCounts::default() {
             hints.look_again(app.clock.now());
         }
+        let due = next_due(&app, &keeper, Some(report.finished));
         keeper.status.send_modify(|status| {
             status.phase = Phase::Idle;
             status.started = None;
+            status.next = due;
             status.completed = status.completed.max(now.ticket);
             status.last = Some(report);
         });
@@ -128,33 +141,39 @@ pub(super) fn counted(progress: &connect::Progress) -> Progress {
     }
 }
 
-/// When the next pull is due; `None` while paused, or when the store cannot say.
-fn next_due(app: &App, keeper: &Keeper) -> Option<Millis> {
+/// When the next pull is due, never in the past; `None` while paused, or when the store cannot say.
+fn next_due(app: &App, keeper: &Keeper, last: Option<Millis>) -> Option<Millis> {
     let row = app.store.connection(keeper.id).ok().flatten()?;
     if row.paused {
         return None;
     }
     let period_ms = i64::try_from(row.schedule.pull_every_s).ok()?.saturating_mul(1_000);
-    let last = keeper.status.borrow().last.as_ref().map(|report| report.finished);
-    Some(last.map_or_else(|| app.clock.now(), |last| last.plus(period_ms)))
+    let now = app.clock.now();
+    Some(last.map_or(now, |last| last.plus(period_ms).max(now)))
 }
 
-/// One pull: read, then commit. The report is written whatever comes.
-async fn pull(app: &App, keeper: &Keeper, orders: Orders) -> RunReport {
+/// One pull: read, then commit. The report is written whatever comes; none when the directory is being removed, or is
+/// to be read in another way.
+async fn pull(app: &App, keeper: &Keeper, orders: Orders) -> Option<RunReport> {
     let started = app.clock.now();
     keeper.progress.reset();
     keeper.status.send_modify(|status| {
         status.phase = Phase::Reading;
         status.started = Some(started);
+        status.next = None;
     });
-    let error = match read(app, keeper, orders, started).await {
+    let read = keeper.unless_stopped(app, read(app, keeper, orders, started)).await;
+    let error = match read.map_err(Failure::from).flatten() {
         Ok(observed) => match commit::commit(app, keeper, Step::Observed(Box::new(observed))).await
         {
-            Ok(report) => return report,
-            Err(error) => Failure { text: format!("{error:#}"), code: None },
+            Ok(report) => return Some(report),
+            Err(error) => Failure::from(error),
         },
         Err(failure) => failure,
     };
+    if matches!(error.stopped, Some(Stopped::Removed | Stopped::Reconnected)) {
+        return None;
+    }
     tracing::warn!(directory = keeper.id.0, error = %error.text, "a pull failed; nothing was changed");
     let kind = if orders.full_ticket > keeper.status.borrow().completed {
         RunKind::Full
@@ -179,23 +198,33 @@ async fn pull(app: &App, keeper: &Keeper, orders: Orders) -> RunReport {
             "the report of a failed pull could not be written"
         );
     }
-    report
+    Some(report)
 }
 
 struct Failure {
     text: String,
     code: Option<String>,
+    /// It did not fail by itself.
+    stopped: Option<Stopped>,
 }
 
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
-        Self { code: error.code().map(str::to_owned), text: error.to_string() }
+        let code = error.code().map(str::to_owned);
+        Self { code, text: error.to_string(), stopped: None }
     }
 }
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self { text: format!("{error:#}"), code: None }
+        let stopped = error.downcast_ref::<Stopped>().copied();
+        Self { text: joined(error.as_ref()), code: None, stopped }
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        Self { text: stopped.to_string(), code: None, stopped: Some(stopped) }
     }
 }
 
@@ -206,6 +235,9 @@ async fn read(
     started: Millis,
 ) -> Result<Observed, Failure> {
     let row = app.connection(keeper.id).await?;
+    if row.paused {
+        return Err(Stopped::Paused.into());
+    }
     let connector = connector(app, keeper, &row).await?;
     let full_asked = orders.full_ticket > keeper.status.borrow().completed;
     let wanted_again = {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use directory::id::Millis;
+use directory::{error_chain::joined, id::Millis};
 use store::Store;
 
 use crate::{app::App, task::standing::Task};
@@ -27,7 +27,7 @@ pub async fn run(app: App, kept_ms: i64) {
         if let Err(error) = &swept {
             tracing::error!(%error, "old history cannot be folded; trying again in an hour");
         }
-        app.rounds.ended(Task::Sweep, app.clock.now(), swept.err().map(|e| format!("{e:#}")));
+        app.rounds.ended(Task::Sweep, app.clock.now(), swept.err().map(|e| joined(e.as_ref())));
         tokio::select! {
             () = app.stop.cancelled() => return,
             () = tokio::time::sleep(PERIOD) => {}

@@ -10,19 +10,30 @@ use std::{
 };
 
 use connect::{Callback, Connector, Subscription};
-use directory::id::{DirectoryId, HOUR_MS, Millis};
+use directory::{
+    error_chain::joined,
+    id::{DirectoryId, HOUR_MS, Millis},
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{ConnectionRow, Store, WatchRow};
 use tokio::sync::Notify;
 use utoipa::ToSchema;
 
-use crate::{app::App, entropy, task::standing::Task};
+use crate::{
+    app::App,
+    entropy,
+    task::{standing::Task, stopped::Stopped},
+};
 
 /// How often registrations are looked at.
 const PERIOD: Duration = Duration::from_mins(1);
 /// When a registration that failed is tried again.
 const RETRY_MS: i64 = HOUR_MS / 4;
+/// How long a provider's request to wait is followed: other directories wait meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The same where somebody waits for a directory to be gone.
+const ENDING_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a call must carry to be believed to come from the provider.
 #[derive(Debug, Clone)]
@@ -100,7 +111,7 @@ pub async fn run(app: App) {
         if let Err(error) = &looked {
             tracing::error!(%error, "registrations for word of changes cannot be looked at");
         }
-        app.rounds.ended(Task::Watch, app.clock.now(), looked.err().map(|e| format!("{e:#}")));
+        app.rounds.ended(Task::Watch, app.clock.now(), looked.err().map(|e| joined(e.as_ref())));
         tokio::select! {
             () = app.stop.cancelled() => return,
             () = app.watches.wake.notified() => {}
@@ -167,7 +178,12 @@ async fn keep(
     let callback = Callback { url: &url, secret: &watch.secret };
     let done = match connector(app, row).await {
         Ok(connector) => {
-            connector.subscribe(&callback, have.clone()).await.map_err(|error| error.to_string())
+            let asked = connector.subscribe(&callback, have.clone());
+            let asked = connect::with_patience(PATIENCE, asked);
+            match stopping(app, row, asked).await {
+                Ok(done) => done.map_err(|error| error.to_string()),
+                Err(stopped) => Err(stopped.to_string()),
+            }
         }
         Err(error) => Err(error),
     };
@@ -196,6 +212,18 @@ async fn keep(
     Ok(())
 }
 
+/// Asks something for a directory, and gives up when it is paused or removed meanwhile.
+async fn stopping<T>(
+    app: &App,
+    row: &ConnectionRow,
+    work: impl Future<Output = T>,
+) -> Result<T, Stopped> {
+    match app.keeper(row.id) {
+        Some(keeper) => keeper.unless_stopped(app, work).await,
+        None => Err(Stopped::Removed),
+    }
+}
+
 /// Ends the registrations of a directory that should have none.
 async fn give_up(app: &App, row: &ConnectionRow, kept: Option<WatchRow>) -> anyhow::Result<()> {
     app.watches.lock().remove(&row.id);
@@ -209,7 +237,13 @@ async fn give_up(app: &App, row: &ConnectionRow, kept: Option<WatchRow>) -> anyh
 async fn end(app: &App, row: &ConnectionRow, watch: &WatchRow) {
     let have: Vec<Subscription> = serde_json::from_str(&watch.registered).unwrap_or_default();
     let ended = match connector(app, row).await {
-        Ok(connector) => connector.unsubscribe(&have).await.map_err(|error| error.to_string()),
+        Ok(connector) => {
+            let asked = connect::with_patience(ENDING_PATIENCE, connector.unsubscribe(&have));
+            match app.unless_stopping(asked).await {
+                Ok(done) => done.map_err(|error| error.to_string()),
+                Err(stopped) => Err(stopped.to_string()),
+            }
+        }
         Err(error) => Err(error),
     };
     if let Err(error) = ended {

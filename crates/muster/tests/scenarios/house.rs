@@ -324,6 +324,17 @@ impl House {
         }
     }
 
+    /// The server stops.
+    pub(crate) async fn stop(&mut self) {
+        self.server.take().unwrap().stop().await;
+    }
+
+    /// Address and token of the server's admin API.
+    pub(crate) fn admin(&self) -> Value {
+        let file = std::fs::read_to_string(self.data.path().join("admin.json")).unwrap();
+        serde_json::from_str(&file).unwrap()
+    }
+
     /// Waits until the provider tells this server of changes.
     pub(crate) async fn is_told(&self) {
         loop {

@@ -11,7 +11,7 @@ use crate::{
     app::App,
     console::{
         overview::running,
-        page::{Refusal, Visit},
+        page::{Refusal, Visit, sentence},
         words::{When, count, length},
     },
     http::stream::{Told, stream},
@@ -35,6 +35,8 @@ pub(in crate::console) struct Progress {
     percent: Option<u64>,
     left: Option<String>,
     elapsed: String,
+    /// Until when the provider asked to wait.
+    waiting: Option<String>,
     next: Option<When>,
     last: Option<When>,
 }
@@ -45,6 +47,10 @@ impl Progress {
         let status = Status {
             phase: Phase::Reading,
             started: Some(Millis(0)),
+            waiting: Some(crate::task::Waiting {
+                until: Millis(60_000),
+                asked_by: "Microsoft".to_owned(),
+            }),
             progress: crate::task::Progress {
                 users: 10,
                 groups: 10,
@@ -78,6 +84,7 @@ impl Progress {
             percent,
             left,
             elapsed: length(elapsed),
+            waiting: status.waiting.as_ref().map(|waiting| sentence(&waiting.words())),
             next: status.next.map(|at| When::new(at, now)),
             last: status.last.as_ref().map(|report| When::new(report.finished, now)),
         }

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, RawForm},
     response::{IntoResponse, Redirect, Response},
 };
-use directory::report::RunKind;
+use directory::{error_chain::joined, report::RunKind};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use store::ConnectionRow;
@@ -116,7 +116,7 @@ async fn with_what_was_read(
     if let Err(error) = committed {
         // The schedule reads it again by itself.
         tracing::error!(
-            error = format!("{error:#}"),
+            error = joined(error.as_ref()),
             directory = id.0,
             "a first run could not be committed"
         );

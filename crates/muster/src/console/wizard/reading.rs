@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use connect::{Connector, Progress};
+use connect::{Connector, Progress, Waits};
 use directory::{
     id::{MINUTE_MS, Millis},
     mirror::Mirror,
@@ -16,9 +16,10 @@ use directory::{
 };
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use super::draft::Draft;
-use crate::{app::App, console::page::sentence};
+use crate::{app::App, console::page::sentence, task::stopped::Stopped};
 
 /// How long what was read may wait for the first synchronisation.
 const KEPT_MS: i64 = 60 * MINUTE_MS;
@@ -29,6 +30,10 @@ const KEPT_MAX: usize = 4;
 pub(super) struct Reading {
     /// What is counted.
     pub(super) progress: Progress,
+    /// What waits at present because the provider asked for it.
+    pub(super) waits: Waits,
+    /// Nobody wants it any more.
+    abandoned: CancellationToken,
     pub(super) started: Millis,
     /// Of which settings and credential.
     of: [u8; 32],
@@ -75,9 +80,11 @@ impl Readings {
         kept.get(&draft.id).filter(|reading| reading.of == fingerprint(draft)).cloned()
     }
 
-    /// Forgets a draft's read.
+    /// Forgets a draft's read, and ends it if it is under way.
     pub(super) fn forget(&self, id: &str) {
-        self.lock().remove(id);
+        if let Some(reading) = self.lock().remove(id) {
+            reading.abandoned.cancel();
+        }
     }
 
     fn put(&self, id: String, reading: Arc<Reading>) {
@@ -85,9 +92,13 @@ impl Readings {
         while kept.len() >= KEPT_MAX {
             let oldest = kept.iter().min_by_key(|(_, reading)| reading.started);
             let Some(oldest) = oldest.map(|(id, _)| id.clone()) else { break };
-            kept.remove(&oldest);
+            if let Some(reading) = kept.remove(&oldest) {
+                reading.abandoned.cancel();
+            }
         }
-        kept.insert(id, reading);
+        if let Some(before) = kept.insert(id, reading) {
+            before.abandoned.cancel();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Reading>>> {
@@ -136,13 +147,16 @@ pub(super) async fn begin(app: &App, readings: &Readings, draft: &Draft) -> Arc<
     }
     let reading = Arc::new(Reading {
         progress: Progress::default(),
+        waits: Waits::default(),
+        abandoned: CancellationToken::new(),
         started: now,
         of: fingerprint(draft),
         state: Mutex::new(State::Running),
     });
     readings.put(draft.id.clone(), Arc::clone(&reading));
+    let surroundings = app.surroundings().showing(reading.waits.clone());
     let connector =
-        Connector::new(&draft.provider, &draft.settings(), &draft.secret(), app.surroundings());
+        Connector::new(&draft.provider, &draft.settings(), &draft.secret(), surroundings);
     let connector = match connector {
         Ok(connector) => Arc::new(connector),
         Err(error) => {
@@ -153,10 +167,11 @@ pub(super) async fn begin(app: &App, readings: &Readings, draft: &Draft) -> Arc<
     let (app_, kept) = (app.clone(), Arc::clone(&reading));
     let task = async move {
         let read = tokio::select! {
-            read = read(&app_, connector, &kept) => read,
-            () = app_.stop.cancelled() => return,
+            read = app_.unless_stopping(read(&app_, connector, &kept)) => read,
+            () = kept.abandoned.cancelled() => Err(Stopped::Abandoned),
         };
-        kept.end(match read {
+        let stopped = |stopped: Stopped| sentence(&stopped.to_string());
+        kept.end(match read.map_err(stopped).flatten() {
             Ok(read) => State::Done(Arc::new(read)),
             Err(error) => State::Failed(error),
         });

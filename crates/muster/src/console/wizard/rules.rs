@@ -25,7 +25,7 @@ use crate::{
         words::{count, length},
     },
     http::stream::{Told, stream},
-    task::commit::what_if::afresh,
+    task::{Waiting, commit::what_if::afresh},
 };
 
 /// How often a running read is looked at.
@@ -41,6 +41,7 @@ struct ReadingPiece {
     memberships: String,
     rate: String,
     elapsed: String,
+    waiting: Option<String>,
 }
 
 /// How the preview stands, as a piece of a page.
@@ -71,6 +72,7 @@ fn progress(reading: &Reading, failed: Option<String>, now: Millis) -> String {
         memberships: count(counts.memberships),
         rate: count(objects * 1_000 / u64::try_from(elapsed).unwrap_or(1).max(1)),
         elapsed: length(elapsed),
+        waiting: reading.waits.now().map(|wait| sentence(&Waiting::of(wait).words())),
     };
     piece.render().unwrap_or_default()
 }
@@ -151,6 +153,7 @@ pub(in crate::console) fn sample() -> String {
         memberships: "1".to_owned(),
         rate: "3".to_owned(),
         elapsed: "1 second".to_owned(),
+        waiting: Some("Waiting.".to_owned()),
     };
     [piece(None), piece(Some("No.".to_owned()))]
         .map(|piece| piece.render().unwrap_or_default())

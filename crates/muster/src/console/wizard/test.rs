@@ -6,10 +6,12 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use connect::{ConnectError, Connector, ProbeReport, ProbeStep, StepOutcome};
+use directory::error_chain::joined;
 use tokio::sync::mpsc;
 
 use super::draft::Draft;
 use crate::{
+    api::{Problem, directory::CHECK_PATIENCE},
     app::App,
     console::{
         directory::danger::{Check, CheckPiece},
@@ -25,7 +27,10 @@ pub(in crate::console) async fn run(
 ) -> Result<Response, Refusal> {
     let mut draft = Draft::find(visit.app(), &id).await?;
     let report = match connector(visit.app(), &draft) {
-        Ok(connector) => connector.probe(|_| {}).await,
+        Ok(connector) => {
+            let probing = connect::with_patience(CHECK_PATIENCE, connector.probe(|_| {}));
+            visit.app().unless_stopping(probing).await.map_err(Problem::from)?
+        }
         Err(error) => unusable(&error),
     };
     draft.report = Some(report);
@@ -48,7 +53,10 @@ async fn tell(app: App, mut draft: Draft, told: Told) {
     let (sender, mut steps) = mpsc::unbounded_channel::<ProbeStep>();
     let probing = async {
         match connector(&app, &draft) {
-            Ok(connector) => connector.probe(|step| drop(sender.send(step.clone()))).await,
+            Ok(connector) => {
+                let probing = connector.probe(|step| drop(sender.send(step.clone())));
+                connect::with_patience(CHECK_PATIENCE, probing).await
+            }
             Err(error) => unusable(&error),
         }
     };
@@ -69,7 +77,7 @@ async fn tell(app: App, mut draft: Draft, told: Told) {
     draft.report = Some(report);
     let to = format!("/connect/{}/test", draft.id);
     if let Err(error) = draft.keep(&app).await {
-        tracing::error!(error = format!("{error:#}"), "what a test came to cannot be kept");
+        tracing::error!(error = joined(error.as_ref()), "what a test came to cannot be kept");
     }
     told.tell("go", &to).await;
 }

@@ -85,7 +85,9 @@ pub async fn read(
     });
     let known = known.await?;
     let ask = async |key: &str| {
-        connector.person(key, row.cursor.as_ref(), &progress).await.map_err(PersonError::Provider)
+        let asked = connector.person(key, row.cursor.as_ref(), &progress);
+        let told = keeper.unless_stopped(app, asked).await?;
+        anyhow::Ok(told.map_err(PersonError::Provider)?)
     };
     let mut told = Vec::new();
     if let Some(id) = &known {
