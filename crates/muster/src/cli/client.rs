@@ -210,6 +210,8 @@ mod tests {
         let said = client.unanswered(&asked.unwrap_err()).to_string();
         assert!(said.contains("goes on in the background"), "{said}");
         assert!(!said.contains("no server answers"), "{said}");
+        // The connection of the first request.
+        drop(listener.accept().await.unwrap());
         let asked = http.get(&base).send();
         let (asked, _) = tokio::join!(asked, async { drop(listener.accept().await.unwrap()) });
         let said = client.unanswered(&asked.unwrap_err()).to_string();
