@@ -128,6 +128,9 @@ impl Tries {
                 http.throttled(pause);
                 self.throttled += 1;
                 self.told_to_wait += pause;
+                if waiting::patience().is_some_and(|patience| self.told_to_wait > patience) {
+                    return Err(http.asked_to_wait(pause));
+                }
                 if self.throttled >= THROTTLED_ATTEMPTS || self.told_to_wait > THROTTLED_TOTAL_MAX {
                     let text = "the provider keeps asking us to slow down; the next run tries again, and a longer \
                                 interval between runs helps";
@@ -140,12 +143,11 @@ impl Tries {
                     return Err(error);
                 }
                 tracing::debug!(%error, tries = self.failed, "a request is repeated");
-                match pause {
-                    Some(pause) => http.wait(pause).await?,
-                    None => {
-                        let backoff = BACKOFF.saturating_mul(1 << (self.failed - 1));
-                        tokio::time::sleep(http.jittered(backoff.min(BACKOFF_MAX))).await;
-                    }
+                if let Some(pause) = pause {
+                    http.wait(pause).await?;
+                } else {
+                    let backoff = BACKOFF.saturating_mul(1 << (self.failed - 1));
+                    tokio::time::sleep(http.jittered(backoff.min(BACKOFF_MAX))).await;
                 }
             }
         }
@@ -254,19 +256,22 @@ impl Http {
 
     async fn wait_until(&self, until: Instant) -> Result<(), ConnectError> {
         let left = until - Instant::now();
-        let ends = self.now().plus(i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
         if waiting::patience().is_some_and(|patience| left > patience) {
-            let who = self.who;
-            let text = format!(
-                "{who} asked us to wait until {}; nothing was asked meanwhile; try again then",
-                waiting::clock_time(ends)
-            );
-            return Err(ConnectError::new(Kind::AskedToWait, "N-429", text));
+            return Err(self.asked_to_wait(left));
         }
         // Short pauses come and go before anybody could read of them.
+        let ends = self.now().plus(millis(left));
         let _shown = (left >= WORTH_TELLING).then(|| self.surroundings.waits.begin(self.who, ends));
         tokio::time::sleep_until(until).await;
         Ok(())
+    }
+
+    /// Whoever asked is not ready to wait for so long.
+    fn asked_to_wait(&self, pause: Duration) -> ConnectError {
+        let (who, ends) = (self.who, self.now().plus(millis(pause)));
+        let text =
+            format!("{who} asked us to wait until {}; try again then", waiting::clock_time(ends));
+        ConnectError::new(Kind::AskedToWait, "N-429", text)
     }
 
     /// The vendor says what share of its quota is used.
@@ -434,6 +439,10 @@ fn transport(error: &reqwest::Error) -> ConnectError {
 fn chain(error: &reqwest::Error) -> String {
     let timed_out = if error.is_timeout() { "it took too long" } else { "no details" };
     error_chain::causes(error).unwrap_or_else(|| timed_out.to_owned())
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// How long a provider asks us to wait: seconds, or a date.

@@ -87,7 +87,7 @@ impl Entra {
                 }
                 match catalogue::graph(&answer, what, self.http.now()) {
                     Setback::Throttled(asked) => {
-                        throttled = throttled.max(Some(asked.unwrap_or(PAUSE)))
+                        throttled = throttled.max(Some(asked.unwrap_or(PAUSE)));
                     }
                     Setback::Failed(error, asked) if error.kind == Kind::Temporary => {
                         pause = pause.max(asked.unwrap_or(PAUSE * attempt));

@@ -42,7 +42,7 @@ use crate::{
 };
 
 /// How long a provider's request to wait is followed in a check, for which somebody waits.
-pub(crate) const CHECK_PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const CHECK_PATIENCE: Duration = Duration::from_secs(15);
 /// Issues listed with a directory.
 const ISSUES_MAX: usize = 100;
 
