@@ -32,8 +32,9 @@ tokio::task_local! {
 
 /// Does something whose requests do not queue behind those of a large read. A pause that the provider asked for is
 /// kept by all.
-pub async fn urgently<T>(work: impl Future<Output = T>) -> T {
-    URGENT.scope((), work).await
+pub fn urgently<T>(work: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send {
+    // Boxed: whoever waits holds no more than the box.
+    URGENT.scope((), Box::pin(work))
 }
 
 /// Whether what is done now is urgent.

@@ -15,8 +15,12 @@ tokio::task_local! {
 }
 
 /// Does something that fails rather than wait for longer than `longest` at the provider's request.
-pub async fn with_patience<T>(longest: Duration, work: impl Future<Output = T>) -> T {
-    PATIENCE.scope(longest, work).await
+pub fn with_patience<T>(
+    longest: Duration,
+    work: impl Future<Output = T> + Send,
+) -> impl Future<Output = T> + Send {
+    // Boxed: whoever waits holds no more than the box.
+    PATIENCE.scope(longest, Box::pin(work))
 }
 
 /// How long a pause may be that is waited for, if there is a limit.

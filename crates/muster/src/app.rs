@@ -202,10 +202,17 @@ impl App {
     ///
     /// # Errors
     /// When the server stops.
-    pub async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
-        tokio::select! {
-            done = work => Ok(done),
-            () = self.stop.cancelled() => Err(Stopped::Shutdown),
+    pub fn unless_stopping<T: Send>(
+        &self,
+        work: impl Future<Output = T> + Send,
+    ) -> impl Future<Output = Result<T, Stopped>> + Send {
+        // Boxed: whoever waits holds no more than the box.
+        let work = Box::pin(work);
+        async move {
+            tokio::select! {
+                done = work => Ok(done),
+                () = self.stop.cancelled() => Err(Stopped::Shutdown),
+            }
         }
     }
 

@@ -213,7 +213,7 @@ mod tests {
         // The connection of the first request.
         drop(listener.accept().await.unwrap());
         let asked = http.get(&base).send();
-        let (asked, _) = tokio::join!(asked, async { drop(listener.accept().await.unwrap()) });
+        let (asked, ()) = tokio::join!(asked, async { drop(listener.accept().await.unwrap()) });
         let said = client.unanswered(&asked.unwrap_err()).to_string();
         assert!(said.contains("broke off"), "{said}");
         drop(listener);

@@ -109,23 +109,26 @@ impl Keeper {
     ///
     /// # Errors
     /// Says which of these happened.
-    pub async fn unless_stopped<T>(
+    pub fn unless_stopped<T: Send>(
         &self,
         app: &App,
-        work: impl Future<Output = T>,
-    ) -> Result<T, Stopped> {
+        work: impl Future<Output = T> + Send,
+    ) -> impl Future<Output = Result<T, Stopped>> + Send {
         let mut stops = self.stops.subscribe();
-        let stopped = async {
-            match stops.changed().await {
-                Ok(()) => *stops.borrow(),
-                // The keeper lives as long as this borrows it.
-                Err(_) => std::future::pending().await,
+        let work = app.unless_stopping(work);
+        async move {
+            let stopped = async {
+                match stops.changed().await {
+                    Ok(()) => *stops.borrow(),
+                    // The keeper lives as long as this borrows it.
+                    Err(_) => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                why = stopped => Err(why),
+                done = work => done,
             }
-        };
-        tokio::select! {
-            biased;
-            why = stopped => Err(why),
-            done = app.unless_stopping(work) => done,
         }
     }
 

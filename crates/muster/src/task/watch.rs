@@ -20,11 +20,7 @@ use store::{ConnectionRow, Store, WatchRow};
 use tokio::sync::Notify;
 use utoipa::ToSchema;
 
-use crate::{
-    app::App,
-    entropy,
-    task::{standing::Task, stopped::Stopped},
-};
+use crate::{app::App, entropy, task::standing::Task};
 
 /// How often registrations are looked at.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -176,17 +172,7 @@ async fn keep(
     }
     let url = format!("{}/hooks/{}", public.trim_end_matches('/'), row.id.0);
     let callback = Callback { url: &url, secret: &watch.secret };
-    let done = match connector(app, row).await {
-        Ok(connector) => {
-            let asked = connector.subscribe(&callback, have.clone());
-            let asked = connect::with_patience(PATIENCE, asked);
-            match stopping(app, row, asked).await {
-                Ok(done) => done.map_err(|error| error.to_string()),
-                Err(stopped) => Err(stopped.to_string()),
-            }
-        }
-        Err(error) => Err(error),
-    };
+    let done = registered(app, row, &callback, have.clone()).await;
     let (have, problem) = match done {
         Ok(now_registered) => {
             if now_registered != have {
@@ -212,16 +198,18 @@ async fn keep(
     Ok(())
 }
 
-/// Asks something for a directory, and gives up when it is paused or removed meanwhile.
-async fn stopping<T>(
+/// Asks the provider to tell of changes, or to go on with it; gives up when the directory is paused or removed meanwhile.
+async fn registered(
     app: &App,
     row: &ConnectionRow,
-    work: impl Future<Output = T>,
-) -> Result<T, Stopped> {
-    match app.keeper(row.id) {
-        Some(keeper) => keeper.unless_stopped(app, work).await,
-        None => Err(Stopped::Removed),
-    }
+    callback: &Callback<'_>,
+    have: Vec<Subscription>,
+) -> Result<Vec<Subscription>, String> {
+    let connector = connector(app, row).await?;
+    let keeper = app.keeper(row.id).ok_or("the directory is being removed")?;
+    let asked = connect::with_patience(PATIENCE, connector.subscribe(callback, have));
+    let done = keeper.unless_stopped(app, asked).await.map_err(|stopped| stopped.to_string())?;
+    done.map_err(|error| error.to_string())
 }
 
 /// Ends the registrations of a directory that should have none.
