@@ -3,7 +3,7 @@
 //! Invariant: the environment is read here and by the command-line parser only. A key that is not known is
 //! an error that names it, so that a misspelt setting is never silently ignored.
 
-use std::{fs, net::SocketAddr, num::NonZeroU32, path::Path};
+use std::{net::SocketAddr, num::NonZeroU32, path::Path};
 
 use anyhow::{Context, bail};
 use directory::id::{DAY_MS, MINUTE_MS};
@@ -11,7 +11,10 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
 
-use crate::crowd::{Settings, Unchecked};
+use crate::{
+    crowd::{Settings, Unchecked},
+    text_file,
+};
 
 /// The configuration file, TOML.
 #[derive(Debug, Default, Deserialize)]
@@ -67,7 +70,7 @@ impl File {
     /// # Errors
     /// Names the file, and the line and key that cannot be used.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(path)
+        let text = text_file::read(path)
             .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
         toml::from_str(&text)
             .with_context(|| format!("the configuration file {} cannot be used", path.display()))

@@ -22,3 +22,4 @@ pub mod reach;
 pub mod server;
 pub mod sign_in;
 pub mod task;
+pub mod text_file;

@@ -8,6 +8,7 @@ pub mod crowd;
 pub mod csv;
 pub mod jira;
 pub mod ldif;
+mod table;
 pub mod web;
 
 use std::collections::{BTreeMap, BTreeSet};

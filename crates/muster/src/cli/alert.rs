@@ -1,6 +1,6 @@
 //! `muster alert …`: what is the matter, and who is told.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
@@ -18,6 +18,7 @@ use crate::{
         connection::read_secret,
         table,
     },
+    text_file,
 };
 
 /// See what is the matter, and be told of it.
@@ -182,7 +183,7 @@ impl Add {
             }
         }
         if let Some(file) = self.ca_file {
-            let pem = fs::read_to_string(&file)
+            let pem = text_file::read(&file)
                 .with_context(|| format!("the certificate {} cannot be read", file.display()))?;
             settings.insert("ca".to_owned(), pem);
         }

@@ -1,6 +1,9 @@
 //! `muster directory set`: changes how and when a directory's provider is read.
 
-use std::{collections::BTreeMap, fs, io::Read, path::Path, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -13,6 +16,7 @@ use crate::{
         Done, Remote,
         client::{Client, path_part},
     },
+    text_file,
 };
 
 /// Change how a directory is read.
@@ -97,13 +101,8 @@ impl Set {
 /// # Errors
 /// Names the file that cannot be read or holds nothing.
 pub(super) fn read_secret(file: &Path) -> anyhow::Result<String> {
-    let mut secret = String::new();
-    if file.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut secret).context("standard input cannot be read")?;
-    } else {
-        secret = fs::read_to_string(file)
-            .with_context(|| format!("the secret file {} cannot be read", file.display()))?;
-    }
+    let secret = text_file::read(file)
+        .with_context(|| format!("the secret file {} cannot be read", file.display()))?;
     let secret = secret.trim_end_matches(['\r', '\n']).to_owned();
     if secret.is_empty() {
         bail!("the secret file {} is empty", file.display());

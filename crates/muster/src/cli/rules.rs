@@ -3,8 +3,7 @@
 //! Invariant: a file says all of the rules; what it leaves out has its usual value for the provider, as in `apply`.
 
 use std::{
-    fs,
-    io::{self, IsTerminal, Read, Write},
+    io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
@@ -30,6 +29,7 @@ use crate::{
         directory::{finish, show_report},
         preview,
     },
+    text_file,
 };
 
 /// The largest file: rules may name many people.
@@ -135,13 +135,8 @@ async fn detail(client: &Client, name: &str) -> anyhow::Result<Detail> {
 /// # Errors
 /// Names the file, the position and what is wrong there.
 pub(super) async fn read(client: &Client, name: &str, file: &Path) -> anyhow::Result<Rules> {
-    let mut text = String::new();
-    if file.as_os_str() == "-" {
-        io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
-    } else {
-        text = fs::read_to_string(file)
-            .with_context(|| format!("{} cannot be read", file.display()))?;
-    }
+    let text =
+        text_file::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     if text.len() > FILE_BYTES_MAX {
         bail!("{} is larger than {} MiB", file.display(), FILE_BYTES_MAX >> 20);
     }
@@ -232,5 +227,29 @@ mod tests {
             said("guest = 1")
         );
         assert!(said(r#"{"guest": 1}"#).contains("line 1 column 8"), "{}", said(r#"{"guest": 1}"#));
+    }
+
+    #[test]
+    fn what_is_malformed_is_an_error_whatever_stands_before_it() {
+        let usual = usual_rules("entra");
+        for (text, at) in [
+            // TOML: not closed, twice, cut off, more than fits.
+            ("guests = \"included\ngrace_ms = 1\n", "1:"),
+            ("guests = \"included\"\nguests = \"excluded\"\n", "2:1"),
+            ("[people]\nalways = [\"a\", \"b\"\n", "2:"),
+            ("[people]\nalways = []\n[people]\nnever = []\n", "3:"),
+            ("grace_ms = 1\n[people\n", "2:"),
+            ("grace_ms = 1 2\n", "1:"),
+            // JSON: the same.
+            ("{\"guests\": \"included, \"grace_ms\": 1}", "line 1 column"),
+            ("{\"guests\": \"included\",\n\"guests\": \"excluded\"}", "line 2 column 8"),
+            ("{\"people\": {\"always\": [],\n\"always\": []}}", "line 2 column 8"),
+            ("{\"people\": {\"always\": [\"a\",\n", "line 2 column 0"),
+            ("{\"grace_ms\": 1}\n{\"grace_ms\": 2}", "line 2 column 1"),
+            ("{\"grace_ms\": 1", "line 1 column"),
+        ] {
+            let error = format!("{:#}", on(&usual, text).unwrap_err());
+            assert!(error.contains(at), "{text}: {error}");
+        }
     }
 }

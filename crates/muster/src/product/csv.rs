@@ -4,9 +4,13 @@
 
 use std::io::Read;
 
-use csv::{ReaderBuilder, StringRecord};
+use directory::text::{line, visible};
 
-use super::{Gathering, PEOPLE_MAX, Product, ProductPerson, ReadError, filled};
+use super::{
+    Gathering, PEOPLE_MAX, Product, ProductPerson, ReadError, filled,
+    table::{self, Row},
+};
+use crate::text_file;
 
 /// The columns, each with the names that it is known by; compared without case, spaces, `-` and `_`.
 const COLUMNS: [(&str, &[&str]); 4] = [
@@ -22,28 +26,18 @@ const COLUMNS: [(&str, &[&str]); 4] = [
 /// When it has no column of user names, or a row cannot be read; names the line.
 pub fn read(mut file: impl Read) -> Result<Product, ReadError> {
     let mut bytes = Vec::new();
-    let cannot =
-        |error: std::io::Error| ReadError::File(format!("the table cannot be read: {error}"));
-    file.read_to_end(&mut bytes).map_err(cannot)?;
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter(bytes))
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(bytes);
-    let wrong = |error: csv::Error| {
-        let line = error.position().map_or(0, csv::Position::line);
-        ReadError::File(format!(
-            "line {line} of the table cannot be read ({error}); save it as CSV in UTF-8"
-        ))
+    let cannot = |error: &dyn std::fmt::Display| {
+        ReadError::File(format!("the table cannot be read: {error}"))
     };
-    let columns = Columns::of(reader.headers().map_err(wrong)?)?;
+    file.read_to_end(&mut bytes).map_err(|error| cannot(&error))?;
+    let text = text_file::decoded(bytes).map_err(|error| cannot(&error))?;
+    let mut rows = table::rows(&text).map_err(|error| cannot(&error))?.into_iter();
     let mut gathering = Gathering::default();
-    for row in reader.records() {
-        let row = row.map_err(wrong)?;
-        let Some(person) = columns.person(&row) else {
-            let line = row.position().map_or(0, csv::Position::line);
-            gathering.note(format!("line {line} has no user name and was left out"));
+    let head = rows.next().map(|row| row.cells).unwrap_or_default();
+    let columns = Columns::of(&head, &mut gathering)?;
+    for row in rows {
+        let Some(person) = columns.person(&row)? else {
+            gathering.note(format!("line {} has no user name and was left out", row.line));
             continue;
         };
         gathering.person(person);
@@ -54,13 +48,8 @@ pub fn read(mut file: impl Read) -> Result<Product, ReadError> {
     Ok(gathering.finish())
 }
 
-/// What stands between the columns: whichever the first line has most of.
-fn delimiter(bytes: &[u8]) -> u8 {
-    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let first = String::from_utf8_lossy(first);
-    let count = |sign: u8| first.matches(char::from(sign)).count();
-    [b',', b';', b'\t'].into_iter().rev().max_by_key(|sign| count(*sign)).unwrap_or(b',')
-}
+/// Characters of a cell that a message repeats.
+const SHOWN_CHARS_MAX: usize = 40;
 
 /// Where each column is.
 struct Columns {
@@ -71,13 +60,31 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(headers: &StringRecord) -> Result<Self, ReadError> {
-        let plain = |text: &str| {
+    fn of(head: &[String], gathering: &mut Gathering) -> Result<Self, ReadError> {
+        let plain = |text: &String| {
             text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect::<String>()
         };
-        let headers: Vec<String> = headers.iter().map(plain).collect();
-        let [user_name, mail, full_name, groups] = COLUMNS.map(|(_, names)| {
-            names.iter().find_map(|name| headers.iter().position(|header| header == name))
+        let headers: Vec<String> = head.iter().map(plain).collect();
+        for (at, header) in headers.iter().enumerate() {
+            let twice = !header.is_empty() && headers[..at].contains(header);
+            if twice {
+                return Err(ReadError::File(format!(
+                    "the first line of the table names the column `{}` twice; take one of them out",
+                    visible(&head[at])
+                )));
+            }
+        }
+        let [user_name, mail, full_name, groups] = COLUMNS.map(|(what, names)| {
+            let mut found = names.iter().filter_map(|name| headers.iter().position(|h| h == name));
+            let first = found.next();
+            for (used, other) in first.iter().zip(found) {
+                gathering.note(format!(
+                    "two columns could be the {what}: `{}` was read, `{}` was not",
+                    visible(&head[*used]),
+                    visible(&head[other])
+                ));
+            }
+            first
         });
         let user_name = user_name.ok_or_else(|| {
             ReadError::File(
@@ -89,15 +96,25 @@ impl Columns {
         Ok(Self { user_name, mail, full_name, groups })
     }
 
-    fn person(&self, row: &StringRecord) -> Option<ProductPerson> {
-        let cell = |column: Option<usize>| column.and_then(|at| row.get(at)).and_then(filled);
+    /// The person of a row; none without a user name.
+    fn person(&self, row: &Row) -> Result<Option<ProductPerson>, ReadError> {
+        let cell = |column: Option<usize>| column.and_then(|at| filled(&row.cells[at]));
+        let of_one_line = [Some(self.user_name), self.mail, self.full_name];
+        if let Some(at) = of_one_line.into_iter().flatten().find(|at| row.cells[*at].contains('\n'))
+        {
+            return Err(ReadError::File(format!(
+                "the table cannot be read: line {}: `{}` goes over several lines; is a quotation mark missing?",
+                row.line,
+                line(&row.cells[at], SHOWN_CHARS_MAX)
+            )));
+        }
         let groups = cell(self.groups).unwrap_or_default();
-        Some(ProductPerson {
-            user_name: cell(Some(self.user_name))?,
+        Ok(cell(Some(self.user_name)).map(|user_name| ProductPerson {
+            user_name,
             mail: cell(self.mail),
             full_name: cell(self.full_name),
             groups: groups.split([';', '|', '\n']).filter_map(filled).collect(),
-        })
+        }))
     }
 }
 
@@ -133,5 +150,53 @@ mod tests {
         let product = read("login,mail\nalice,\n,nobody@example.org\n".as_bytes()).unwrap();
         assert_eq!((product.people.len(), product.people[0].mail.as_deref()), (1, None));
         assert_eq!(product.notes, ["line 3 has no user name and was left out"]);
+    }
+
+    #[test]
+    fn what_is_malformed_is_an_error_with_its_line() {
+        let utf16 = |text: &str| -> Vec<u8> {
+            [0xFF, 0xFE].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect()
+        };
+        for (table, says) in [
+            // An unclosed quotation mark: at the end, closed by the next one, closed where a cell ends.
+            ("login,mail\nann,\"a@x\nbob,b@x\n", "line 2: a quotation mark is not closed"),
+            ("login,mail\n\"ann,a@x\nbob,b@x\n", "line 2: a quotation mark is not closed"),
+            ("login,mail\nann,\"a@x\nbob,\"b@x\"\n", "line 3: more stands behind"),
+            ("login,mail\nann,\"a@x\nbob,b@x\"\n", "line 2: a cell has a whole row in it"),
+            ("login,mail\nann,\"a@x\nb@x\"\n", "line 2: `a@x\\nb@x` goes over several lines"),
+            ("login,groups\nann,\"g1\nbob,g2\"\n", "line 2: a cell has a whole row in it"),
+            ("\"login,mail\nann,a@x\n", "line 1: a quotation mark is not closed"),
+            // Quotation marks within what is not quoted.
+            ("login,fullname\nann,Ann \"Annie\" Lee\n", "line 2: a quotation mark stands within"),
+            ("login\tfullname\nann\tAnn\"\n", "line 2: a quotation mark stands within"),
+            ("login,fullname\nann,\"Ann\" Lee\n", "line 2: more stands behind"),
+            // Rows of another number of columns.
+            ("login,mail\nann,a@x\nbob\n", "line 3 has 1 columns, and the first line names 2"),
+            ("login,mail\nann,a@x,g\n", "line 2 has 3 columns"),
+            ("login,mail,groups\nann,a@x,g\nbob,b@", "line 3 has 2 columns"),
+            ("login;fullname\nann;Lee; Ann\n", "line 2 has 3 columns"),
+            ("login\tmail\nann\n", "line 2 has 1 columns"),
+            // Columns that are there twice, or not at all.
+            ("login,Mail,mail\nann,a,b\n", "`mail` twice"),
+            ("x,User Name,user_name\n,ann,b\n", "`user_name` twice"),
+            ("mail,groups\na,b\n", "no column `user name`"),
+            ("", "no column `user name`"),
+            ("login,mail\nann,\0\n", "line 2 has a NUL"),
+        ] {
+            for bytes in
+                [table.as_bytes().to_vec(), utf16(table), table.replace('\n', "\r\n").into_bytes()]
+            {
+                let error = read(&*bytes).unwrap_err().to_string();
+                assert!(error.contains(says), "{table}: {error}");
+            }
+        }
+        let product = read(&*utf16("login;mail\nann;a@x\n")).unwrap();
+        assert_eq!(product.people[0].mail.as_deref(), Some("a@x"));
+        let product = read("login,user\nann,bob\n".as_bytes()).unwrap();
+        assert_eq!(product.people[0].user_name, "bob");
+        assert_eq!(
+            product.notes,
+            ["two columns could be the user name: `user` was read, `login` was not"]
+        );
     }
 }

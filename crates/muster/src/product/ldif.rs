@@ -8,8 +8,10 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use directory::text::{line as shown, visible};
 
 use super::{Gathering, PEOPLE_MAX, Product, ProductPerson, ReadError, filled};
+use crate::text_file;
 
 /// Classes of people; Active Directory's computers are of class `user` too.
 const PEOPLE: [&str; 6] =
@@ -18,6 +20,26 @@ const PEOPLE: [&str; 6] =
 const GROUPS: [&str; 4] = ["group", "groupofnames", "groupofuniquenames", "posixgroup"];
 /// Where the user name stands; the first one counts.
 const USER_NAMES: [&str; 3] = ["samaccountname", "uid", "cn"];
+
+/// What is read as text.
+const TEXTS: [&str; 12] = [
+    "dn",
+    "objectclass",
+    "samaccountname",
+    "uid",
+    "cn",
+    "mail",
+    "displayname",
+    "memberof",
+    "member",
+    "uniquemember",
+    "memberuid",
+    "changetype",
+];
+/// What stands behind the last record when `ldapsearch` wrote the export.
+const TRAILER: [&str; 6] = ["search", "result", "matcheddn", "text", "control", "ref"];
+/// Characters of a line that a message repeats.
+const SHOWN_CHARS_MAX: usize = 40;
 
 /// One record: its name and its attributes, in lower case.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,11 +54,16 @@ struct Entry {
 /// # Errors
 /// Names the line that cannot be read.
 pub fn read(mut file: impl Read) -> Result<Product, ReadError> {
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(|error| {
-        ReadError::File(format!("the export cannot be read: {error}; is it LDIF in UTF-8?"))
-    })?;
+    let mut bytes = Vec::new();
+    let cannot = |error: &dyn std::fmt::Display| {
+        ReadError::File(format!("the export cannot be read: {error}"))
+    };
+    file.read_to_end(&mut bytes).map_err(|error| cannot(&error))?;
+    let text = text_file::decoded(bytes).map_err(|error| cannot(&error))?;
     let mut gathering = Gathering::default();
+    if !text.is_empty() && !text.ends_with('\n') {
+        gathering.note("the last line of the export has no end; is the file whole?");
+    }
     let entries = entries(&text, &mut gathering)?;
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.is_person()) {
@@ -52,7 +79,10 @@ pub fn read(mut file: impl Read) -> Result<Product, ReadError> {
         }
     }
     for entry in entries.iter().filter(|entry| entry.is_a(&GROUPS)) {
-        let Some(group) = entry.first("cn") else { continue };
+        let Some(group) = entry.first("cn") else {
+            gathering.note(format!("line {}: a group has no `cn` and was left out", entry.line));
+            continue;
+        };
         gathering.group(&group);
         let by_dn = entry.all("member").chain(entry.all("uniquemember"));
         let by_dn = by_dn.filter_map(|dn| names.get(&plain_dn(dn)).cloned());
@@ -98,55 +128,138 @@ impl Entry {
 fn entries(text: &str, gathering: &mut Gathering) -> Result<Vec<Entry>, ReadError> {
     let mut entries = Vec::new();
     let mut entry = Entry::default();
-    let lines = unfolded(text);
+    let lines = unfolded(text)?;
     // An empty line at the end closes the last record.
     for (line, content) in lines.iter().chain([&(lines.len() + 1, String::new())]) {
         if content.is_empty() {
-            let done = std::mem::take(&mut entry);
-            if done.attributes.contains_key("changetype") {
-                gathering.note(format!("line {}: a record of a change was left out", done.line));
-            } else if !done.dn.is_empty() {
-                entries.push(done);
-            }
+            entries.extend(finished(std::mem::take(&mut entry), gathering)?);
+            continue;
+        }
+        // The parts of a record of a change.
+        if content == "-" && entry.attributes.contains_key("changetype") {
             continue;
         }
         let (attribute, value) = attribute(*line, content)?;
         match (attribute.as_str(), value) {
-            ("version", _) if entry.dn.is_empty() => {}
+            ("version", Some(version)) if entry.dn.is_empty() => {
+                if version.trim() != "1" {
+                    return Err(at(
+                        *line,
+                        &format!("version `{}` of LDIF; 1 is read", visible(&version)),
+                    ));
+                }
+            }
             (_, None) => {
                 gathering
                     .note(format!("line {line}: `{attribute}` refers to a file and was not read"));
             }
-            ("dn", Some(dn)) => (entry.dn, entry.line) = (dn, *line),
-            (_, Some(_)) if entry.dn.is_empty() => {
-                return Err(ReadError::File(format!(
-                    "line {line}: a record begins with `{attribute}`, not with `dn`; is it LDIF?"
-                )));
+            ("dn", Some(_)) if !entry.dn.is_empty() => {
+                let why = format!(
+                    "a second `dn` in the record that begins in line {}; records have an empty line between them",
+                    entry.line
+                );
+                return Err(at(*line, &why));
             }
-            (_, Some(value)) => entry.attributes.entry(attribute).or_default().push(value),
+            ("dn", Some(dn)) if dn.trim().is_empty() => return Err(at(*line, "the `dn` is empty")),
+            ("dn", Some(dn)) => (entry.dn, entry.line) = (dn, *line),
+            (_, Some(value)) => {
+                if entry.dn.is_empty() {
+                    if !TRAILER.contains(&attribute.as_str()) {
+                        let why = format!(
+                            "a record begins with `{attribute}`, not with `dn`; is it LDIF?"
+                        );
+                        return Err(at(*line, &why));
+                    }
+                    if entry.attributes.is_empty() {
+                        entry.line = *line;
+                    }
+                }
+                entry.attributes.entry(attribute).or_default().push(value);
+            }
         }
     }
     Ok(entries)
 }
 
+/// A record that came to its end, if it is one of somebody or something.
+fn finished(entry: Entry, gathering: &mut Gathering) -> Result<Option<Entry>, ReadError> {
+    let line = entry.line;
+    if entry.dn.is_empty() {
+        // How `ldapsearch` ends what it writes; 0 is success.
+        let result = entry.first("result").unwrap_or_else(|| "0".to_owned());
+        return if result.split(' ').next() == Some("0") {
+            Ok(None)
+        } else {
+            let why = format!(
+                "the search that wrote the export ended with `{}`, so not everything is in it",
+                visible(&result)
+            );
+            Err(at(line, &why))
+        };
+    }
+    if entry.attributes.contains_key("changetype") {
+        gathering.note(format!("line {line}: a record of a change was left out"));
+        return Ok(None);
+    }
+    if entry.attributes.is_empty() {
+        return Err(at(line, "the record has nothing but its `dn`; is the file cut off?"));
+    }
+    if !entry.attributes.contains_key("objectclass") {
+        gathering.note(format!(
+            "line {line}: the record has no `objectClass`, so nobody knows what it is, and it was left out"
+        ));
+    }
+    Ok(Some(entry))
+}
+
+fn at(line: usize, why: &str) -> ReadError {
+    ReadError::File(format!("the export cannot be read: line {line}: {why}"))
+}
+
 /// Lines with their numbers; those that go on in the next line are put together, comments are left out.
-fn unfolded(text: &str) -> Vec<(usize, String)> {
+fn unfolded(text: &str) -> Result<Vec<(usize, String)>, ReadError> {
     let mut lines: Vec<(usize, String)> = Vec::new();
-    for (at, line) in text.lines().enumerate() {
+    for (no, line) in (1..).zip(text.lines()) {
+        if line.contains('\r') {
+            return Err(at(
+                no,
+                "a line end of another kind within the line; save it with LF or CR LF",
+            ));
+        }
         match (line.strip_prefix(' '), lines.last_mut()) {
             (Some(rest), Some((_, before))) if !before.is_empty() => before.push_str(rest),
-            _ => lines.push((at + 1, line.to_owned())),
+            (Some(rest), _) if rest.trim().is_empty() => lines.push((no, String::new())),
+            (Some(_), _) => return Err(at(no, "it goes on from a line that is not there")),
+            (None, _) => lines.push((no, line.to_owned())),
         }
     }
+    // What `ldapsearch` says of its own answer.
+    let said =
+        lines.iter().find_map(|(_, line)| line.strip_prefix("# numEntries: ")?.trim().parse().ok());
     lines.retain(|(_, line)| !line.starts_with('#'));
-    lines
+    let found = lines
+        .iter()
+        .filter(|(_, line)| line.get(..3).is_some_and(|dn| dn.eq_ignore_ascii_case("dn:")));
+    let found = found.count();
+    if let Some(said) = said.filter(|said: &usize| *said != found) {
+        return Err(ReadError::File(format!(
+            "the export says that it has {said} records, and has {found}; export it again"
+        )));
+    }
+    Ok(lines)
 }
 
 /// One attribute, in lower case and without options; no value where it is a reference.
 fn attribute(line: usize, content: &str) -> Result<(String, Option<String>), ReadError> {
-    let wrong = |why: &str| ReadError::File(format!("line {line}: {why}; is it LDIF?"));
-    let (name, value) = content.split_once(':').ok_or_else(|| wrong("there is no `:`"))?;
-    let name = name.split(';').next().unwrap_or_default().trim().to_lowercase();
+    let wrong = |why: &str| at(line, &format!("{why}; is it LDIF?"));
+    let (described, value) = content.split_once(':').ok_or_else(|| wrong("there is no `:`"))?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ';');
+    let described = described.trim_end();
+    if described.is_empty() || !described.chars().all(allowed) {
+        let described = shown(described, SHOWN_CHARS_MAX);
+        return Err(wrong(&format!("`{described}` is no name of an attribute")));
+    }
+    let name = described.split(';').next().unwrap_or_default().to_lowercase();
     if value.starts_with('<') {
         return Ok((name, None));
     }
@@ -156,8 +269,14 @@ fn attribute(line: usize, content: &str) -> Result<(String, Option<String>), Rea
     let bytes = STANDARD
         .decode(encoded.trim())
         .map_err(|_| wrong("what stands after `::` is not Base64"))?;
-    // Pictures and the like are no texts, and nobody asks for them.
-    Ok((name, Some(String::from_utf8(bytes).unwrap_or_default())))
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((name, Some(text))),
+        Err(_) if TEXTS.contains(&name.as_str()) => {
+            Err(wrong(&format!("the Base64 of `{name}` is not UTF-8")))
+        }
+        // Pictures and the like are no texts, and nobody asks for them.
+        Err(_) => Ok((name, Some(String::new()))),
+    }
 }
 
 /// A distinguished name as it is compared: without case, and without spaces around its parts.
@@ -278,5 +397,68 @@ changetype: delete
             assert!(error.contains(says), "{text}: {error}");
         }
         assert_eq!(read(&b""[..]).unwrap(), Product::default());
+    }
+
+    #[test]
+    fn what_is_malformed_is_an_error_with_its_line() {
+        let ann = "dn: uid=ann\nobjectClass: person\nuid: ann\n";
+        for (text, says) in [
+            // Records that run together.
+            (
+                format!("{ann}dn: uid=bob\nobjectClass: person\nuid: bob\n"),
+                "line 4: a second `dn` in the record that begins in line 1",
+            ),
+            (format!("{ann}DN:: dWlkPWJvYg==\n"), "line 4: a second `dn`"),
+            // Base64.
+            (format!("{ann}cn:: QW5\n"), "line 4: what stands after `::`"),
+            (format!("{ann}cn:: /9j/4AAQ\n"), "line 4: the Base64 of `cn` is not UTF-8"),
+            ("dn:: /9j/4AAQ\n".to_owned(), "line 1: the Base64 of `dn`"),
+            // Lines that go on.
+            (" uid: x\n".to_owned(), "line 1: it goes on from a line that is not there"),
+            (format!("{ann}\n mail: x\n"), "line 5: it goes on"),
+            (format!("{ann}\tmail: x\n"), "line 4: `\\tmail` is no name"),
+            // Cut off.
+            (format!("{ann}\ndn: uid=bob\n"), "line 5: the record has nothing but its `dn`"),
+            (format!("{ann}\ndn: uid=bob\nobjectCl"), "line 6: there is no `:`"),
+            (format!("{ann}\n# numEntries: 2\n"), "says that it has 2 records, and has 1"),
+            (
+                format!("{ann}\nsearch: 2\nresult: 4 Size limit exceeded\n"),
+                "line 5: the search that wrote the export ended with `4 Size",
+            ),
+            // What is no LDIF.
+            ("version: 2\n".to_owned(), "line 1: version `2`"),
+            ("dn:\nuid: x\n".to_owned(), "line 1: the `dn` is empty"),
+            ("<html>: x\n".to_owned(), "line 1: `<html>` is no name"),
+            (format!("{ann}cn: A\0\n"), "line 4 has a NUL"),
+            (format!("{ann}cn: A\rmail: x\n"), "line 4: a line end of another kind"),
+        ] {
+            for text in [text.clone(), text.replace('\n', "\r\n")] {
+                let error = read(text.as_bytes()).unwrap_err().to_string();
+                assert!(error.contains(says), "{text}: {error}");
+            }
+        }
+        let error = read(&b"dn: cn=\xe9\n"[..]).unwrap_err().to_string();
+        assert!(error.contains("line 1 is not UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn what_may_be_half_is_noted_and_other_programs_ends_are_read() {
+        let ann = "dn: uid=ann\nobjectClass: person\nuid: ann\n";
+        let ended = format!(
+            "# extended LDIF\n#\n{ann}\n# search result\nsearch: 2\nresult: 0 Success\n\n# numResponses: 2\n# numEntries: 1\n"
+        );
+        let product = read(ended.as_bytes()).unwrap();
+        assert_eq!((product.people.len(), product.notes.len()), (1, 0), "{:?}", product.notes);
+        let marked = format!("\u{feff}{ann}");
+        assert_eq!(read(marked.as_bytes()).unwrap().people.len(), 1);
+        let utf16: Vec<u8> =
+            [0xFE, 0xFF].into_iter().chain(ann.encode_utf16().flat_map(u16::to_be_bytes)).collect();
+        assert_eq!(read(&*utf16).unwrap().people.len(), 1);
+        let half = format!("{ann}\ndn: uid=bob\nuid: bob");
+        let notes = read(half.as_bytes()).unwrap().notes;
+        assert!(notes[0].contains("is the file whole?"), "{notes:?}");
+        assert!(notes[1].contains("line 5: the record has no `objectClass`"), "{notes:?}");
+        let change = format!("{ann}\ndn: uid=bob\nchangetype: modify\nreplace: mail\nmail: x\n-\n");
+        assert_eq!(read(change.as_bytes()).unwrap().notes.len(), 1);
     }
 }

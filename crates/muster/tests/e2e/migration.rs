@@ -172,3 +172,27 @@ async fn a_product_is_asked_with_its_token_and_mistakes_are_named() {
     }
     assert_eq!(check(&["--from", file, "--kind", "csv", "--json"]).code, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_malformed_file_is_no_shorter_list() {
+    let demo = Demo::start(20, 3, 30, 33).await;
+    for (name, text, says) in [
+        (
+            "bad.csv",
+            "login,mail\nann,a@x\n\"bob,b@x\nzoe,z@x\n",
+            "line 3: a quotation mark is not closed",
+        ),
+        ("bad.tsv", "login\tmail\nann\n", "line 2 has 1 columns"),
+        (
+            "bad.ldif",
+            "dn: uid=ann\nobjectClass: person\nuid: ann\ndn: uid=bob\n",
+            "line 4: a second `dn`",
+        ),
+    ] {
+        let from = demo.data.path().join(name);
+        std::fs::write(&from, text).unwrap();
+        let ran = demo.muster(&["migrate-check", "entra", "--from", from.to_str().unwrap()]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{ran:?}");
+        assert!(ran.stderr.contains(says), "{ran:?}");
+    }
+}

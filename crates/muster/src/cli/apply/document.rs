@@ -3,7 +3,11 @@
 //! Invariants: a key that is not known is an error with its position; secrets stand in other files or in the environment,
 //! never in this one, and no message repeats a line that might hold one.
 
-use std::{collections::BTreeMap, fmt, fs, io::Read, path::Path, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail};
 use directory::{resource_name::same, rules::Rules};
@@ -14,7 +18,7 @@ use serde::{
 use store::Schedule;
 use toml::value::Datetime;
 
-use crate::{cli::connection::read_secret, config};
+use crate::{cli::connection::read_secret, config, text_file};
 
 /// The largest file.
 const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -155,13 +159,8 @@ impl Document {
     /// # Errors
     /// Names the file, the position and what is wrong there.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut text = String::new();
-        if path.as_os_str() == "-" {
-            std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
-        } else {
-            text = fs::read_to_string(path)
-                .with_context(|| format!("{} cannot be read", path.display()))?;
-        }
+        let text =
+            text_file::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
         if text.len() > FILE_BYTES_MAX {
             bail!("{} is larger than {} MiB", path.display(), FILE_BYTES_MAX >> 20);
         }
