@@ -27,12 +27,20 @@ pub enum Kind {
     SetAside,
     /// Half of a limit or more is used up, though nothing waits: a notice.
     NearLimit,
+    /// What is committed is not served.
+    NotServed,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Held, Self::Failing, Self::Credential, Self::SetAside, Self::NearLimit];
+    pub const ALL: [Self; 6] = [
+        Self::Held,
+        Self::Failing,
+        Self::Credential,
+        Self::SetAside,
+        Self::NearLimit,
+        Self::NotServed,
+    ];
 
     /// The name that the command line, the admin API and the store use.
     pub fn as_str(self) -> &'static str {
@@ -42,6 +50,7 @@ impl Kind {
             Self::Credential => "credential",
             Self::SetAside => "set_aside",
             Self::NearLimit => "near_limit",
+            Self::NotServed => "not_served",
         }
     }
 
@@ -49,7 +58,9 @@ impl Kind {
     pub fn severity(self) -> Severity {
         match self {
             Self::NearLimit => Severity::Notice,
-            Self::Held | Self::Failing | Self::Credential | Self::SetAside => Severity::Warning,
+            Self::Held | Self::Failing | Self::Credential | Self::SetAside | Self::NotServed => {
+                Severity::Warning
+            }
         }
     }
 
@@ -164,9 +175,14 @@ impl Message {
 
     /// The time as people write it, in UTC.
     pub fn time(&self) -> String {
-        let at = jiff::Timestamp::from_millisecond(self.at.0).ok();
-        at.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
+        utc(self.at)
     }
+}
+
+/// A time as people write it, in UTC.
+pub(crate) fn utc(at: Millis) -> String {
+    let time = jiff::Timestamp::from_millisecond(at.0).ok();
+    time.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
 }
 
 /// Takes line breaks and other control characters out of a text, and cuts it.

@@ -25,7 +25,8 @@ use crate::{
     task::{
         Driver,
         alert::{self, Alerts},
-        callers, follow,
+        callers,
+        follow::{self, Followed, NotServed},
         keeper::Keeper,
         notify, pull,
         standing::{Rounds, Task},
@@ -65,8 +66,8 @@ pub struct Parts {
     pub driver: Driver,
     /// Counts requests to look at the change log now.
     pub(crate) follow_asked: tokio::sync::watch::Sender<u64>,
-    /// The latest such request that was answered.
-    pub(crate) followed: tokio::sync::watch::Sender<u64>,
+    /// How that went.
+    pub(crate) followed: tokio::sync::watch::Sender<Followed>,
     keepers: Mutex<BTreeMap<DirectoryId, Arc<Keeper>>>,
 }
 
@@ -102,7 +103,7 @@ impl App {
             stop: CancellationToken::new(),
             driver: Driver::default(),
             follow_asked: tokio::sync::watch::Sender::new(0),
-            followed: tokio::sync::watch::Sender::new(0),
+            followed: tokio::sync::watch::Sender::new(Followed::default()),
             keepers: Mutex::new(BTreeMap::new()),
         };
         Ok(Self(Arc::new(parts)))
@@ -229,21 +230,49 @@ impl App {
         Ok(done.context("working with the store panicked")??)
     }
 
+    /// Why what is committed is not served, if the change log cannot be followed.
+    pub fn not_served(&self) -> Option<NotServed> {
+        self.followed.borrow().problem.clone()
+    }
+
+    /// Looks again whether what is committed is served, if it was not the last time: a plan is made of what is served.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub async fn ensure_served(&self) -> Result<(), NotServed> {
+        let behind = {
+            let followed = self.followed.borrow();
+            followed.problem.is_some() || followed.tried < *self.follow_asked.borrow()
+        };
+        if behind { self.published_up_to_date().await } else { Ok(()) }
+    }
+
     /// Waits until what was committed before this call is served.
-    pub async fn published_up_to_date(&self) {
+    ///
+    /// # Errors
+    /// When the change log cannot be followed; says why, at once.
+    pub async fn published_up_to_date(&self) -> Result<(), NotServed> {
         let mut followed = self.followed.subscribe();
         let mut ticket = 0;
         self.follow_asked.send_modify(|asked| {
             *asked += 1;
             ticket = *asked;
         });
-        let up_to_date = followed.wait_for(|followed| *followed >= ticket);
-        let waited = tokio::select! {
-            waited = tokio::time::timeout(PUBLISH_TIMEOUT, up_to_date) => waited.is_ok(),
-            () = self.stop.cancelled() => true,
+        let tried = followed.wait_for(|followed| followed.tried >= ticket);
+        let tried = tokio::select! {
+            tried = tokio::time::timeout(PUBLISH_TIMEOUT, tried) => tried,
+            () = self.stop.cancelled() => return Ok(()),
         };
-        if !waited {
-            tracing::error!("what was committed is not served after {PUBLISH_TIMEOUT:?}");
+        match tried {
+            // The follower ended: the server stops.
+            Ok(Err(_)) => Ok(()),
+            Ok(Ok(followed)) => followed.problem.clone().map_or(Ok(()), Err),
+            Err(_) => {
+                let seconds = PUBLISH_TIMEOUT.as_secs();
+                let reason = format!("following the change log has taken {seconds} seconds so far");
+                tracing::error!(reason, "what was committed is not served");
+                Err(NotServed { since: self.clock.now(), reason })
+            }
         }
     }
 

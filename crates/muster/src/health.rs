@@ -4,19 +4,35 @@
 
 use std::fmt::Write;
 
-use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
 use directory::report::Outcome;
 
-use crate::app::App;
+use crate::{alert::utc, app::App};
 
 /// `/health/live`, `/health/ready` and `/metrics`.
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/health/live", get(async || "alive\n"))
-        // The router is served only after everything is loaded.
-        .route("/health/ready", get(async || "ready\n"))
+        .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
         .with_state(app)
+}
+
+/// The router is served only after everything is loaded; from then on what is committed has to be served too.
+async fn ready(State(app): State<App>) -> (StatusCode, String) {
+    let Some(not_served) = app.not_served() else { return (StatusCode::OK, "ready\n".to_owned()) };
+    let since = utc(not_served.since);
+    let told = format!(
+        "not ready: since {since} the change log cannot be followed, so that what is committed is not served; the \
+         server's log and `muster alert list` say why, and `muster repair` looks for what is damaged\n"
+    );
+    (StatusCode::SERVICE_UNAVAILABLE, told)
 }
 
 async fn metrics(State(app): State<App>) -> impl IntoResponse {

@@ -12,10 +12,12 @@ use directory::{
 };
 use store::{AlertRow, AlertText, Telling};
 
+use crate::task::follow::NotServed;
+
 use super::{
     Kind,
     credential::{Expiry, Source},
-    plain,
+    plain, utc,
 };
 
 /// So many reads in a row that fail are worth an alert.
@@ -46,6 +48,8 @@ pub struct Facts<'a> {
     pub issues: &'a [Issue],
     /// When its credential stops working.
     pub expiry: Option<Expiry>,
+    /// Why what is committed is not served, if it is not.
+    pub not_served: Option<&'a NotServed>,
 }
 
 /// How a matter stands.
@@ -76,6 +80,7 @@ pub enum Step {
 pub fn state(kind: Kind, facts: &Facts<'_>) -> State {
     match kind {
         Kind::Credential => credential(facts),
+        Kind::NotServed => not_served(facts),
         // Nothing is read: nothing gets better or worse.
         _ if facts.paused => State::Unknown,
         Kind::Held => held(facts),
@@ -114,6 +119,7 @@ fn over(kind: Kind, name: &str) -> String {
         Kind::NearLimit => {
             format!("less than half of each limit of `{name}` was used up within 24 hours")
         }
+        Kind::NotServed => format!("what is read of `{name}` is served again"),
     }
 }
 
@@ -270,14 +276,24 @@ fn near_limit(facts: &Facts<'_>) -> State {
     })
 }
 
+fn not_served(facts: &Facts<'_>) -> State {
+    let Some(NotServed { since, reason }) = facts.not_served else { return State::Clear };
+    let (name, since) = (facts.name, utc(*since));
+    State::Standing(AlertText {
+        aspects: BTreeSet::from(["not_served".to_owned()]),
+        title: format!("what is read of `{name}` is not served"),
+        details: vec![
+            format!("since {since} the change log cannot be followed: {}", plain(reason, SENTENCE_CHARS_MAX)),
+            "products are served what was published before; `/health/ready` answers 503, and nothing is read or decided \
+             until it works again, which is tried every 5 seconds"
+                .to_owned(),
+        ],
+    })
+}
+
 /// The latest run that did not fail.
 fn last_success<'a>(facts: &Facts<'a>) -> Option<&'a RunReport> {
     facts.runs.iter().find(|run| !matches!(run.outcome, Outcome::Failed { .. }))
-}
-
-fn utc(at: Millis) -> String {
-    let time = jiff::Timestamp::from_millisecond(at.0).ok();
-    time.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]

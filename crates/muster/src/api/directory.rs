@@ -311,7 +311,7 @@ pub async fn add_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem
     app.check_settings(&new).map_err(|error| Problem::bad_request(error.to_string()))?;
     let now = app.clock.now();
     let row = app.blocking(move |store| store.add_connection(&new, now)).await?;
-    app.published_up_to_date().await;
+    app.published_up_to_date().await?;
     Ok(row)
 }
 
@@ -343,7 +343,7 @@ pub(super) async fn remove(
     audit::say(|| json!({"before": {"provider": row.provider, "settings": row.settings}}));
     let id = row.id;
     app.blocking(move |store| store.remove_connection(id)).await?;
-    app.published_up_to_date().await;
+    app.published_up_to_date().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::task::{
     commit::{DecisionError, person::PersonError},
+    follow::NotServed,
     stopped::Stopped,
 };
 
@@ -95,6 +96,9 @@ impl From<anyhow::Error> for Problem {
                 PersonError::Provider(_) => Self::new(StatusCode::BAD_GATEWAY, text),
             };
         }
+        if let Some(not_served) = error.downcast_ref::<NotServed>() {
+            return not_served.clone().into();
+        }
         if let Some(stopped) = error.downcast_ref::<Stopped>() {
             return (*stopped).into();
         }
@@ -110,6 +114,12 @@ impl From<Stopped> for Problem {
             Stopped::Shutdown => Self::new(StatusCode::SERVICE_UNAVAILABLE, stopped.to_string()),
             _ => Self::conflict(stopped.to_string()),
         }
+    }
+}
+
+impl From<NotServed> for Problem {
+    fn from(not_served: NotServed) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, not_served.to_string())
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
         credential,
     },
     app::App,
-    task::standing::Task,
+    task::{follow::NotServed, standing::Task},
 };
 
 /// How often everything is looked at without a signal.
@@ -118,7 +118,8 @@ async fn round(app: &App, client: &reqwest::Client) -> anyhow::Result<Duration> 
     let rows = app.blocking(Store::connections).await?;
     let issues: BTreeMap<DirectoryId, Arc<Vec<Issue>>> =
         rows.iter().filter_map(|row| Some((row.id, app.keeper(row.id)?.issues()))).collect();
-    app.blocking(move |store| record(store, &rows, &issues, now)).await?;
+    let not_served = app.not_served();
+    app.blocking(move |store| record(store, &rows, (&issues, not_served.as_ref()), now)).await?;
     let next = telling::tell(app, client, now).await?;
     let status = app.blocking(move |store| status(store, now)).await?;
     app.alerts.set_status(status);
@@ -130,7 +131,7 @@ async fn round(app: &App, client: &reqwest::Client) -> anyhow::Result<Duration> 
 fn record(
     store: &Store,
     rows: &[ConnectionRow],
-    issues: &BTreeMap<DirectoryId, Arc<Vec<Issue>>>,
+    (issues, not_served): (&BTreeMap<DirectoryId, Arc<Vec<Issue>>>, Option<&NotServed>),
     now: Millis,
 ) -> Result<(), StoreError> {
     let open: Vec<AlertRow> =
@@ -147,6 +148,7 @@ fn record(
             runs: &runs,
             issues: issues.get(&row.id).map_or(&none, |issues| issues),
             expiry: credential::expiry(row),
+            not_served,
         };
         for kind in Kind::ALL {
             let alert =

@@ -139,8 +139,12 @@ pub enum DecisionError {
 /// Commits a step and waits until the directory is served; gives the report.
 ///
 /// # Errors
-/// When the store cannot be read or written, or a decision does not fit; nothing is changed then.
+/// When the store cannot be read or written, or a decision does not fit; nothing is changed then. [`NotServed`] when
+/// what is committed is not served, be it of this step or of one before.
+///
+/// [`NotServed`]: crate::task::follow::NotServed
 pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<RunReport> {
+    app.ensure_served().await?;
     // Whoever reads the directory meanwhile goes on with that.
     let reading = !matches!(step, Step::Observed(_));
     let mut slot = keeper.memory.lock().await;
@@ -173,7 +177,7 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     decided?;
     phase(Phase::Publishing);
     // Still under the lock: whoever plans next must plan from what is served now.
-    app.published_up_to_date().await;
+    app.published_up_to_date().await?;
     keeper.status.send_modify(|status| status.last = Some(report.clone()));
     drop(slot);
     app.alerts.look();
@@ -201,6 +205,7 @@ async fn with_planning<T: Send + 'static>(
     keeper: &Keeper,
     look: impl FnOnce(&App, &Planning, &Memory) -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
+    app.ensure_served().await?;
     let mut slot = keeper.memory.lock().await;
     let mut memory = match slot.take() {
         Some(memory) => memory,

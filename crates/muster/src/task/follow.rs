@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use directory::{
     change::LogEntry,
-    id::{ChangeSeq, DirectoryId},
+    id::{ChangeSeq, DirectoryId, Millis},
     recent::Recent,
     snapshot::Directory,
     view::{Frozen, Published, Served},
@@ -21,6 +21,25 @@ const POLL: Duration = Duration::from_secs(5);
 const BATCH: usize = 100_000;
 /// Log entries that are read at the start, to answer "what changed since?" after a restart.
 const RECENT_ENTRIES: u64 = 50_000;
+
+/// How far what is committed is served.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Followed {
+    /// The latest request to look at the change log that was tried.
+    pub(crate) tried: u64,
+    /// Why what is committed is not served, if it is not.
+    pub(crate) problem: Option<NotServed>,
+}
+
+/// What is committed is not served: the change log cannot be followed. What was served before is served on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("what is committed cannot be served, since the change log cannot be followed: {reason}")]
+pub struct NotServed {
+    /// Since when.
+    pub since: Millis,
+    /// Why.
+    pub reason: String,
+}
 
 /// Loads everything that is served.
 ///
@@ -68,10 +87,7 @@ pub async fn run(app: App) {
         let answering = *asked.borrow_and_update();
         let following = app.clone();
         let problem = match tokio::task::spawn_blocking(move || catch_up(&following)).await {
-            Ok(Ok(())) => {
-                app.followed.send_replace(answering);
-                None
-            }
+            Ok(Ok(())) => None,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the change log could not be followed; trying again");
                 Some(error.to_string())
@@ -81,12 +97,28 @@ pub async fn run(app: App) {
                 Some("following the change log panicked; report this".to_owned())
             }
         };
-        app.rounds.ended(Task::Follow, app.clock.now(), problem);
+        app.rounds.ended(Task::Follow, app.clock.now(), problem.clone());
+        ended(&app, answering, problem);
         tokio::select! {
             () = app.stop.cancelled() => return,
             () = tokio::time::sleep(POLL) => {}
             changed = asked.changed() => if changed.is_err() { return },
         }
+    }
+}
+
+/// Tells whoever waits how a round ended.
+fn ended(app: &App, tried: u64, problem: Option<String>) {
+    let now = app.clock.now();
+    let mut changed = false;
+    app.followed.send_modify(|followed| {
+        changed = followed.problem.is_some() != problem.is_some();
+        let since = followed.problem.as_ref().map_or(now, |problem| problem.since);
+        followed.tried = tried;
+        followed.problem = problem.map(|reason| NotServed { since, reason });
+    });
+    if changed {
+        app.alerts.look();
     }
 }
 

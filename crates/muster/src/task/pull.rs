@@ -234,6 +234,8 @@ async fn read(
     orders: Orders,
     started: Millis,
 ) -> Result<Observed, Failure> {
+    // What is read could not be planned: the provider is not asked in vain.
+    app.ensure_served().await.map_err(anyhow::Error::from)?;
     let row = app.connection(keeper.id).await?;
     if row.paused {
         return Err(Stopped::Paused.into());

@@ -6,6 +6,7 @@ mod alerts;
 mod applications;
 mod apply;
 mod bad_input;
+mod damaged;
 mod edits;
 mod expected;
 mod faults;

@@ -18,6 +18,7 @@ fn facts(runs: &[RunReport]) -> Facts<'_> {
         runs,
         issues: &[],
         expiry: None,
+        not_served: None,
     }
 }
 
@@ -201,4 +202,15 @@ fn half_of_a_limit_used_up_is_a_notice_until_the_day_is_over() {
     assert_eq!(of(waiting(&[GuardKind::PeopleLeaving])), State::Unknown, "that is no good news");
     let over = step(Kind::NearLimit, "contoso", Some(&known), of(run(&[])));
     assert!(matches!(over, Step::Resolve(_)));
+}
+
+#[test]
+fn what_is_not_served_is_told_even_of_a_paused_directory() {
+    let problem = NotServed { since: Millis(0), reason: "the database is damaged".to_owned() };
+    let known = Facts { paused: true, not_served: Some(&problem), ..facts(&[]) };
+    let State::Standing(text) = state(Kind::NotServed, &known) else { panic!("an alert") };
+    assert!(text.title.contains("`contoso` is not served"), "{text:?}");
+    assert!(text.details[0].contains("the database is damaged"), "{text:?}");
+    assert!(text.details[1].contains("/health/ready"), "{text:?}");
+    assert_eq!(state(Kind::NotServed, &facts(&[])), State::Clear);
 }

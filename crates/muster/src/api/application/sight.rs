@@ -88,7 +88,7 @@ pub(in crate::api) async fn change(
     let id = row.id;
     app.blocking(move |store| store.set_sight(id, &sight)).await?;
     // Frozen names are published before the application asks for them.
-    app.published_up_to_date().await;
+    app.published_up_to_date().await?;
     refresh(&app).await?;
     effect.done = true;
     Ok(Json(effect))
