@@ -195,7 +195,7 @@ fn keep_all(house: &House, names: &[String]) {
 async fn whatever_was_called_before_is_shown_and_removed() {
     let house = House::build(Provider::Entra, Plan::small(83)).await;
     keep_all(&house, &old());
-    house.server().app.published_up_to_date().await;
+    house.server().app.published_up_to_date().await.unwrap();
     let old = old();
     for path in ["/applications", "/directories"] {
         for name in &old {
