@@ -1,9 +1,10 @@
 //! What is damaged in the database: told at once, and no further than it reaches.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::service::Demo;
 
