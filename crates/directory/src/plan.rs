@@ -6,6 +6,7 @@
 
 mod accept;
 mod digest;
+mod discard;
 mod edges;
 mod emit;
 mod empty;
@@ -29,6 +30,7 @@ use sha2::{Digest as _, Sha256};
 pub use self::{
     accept::accepted_by_rules,
     digest::{changes_digest, record_digest},
+    discard::{Discarded, Then, discarded, discarded_digest},
     guard::HeldItem,
     issue::{Issue, Reason},
     names::NameTrouble,

@@ -7,7 +7,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{decisions::Digest, id::Millis, observation::Usage, snapshot::Size};
+use crate::{
+    decisions::Digest,
+    id::{ChangeSeq, Millis},
+    observation::Usage,
+    snapshot::Size,
+};
 
 /// The report of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +43,10 @@ pub struct RunReport {
     pub size_before: Size,
     /// What it held after the run.
     pub size_after: Size,
+    /// To which position of the log the directory was put back by this run, if it was: what happened since counts
+    /// against no limit any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put_back_to: Option<ChangeSeq>,
     /// What happened, in plain words.
     pub notes: Vec<String>,
     /// Requests, bytes and retries.

@@ -12,6 +12,7 @@ mod bearer;
 pub mod change;
 pub mod connection;
 pub mod directory;
+pub mod discard;
 mod entry;
 pub mod event;
 pub mod explain;
@@ -121,6 +122,8 @@ fn directories() -> OpenApiRouter<App> {
         .routes(routes!(undo::unpin))
         .routes(routes!(directory::approve))
         .routes(routes!(directory::discard))
+        .routes(routes!(discard::list))
+        .routes(routes!(discard::withdraw))
         .routes(routes!(explain::explain))
         .routes(routes!(people::users))
         .routes(routes!(people::user))

@@ -12,6 +12,7 @@ pub mod client;
 pub mod connection;
 pub mod demo;
 pub mod directory;
+pub mod discard;
 pub mod explain;
 pub mod history;
 pub mod key;

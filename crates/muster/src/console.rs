@@ -147,7 +147,7 @@ fn administrator_pages() -> Router {
 }
 
 fn directory_pages() -> Router {
-    use directories::{danger, group, live, people, person, rules, runs, undo, waiting};
+    use directories::{danger, discards, group, live, people, person, rules, runs, undo, waiting};
     let pages = Router::new()
         .route("/", get(directories::summary))
         .route("/live", get(live::follow))
@@ -167,6 +167,7 @@ fn directory_pages() -> Router {
         .route("/waiting", get(waiting::show_waiting))
         .route("/approve", post(waiting::approve))
         .route("/discard", post(waiting::discard))
+        .route("/discards", get(discards::look).post(discards::withdraw))
         .route("/undo", get(undo::look).post(undo::put_back))
         .route("/unpin", post(undo::go_on))
         .route("/settings", get(danger::settings))

@@ -184,7 +184,9 @@ pub(crate) fn before(
     .collect()
 }
 
-/// What was applied since a time.
+/// What was applied since a time and is still so: what was put back since does not count, nor does it help that
+/// something else was put back. Runs are looked at from the newest on, so that of an undo that was itself undone
+/// nothing is left.
 pub(crate) fn window(
     transaction: &Transaction<'_>,
     directory: DirectoryId,
@@ -198,19 +200,28 @@ pub(crate) fn window(
         .optional()?;
     let size_then = before.as_deref().map(report).transpose()?.map(|report| report.size_after);
     let mut select = transaction.prepare_cached(
-        "SELECT report FROM run WHERE directory = ?1 AND at >= ?2 AND NOT quiet ORDER BY id",
+        "SELECT run.report, log_run.first FROM run LEFT JOIN log_run ON log_run.run = run.id
+         WHERE run.directory = ?1 AND run.at >= ?2 AND NOT run.quiet ORDER BY run.id DESC",
     )?;
-    let rows = select.query_map((directory.0, since.0), |row| row.get::<_, String>(0))?;
+    let rows = select.query_map((directory.0, since.0), |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
+    })?;
     let mut window = RunWindow { size_then: size_then.unwrap_or_default(), ..RunWindow::default() };
+    let mut put_back_to: Option<ChangeSeq> = None;
     for row in rows {
-        let report = report(&row?)?;
-        window.applied = window.applied.plus(report.applied.minus(report.approved));
-        let first = size_then.is_none()
-            && window.first_size.is_none()
-            && report.size_after != Size::default();
-        if first {
+        let (text, first) = row?;
+        let report = report(&text)?;
+        // The oldest one's, in the end.
+        if size_then.is_none() && report.size_after != Size::default() {
             window.first_size = Some(report.size_after);
         }
+        // A run that the log does not know any more counts.
+        let first = first.map(unsigned).transpose()?.map(ChangeSeq);
+        if put_back_to.is_some_and(|to| first.is_some_and(|first| first > to)) {
+            continue;
+        }
+        window.applied = window.applied.plus(report.applied.minus(report.approved));
+        put_back_to = report.put_back_to.or(put_back_to);
     }
     Ok(window)
 }

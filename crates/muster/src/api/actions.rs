@@ -16,6 +16,7 @@ use super::{
     change::{self, Entry, Wanted},
     connection,
     directory::{self as directories, Decide, Detail, Summary, Sync},
+    discard::{self, Discards, Withdraw},
     explain::{self, Explained},
     extract::{Json, Path, Query},
     person,
@@ -53,6 +54,11 @@ pub async fn approve(app: &App, name: &str, decide: Decide) -> Result<RunReport,
 /// Keeps what waits as it is served.
 pub async fn discard(app: &App, name: &str, decide: Decide) -> Result<RunReport, Problem> {
     Ok(directories::discard(State(app.clone()), named(name), Json(decide)).await?.0)
+}
+
+/// Takes discards back, or shows what that would do.
+pub async fn withdraw(app: &App, name: &str, which: Withdraw) -> Result<Discards, Problem> {
+    Ok(discard::withdraw(State(app.clone()), named(name), Json(which)).await?.0)
 }
 
 /// The position of the change log before a run.

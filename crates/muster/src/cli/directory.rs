@@ -25,6 +25,7 @@ use crate::{
         Done, Remote,
         client::{Client, path_part},
         connection::{Set, read_secret},
+        discard::Discard,
         explain::{Explain, one_read},
         history::Told,
         key::Key,
@@ -62,7 +63,7 @@ pub enum DirectoryCommand {
     Rules(RulesOf),
     /// Let what waits pass.
     Approve(Approve),
-    /// Keep what waits as it is served, until the provider says something new.
+    /// Keep what waits as it is served, until the provider says something new; or take that back.
     Discard(Discard),
     /// Tell why somebody is or is not there.
     Explain(Explain),
@@ -147,21 +148,6 @@ pub struct Approve {
     /// Why, for the record.
     #[arg(long)]
     reason: Option<String>,
-    #[command(flatten)]
-    remote: Remote,
-}
-
-/// Keep what waits as it is served.
-#[derive(Debug, Args)]
-pub struct Discard {
-    /// The directory's name.
-    name: String,
-    /// The digest that the preview showed; without it, whatever waits now.
-    #[arg(long)]
-    digest: Option<String>,
-    /// One kind only, such as people_leaving.
-    #[arg(long, value_parser = guard_kind)]
-    kind: Option<GuardKind>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -269,13 +255,6 @@ impl Approve {
         let body =
             DecideBody { digest: Some(Digest(self.digest)), kind: self.kind, reason: self.reason };
         decide(&self.remote, &self.name, "approve", &body).await
-    }
-}
-
-impl Discard {
-    async fn run(self) -> anyhow::Result<Done> {
-        let body = DecideBody { digest: self.digest.map(Digest), kind: self.kind, reason: None };
-        decide(&self.remote, &self.name, "discard", &body).await
     }
 }
 
@@ -408,7 +387,7 @@ async fn check(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     }
 }
 
-async fn decide(
+pub(super) async fn decide(
     remote: &Remote,
     name: &str,
     verb: &str,
@@ -515,7 +494,7 @@ pub(super) fn setting(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
-fn guard_kind(text: &str) -> Result<GuardKind, String> {
+pub(super) fn guard_kind(text: &str) -> Result<GuardKind, String> {
     serde_json::from_value(json!(text))
         .map_err(|_| format!("`{text}` is no kind; the preview shows the kinds"))
 }

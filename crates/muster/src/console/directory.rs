@@ -2,6 +2,7 @@
 
 mod choices;
 pub(super) mod danger;
+pub(super) mod discards;
 pub(super) mod group;
 pub(super) mod live;
 pub(super) mod people;

@@ -9,6 +9,7 @@ pub mod person;
 pub mod pin;
 mod planning;
 pub mod what_if;
+pub mod withdraw;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -84,6 +85,8 @@ pub struct Decision {
     pub approve: Option<Choice>,
     /// Keeps what is held as it is served until the provider says something new.
     pub discard: Option<Choice>,
+    /// Takes discards back: their objects go through the guard like any others.
+    pub withdraw: Option<withdraw::Withdrawal>,
     /// The rules until now, when they were changed.
     pub rules_before: Option<Box<Rules>>,
 }
@@ -113,6 +116,9 @@ pub enum DecisionError {
         "it would change something else than what was shown, since something happened meanwhile; look again"
     )]
     Otherwise,
+    /// No discard is there to be withdrawn, or not that.
+    #[error("nothing like that is discarded; `muster directory discard NAME --withdraw --dry-run` shows what is")]
+    NothingDiscarded,
     /// The directory was put back and stays as it is.
     #[error(
         "the directory is pinned to change {0}, and nothing else is decided meanwhile; `muster directory unpin` first"
@@ -337,6 +343,7 @@ impl Run {
         };
         let pin::Drawn { plan, pin } = drawn;
         let mut report = self.report(&planning, &plan);
+        report.put_back_to = pin.put_back_to();
         let after = planning.served.apply(&plan.changes)?;
         report.size_after = after.size();
         report.finished = app.clock.now();
@@ -417,7 +424,11 @@ impl Run {
         planning: &Planning,
         decided: &mut DecisionsChange,
     ) -> Result<BTreeSet<GuardKind>, DecisionError> {
-        let Decision { approve, discard, rules_before: _ } = std::mem::take(&mut self.decision);
+        let Decision { approve, discard, withdraw, rules_before: _ } =
+            std::mem::take(&mut self.decision);
+        if let Some(withdrawal) = withdraw {
+            self.withdraw(planning, &withdrawal, decided)?;
+        }
         if approve.is_none() && discard.is_none() {
             return Ok(BTreeSet::new());
         }
@@ -500,6 +511,7 @@ impl Run {
             set_aside: set_aside as u64,
             size_before: planning.served.size(),
             size_after: planning.served.size(),
+            put_back_to: None,
             notes: std::mem::take(&mut self.notes),
             usage: match (&self.observed, &self.person) {
                 (Some(observed), _) => observed.observation.usage,

@@ -88,6 +88,53 @@ async fn what_was_discarded_stays_as_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_discard_is_withdrawn_by_hand_and_what_waited_waits_again() {
+    let demo = Demo::start(300, 30, 1_500, 12).await;
+    let mut product = demo.product();
+    product.synchronise().await;
+    let before = product.copy();
+    let none = demo.muster(&["directory", "discard", "entra", "--withdraw"]);
+    assert!(none.code == 1 && none.stderr.contains("nothing is discarded"), "{none:?}");
+    let leavers = delete_people(&demo, 100).await;
+    assert_eq!(demo.sync(false).0, 3);
+    assert_eq!(demo.muster(&["directory", "discard", "entra"]).code, 0);
+
+    let look = ["directory", "discard", "entra", "--withdraw", "--dry-run", "--json"];
+    let ran = demo.muster(&look);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let seen: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let discarded = seen["discarded"].as_array().unwrap();
+    assert_eq!(discarded.len(), 100, "{seen}");
+    assert!(discarded.iter().all(|one| one["waits_for"] == json!(["people_leaving"])), "{seen}");
+    assert_eq!(demo.sync(true).0, 0, "who only looked has changed nothing");
+
+    // One of them, by name: alone it is not too much, and flows.
+    let one = discarded[0]["name"].as_str().unwrap();
+    let ran = demo.muster(&["directory", "discard", "entra", "--withdraw", "--only", one]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("would be changed at once"), "{ran:?}");
+    product.synchronise().await;
+    let inactive = product.copy().users.values().filter(|person| !person.active).count();
+    let inactive_before = before.users.values().filter(|person| !person.active).count();
+    assert_eq!(inactive, inactive_before + 1);
+    let again = demo.muster(&["directory", "discard", "entra", "--withdraw", "--only", one]);
+    assert!(again.code == 1 && again.stderr.contains("no change of"), "{again:?}");
+
+    let ran = demo.muster(&["directory", "discard", "entra", "--withdraw", "--reason", "a slip"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stdout.contains("(a slip)"), "{ran:?}");
+    product.synchronise().await;
+    let copy = product.copy();
+    let left = copy.users.values().filter(|p| leavers.contains(&p.id) && !p.active).count();
+    assert_eq!(left, 1, "a withdrawal lets nothing pass that the guard holds");
+    let ran = demo.muster(&["directory", "preview", "entra", "--json"]);
+    let preview: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(preview["held"][0]["count"], 99, "{preview}");
+    let digest = preview["digest"].as_str().unwrap();
+    assert_eq!(demo.muster(&["directory", "approve", "entra", "--digest", digest]).code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_does_not_pass_to_a_newcomer() {
     let demo = Demo::start(100, 10, 300, 10).await;
     let truth = demo.truth().await;

@@ -1,6 +1,6 @@
 //! A directory is put back, stays so, and follows again when it is let go.
 
-use directory::id::DAY_MS;
+use directory::{id::DAY_MS, rules::Limits};
 use muster::task::sweep;
 use serde_json::{Value, json};
 use simulator::Provider;
@@ -103,4 +103,37 @@ async fn letting_go_is_guarded_and_what_is_not_there_cannot_be_gone_back_to() {
     let (status, body) =
         api(&house, "POST", "/directories/google/undo", json!({"to": to - 1})).await;
     assert!(status == 404 && body["detail"].to_string().contains("history_days"), "{body}");
+}
+
+/// A run that was put back does not count against the limits of the day, nor does putting it back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_undone_does_not_count_in_the_days_limits() {
+    let unlimited = Plan::small(33);
+    let limits = unlimited.limits.clone().unwrap();
+    // Eight may leave in a day, and twice as many may not.
+    let limits = Limits { leaving_share: 0, leaving_min: 11, ..limits };
+    let mut house =
+        House::build(Provider::Entra, Plan { limits: Some(limits), ..unlimited }).await;
+    let good = house.rest("a good day").await;
+    let to = head(&house).await;
+    let truth = house.truth().await;
+    let mut people = truth.users.iter().filter(|user| user.active && !user.guest);
+    let mut eight = || people.by_ref().take(8).map(|user| user.id.clone()).collect::<Vec<_>>();
+    leave(&house, &eight()).await;
+    assert_eq!(house.read(false).await.held, []);
+    post(&house, "entra/undo", json!({"to": to})).await;
+    house.has(&good, "put back").await;
+    let look = post(&house, "entra/unpin", json!({"dry_run": true})).await;
+    assert_eq!(look["held"], json!([]), "the same people may go again: {look:#}");
+    post(&house, "entra/unpin", json!({})).await;
+    // They count now, however often they went.
+    leave(&house, &eight()).await;
+    let held = house.read(false).await.held;
+    assert_eq!(held.iter().map(|held| held.count).collect::<Vec<_>>(), [8], "{held:?}");
+}
+
+async fn leave(house: &House, ids: &[String]) {
+    for id in ids {
+        house.control("DELETE", &format!("users/{id}"), Value::Null).await;
+    }
 }

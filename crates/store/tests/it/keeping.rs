@@ -30,6 +30,17 @@ pub(crate) fn run(
     tenant: &Tenant,
     now: Millis,
 ) -> Directory {
+    run_putting_back(store, id, served, tenant, (now, None))
+}
+
+/// The same, said to be an undo, of which everything counts as approved.
+fn run_putting_back(
+    store: &Store,
+    id: DirectoryId,
+    served: &Directory,
+    tenant: &Tenant,
+    (now, put_back_to): (Millis, Option<ChangeSeq>),
+) -> Directory {
     let mut mirror = store.load_mirror(id).unwrap();
     let decisions = store.load_decisions(id).unwrap();
     let mut merged = mirror.merge(&tenant.listing(false), now);
@@ -50,8 +61,14 @@ pub(crate) fn run(
     let context = Context { now, window: &Window::default(), lifted: &lifted, empty_read: false };
     let plan = plan(&basis, &Dirty::everything(), &context);
     let after = served.apply(&plan.changes).unwrap();
-    let report =
-        RunReport { applied: plan.applied, size_after: after.size(), ..RunReport::default() };
+    let approved = if put_back_to.is_some() { plan.applied } else { Applied::default() };
+    let report = RunReport {
+        applied: plan.applied,
+        approved,
+        size_after: after.size(),
+        put_back_to,
+        ..RunReport::default()
+    };
     store
         .commit_run(&RunCommit {
             directory: id,
@@ -225,6 +242,40 @@ fn the_window_sums_what_was_applied_and_not_approved() {
     let before = window.applied.users_removed;
     store.record_failed_run(id, &report).unwrap();
     assert_eq!(store.run_window(id, NOW.plus(1)).unwrap().applied.users_removed, before + 1);
+}
+
+/// What was put back does not count, and counts again when the undo is undone in turn.
+#[test]
+fn the_window_leaves_out_what_was_undone() {
+    let gone = |applied: Applied| applied.users_removed + applied.users_deactivated;
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let mut served = run(&store, id, &Directory::default(), &some_people(12), NOW);
+    // Where each run ended, and who left by it.
+    let mut runs = vec![(store.head().unwrap(), 0)];
+    // How many people there are, to which run's end it goes back if it is an undo, and whose leavers count then.
+    let steps: [(u8, Option<usize>, &[usize]); 6] = [
+        (10, None, &[1]),
+        (6, None, &[1, 2]),
+        (12, Some(0), &[]),
+        (9, None, &[4]),
+        (6, Some(2), &[1, 2]),
+        (10, Some(1), &[1]),
+    ];
+    for (at, (people, undo, counted)) in (1..).zip(steps) {
+        let to = undo.map(|run| runs[run].0);
+        let now = NOW.plus(at);
+        served = run_putting_back(&store, id, &served, &some_people(people), (now, to));
+        let report = store.latest_runs(id, 1).unwrap().remove(0);
+        assert!(undo.is_some() || gone(report.applied) > 0, "somebody leaves by run {at}");
+        runs.push((store.head().unwrap(), gone(report.applied)));
+        let expected: u64 = counted.iter().map(|run| runs[*run].1).sum();
+        let window = store.run_window(id, NOW.plus(-1)).unwrap();
+        assert_eq!(gone(window.applied), expected, "after run {at}");
+        assert_eq!(window.first_size.map(|size| size.users), Some(12));
+    }
+    assert_eq!(gone(store.run_window(id, NOW.plus(7)).unwrap().applied), 0);
 }
 
 #[test]

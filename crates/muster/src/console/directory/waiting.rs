@@ -13,6 +13,7 @@ use crate::{
     api::{
         actions,
         directory::Decide,
+        discard::Withdraw,
         preview::{PreviewItem, PreviewKind},
     },
     audit,
@@ -50,6 +51,8 @@ pub(in crate::console) struct WaitingPage {
     kinds: Vec<Kind>,
     digest: String,
     flowing: String,
+    /// Objects whose changes were discarded.
+    discards: usize,
 }
 
 impl WaitingPage {
@@ -73,6 +76,7 @@ impl WaitingPage {
             kinds: vec![Kind { items: vec![item], ..kind(true) }, kind(false)],
             digest: "abc".to_owned(),
             flowing: "3 changes".to_owned(),
+            discards: 2,
         }
     }
 }
@@ -120,11 +124,14 @@ pub(in crate::console) async fn show_waiting(
 ) -> Result<Response, Refusal> {
     let (_, head) = found(&visit, &name, "waiting").await?;
     let preview = actions::preview(visit.app(), &name).await?;
+    let look = Withdraw { dry_run: true, ..Withdraw::default() };
+    let discards = actions::withdraw(visit.app(), &name, look).await?.discarded.len();
     show(&WaitingPage {
         frame: frame(&visit, &head, "Waiting"),
         kinds: preview.held.into_iter().map(|kind| Kind::of(kind, &head.path)).collect(),
         digest: preview.digest.map(|digest| digest.0).unwrap_or_default(),
         flowing: counted(preview.flowing as u64, "change"),
+        discards,
         head,
     })
 }
@@ -190,7 +197,7 @@ async fn decide(
     let text = if approve {
         format!("Approved: {done}.")
     } else {
-        "Discarded: they stay as they are served, until the provider says something new about them."
+        "Discarded: they stay as they are served, until the provider says something new about them or you withdraw it."
             .to_owned()
     };
     Ok(visit.done(&back, text))

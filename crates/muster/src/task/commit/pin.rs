@@ -72,6 +72,14 @@ impl Outcome {
         }
     }
 
+    /// Where the directory is put back to by this run.
+    pub(super) fn put_back_to(&self) -> Option<ChangeSeq> {
+        match self {
+            Self::Set(pin) => Some(pin.to),
+            Self::Stays | Self::Lifted => None,
+        }
+    }
+
     pub(super) fn change(&self) -> PinChange<'_> {
         match self {
             Self::Stays => PinChange::Stays,
@@ -184,8 +192,9 @@ impl Run {
 
     /// The mirror moves, what is served does not.
     fn stay(&mut self, pin: &Pin) -> Result<Drawn, DecisionError> {
-        let Decision { approve, discard, rules_before: _ } = std::mem::take(&mut self.decision);
-        if approve.is_some() || discard.is_some() {
+        let Decision { approve, discard, withdraw, rules_before: _ } =
+            std::mem::take(&mut self.decision);
+        if approve.is_some() || discard.is_some() || withdraw.is_some() {
             return Err(DecisionError::Pinned(pin.to));
         }
         self.memory.settled = false;

@@ -4,11 +4,12 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::Context as _;
 use directory::{
+    decisions::Node,
     derive::Basis,
     id::{DAY_MS, DirectoryId, Millis},
     mirror::Dirty,
     observation::ATTRIBUTES_VERSION,
-    plan::{self, Plan, guard::Window},
+    plan::{self, Discarded, Plan, guard::Window},
     preview::{self, Preview},
     report::GuardKind,
     rules::compiled::Compiled,
@@ -101,6 +102,22 @@ impl Planning {
             None => Preview::of(&basis, plan::plan(&basis, &Dirty::everything(), &context)),
         };
         preview.with_pending(rules.unwrap_or(&self.rules), ATTRIBUTES_VERSION)
+    }
+
+    /// What would become of discarded objects without these discards, or without any.
+    pub(super) fn discarded(
+        &self,
+        memory: &Memory,
+        chosen: Option<&BTreeSet<Node>>,
+    ) -> Vec<Discarded> {
+        let lifted = BTreeSet::new();
+        let context = plan::Context {
+            now: self.now,
+            window: &self.window,
+            lifted: &lifted,
+            empty_read: memory.empty_read,
+        };
+        plan::discarded(&self.basis(memory), &context, chosen)
     }
 
     pub(super) fn plan(
