@@ -158,7 +158,11 @@ impl Discarded {
         let (then, waits_for, what) = match then {
             Then::Waits(kinds) => {
                 let (waits_for, what): (Vec<_>, Vec<_>) = kinds.iter().cloned().unzip();
-                ("waits", waits_for, format!("would wait for an approval again: {}", what.join("; ")))
+                (
+                    "waits",
+                    waits_for,
+                    format!("would wait for an approval again: {}", what.join("; ")),
+                )
             }
             Then::Changes => ("changes", Vec::new(), "would be changed at once".to_owned()),
             Then::Stays => ("stays", Vec::new(), "would stay as it is served".to_owned()),

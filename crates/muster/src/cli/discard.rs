@@ -100,8 +100,7 @@ impl Discard {
 fn chosen(all: &[Discarded], name: &str) -> anyhow::Result<Object> {
     let by_id: Vec<_> = all.iter().filter(|discarded| discarded.id == name).collect();
     let named = |discarded: &&Discarded| fold(&discarded.name) == fold(name);
-    let found =
-        if by_id.is_empty() { all.iter().filter(named).collect() } else { by_id };
+    let found = if by_id.is_empty() { all.iter().filter(named).collect() } else { by_id };
     match found.as_slice() {
         [only] => Ok(Object { kind: only.kind.clone(), id: only.id.clone() }),
         [] => bail!("no change of `{name}` is discarded; --withdraw --dry-run shows what is"),

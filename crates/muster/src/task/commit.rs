@@ -117,7 +117,9 @@ pub enum DecisionError {
     )]
     Otherwise,
     /// No discard is there to be withdrawn, or not that.
-    #[error("nothing like that is discarded; `muster directory discard NAME --withdraw --dry-run` shows what is")]
+    #[error(
+        "nothing like that is discarded; `muster directory discard NAME --withdraw --dry-run` shows what is"
+    )]
     NothingDiscarded,
     /// The directory was put back and stays as it is.
     #[error(

@@ -112,8 +112,7 @@ async fn what_was_undone_does_not_count_in_the_days_limits() {
     let limits = unlimited.limits.clone().unwrap();
     // Eight may leave in a day, and twice as many may not.
     let limits = Limits { leaving_share: 0, leaving_min: 11, ..limits };
-    let mut house =
-        House::build(Provider::Entra, Plan { limits: Some(limits), ..unlimited }).await;
+    let mut house = House::build(Provider::Entra, Plan { limits: Some(limits), ..unlimited }).await;
     let good = house.rest("a good day").await;
     let to = head(&house).await;
     let truth = house.truth().await;

@@ -162,5 +162,6 @@ pub(in crate::console) async fn withdraw(
     audit::record(visit.app(), &visit.actor(), "directory.withdraw", &head.name, detail).await;
     let count = counted(done.discarded.len() as u64, "discard");
     let flowed = done.report.map(|report| applied(&report.applied)).unwrap_or_default();
-    Ok(visit.done(&back, format!("Withdrawn: {count}. {}.", sentence(&flowed).trim_end_matches('.'))))
+    Ok(visit
+        .done(&back, format!("Withdrawn: {count}. {}.", sentence(&flowed).trim_end_matches('.'))))
 }
