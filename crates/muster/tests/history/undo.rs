@@ -1,6 +1,6 @@
 //! A directory is put back, stays so, and follows again when it is let go.
 
-use directory::{id::DAY_MS, rules::Limits};
+use directory::{id::DAY_MS, rules::limits::Limits};
 use muster::task::sweep;
 use serde_json::{Value, json};
 use simulator::Provider;
