@@ -13,6 +13,7 @@ pub mod decisions;
 pub mod derive;
 pub mod error_chain;
 pub mod explain;
+pub mod figures;
 pub mod group;
 pub mod id;
 pub mod migration;

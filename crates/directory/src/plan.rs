@@ -32,7 +32,7 @@ pub use self::{
     digest::{changes_digest, record_digest},
     discard::{Discarded, Then, discarded, discarded_digest},
     guard::HeldItem,
-    issue::{Issue, Reason},
+    issue::{Issue, Issues, Reason},
     names::NameTrouble,
 };
 pub(crate) use self::{digest::short_digest, issue::label};
@@ -129,8 +129,8 @@ pub fn plan(basis: &Basis<'_>, dirty: &Dirty, context: &Context<'_>) -> Plan {
     guard.hold_people(&mut users);
     guard.hold_groups(&mut groups);
     guard.hold_taken_names(&notes.issues);
-    notes.pending.extend(settle::user_names(derive, &mut users));
-    notes.pending.extend(settle::group_names(derive, &mut groups));
+    notes.issues.extend(settle::user_names(derive, &mut users));
+    notes.issues.extend(settle::group_names(derive, &mut groups));
     let presence = Presence::new(basis.served, &users, &groups);
     let graph = Graph::new(derive, &clusters, &presence);
     let nodes = graph.nodes_to_look_at(dirty, &scope, (&users, &groups));

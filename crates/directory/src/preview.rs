@@ -5,6 +5,8 @@
 
 mod page;
 
+use std::collections::BTreeSet;
+
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,7 @@ use crate::{
     change::Change,
     decisions::{Decisions, Digest, Node},
     derive::{Basis, Derive},
+    figures::{Count, Exceptions},
     group::Group,
     id::{GroupNo, ProviderId, UserNo},
     mirror::Dirty,
@@ -20,6 +23,7 @@ use crate::{
     plan::{Context, Plan, accepted_by_rules, guard::Held, label, plan},
     report::{Applied, GuardKind},
     rules::compiled::Compiled,
+    snapshot::{Directory, Size},
     user::User,
 };
 
@@ -30,8 +34,16 @@ pub struct Preview {
     pub applied: Applied,
     /// How many changes that is: one for each person, group and group's members.
     pub flowing: usize,
-    /// How many people and groups cannot be served, or not under the name that the rules make.
-    pub set_aside: u64,
+    /// How many users and groups the provider tells of.
+    pub told: Count,
+    /// What is served now.
+    pub before: Size,
+    /// What would be served.
+    pub after: Size,
+    /// What would be served once all that waits was approved too.
+    pub approved: Size,
+    /// Who would not be served as the provider and the rules would have it.
+    pub exceptions: Exceptions,
     /// What would wait for a person.
     pub held: Vec<Held>,
     /// What an approval of all that waits names.
@@ -106,14 +118,30 @@ pub fn of_rules(basis: &Basis<'_>, rules: &Compiled, context: &Context<'_>) -> P
     let changed = Basis { rules, ..*basis };
     let accepted = accepted_by_rules(basis, &changed);
     if accepted.is_empty() {
-        let plan = plan(&changed, &Dirty::everything(), context);
-        return Preview::of(&changed, plan);
+        return of_run(&changed, context);
     }
     let mut decisions: Decisions = basis.decisions.clone();
     decisions.accepted.extend(accepted);
-    let changed = Basis { decisions: &decisions, ..changed };
-    let plan = plan(&changed, &Dirty::everything(), context);
-    Preview::of(&changed, plan)
+    of_run(&Basis { decisions: &decisions, ..changed }, context)
+}
+
+/// Previews the next run.
+pub fn of_run(basis: &Basis<'_>, context: &Context<'_>) -> Preview {
+    let everything = Dirty::everything();
+    let planned = plan(basis, &everything, context);
+    let waiting = planned.held.iter().filter(|held| held.approvable).map(|held| held.kind);
+    let lifted: BTreeSet<GuardKind> = waiting.chain(context.lifted.iter().copied()).collect();
+    let approved = (lifted.len() > context.lifted.len()).then(|| {
+        let changes = plan(basis, &everything, &Context { lifted: &lifted, ..*context }).changes;
+        served_after(basis, &changes).size()
+    });
+    let preview = Preview::of(basis, planned);
+    Preview { approved: approved.unwrap_or(preview.after), ..preview }
+}
+
+/// What is served once changes are applied.
+fn served_after(basis: &Basis<'_>, changes: &[Change]) -> Directory {
+    basis.served.apply(changes).expect("a plan fits the directory that it was made for")
 }
 
 impl Preview {
@@ -154,10 +182,15 @@ impl Preview {
         lines.add_edges(&edges);
         lines.add_plan(&plan);
         let group_names = names_of(derive, &plan, &edges);
+        let after = served_after(basis, &plan.changes);
         Self {
             applied: plan.applied,
             flowing: plan.changes.len(),
-            set_aside: plan.issues.iter().filter(|issue| !issue.served).count() as u64,
+            told: Count::told_by(basis.mirror),
+            before: basis.served.size(),
+            after: after.size(),
+            approved: after.size(),
+            exceptions: Exceptions::of(&after, &plan.issues, &plan.held),
             digest: plan.digest(),
             held: plan.held,
             pending: Vec::new(),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     decisions::Digest,
+    figures::Exceptions,
     id::{ChangeSeq, Millis},
     observation::Usage,
     snapshot::Size,
@@ -39,6 +40,9 @@ pub struct RunReport {
     pub near: Vec<NearLimit>,
     /// People and groups that cannot be served, now; all of them, not only the new ones.
     pub set_aside: u64,
+    /// Who is not served as the provider and the rules would have it, after the run; none where the run did not look at
+    /// everybody, as while the directory is pinned.
+    pub exceptions: Option<Exceptions>,
     /// What the directory held before the run.
     pub size_before: Size,
     /// What it held after the run.

@@ -54,6 +54,13 @@ pub struct Size {
     pub nestings: usize,
 }
 
+impl Size {
+    /// Memberships of users and of groups together.
+    pub fn all_memberships(&self) -> usize {
+        self.memberships + self.nestings
+    }
+}
+
 /// A change that does not fit the directory it is applied to: the log and the snapshot disagree.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("change log and directory disagree: {0}")]

@@ -30,6 +30,7 @@ use crate::{
         keeper::Keeper,
         notify, pull,
         standing::{Rounds, Task},
+        state::DirectoryState,
         stopped::Stopped,
         watch::{self, Watches},
     },
@@ -133,7 +134,8 @@ impl App {
 
     /// Starts to keep a directory in step.
     pub async fn keep(&self, id: DirectoryId) -> Arc<Keeper> {
-        let keeper = Arc::new(Keeper::new(id));
+        let state = self.blocking(move |store| DirectoryState::load(store, id)).await;
+        let keeper = Arc::new(Keeper::new(id, state.unwrap_or_default()));
         self.lock_keepers().insert(id, Arc::clone(&keeper));
         // Boxed: a pull holds much while it waits.
         let run = Box::pin(pull::run(self.clone(), Arc::clone(&keeper)));

@@ -11,7 +11,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use directory::report::Outcome;
+use directory::{figures::Exceptions, id::Millis};
 
 use crate::{alert::utc, app::App};
 
@@ -52,13 +52,15 @@ struct Figures {
     active: usize,
     groups: usize,
     memberships: usize,
+    read_s: f64,
     last_s: f64,
     took_s: f64,
     failed: bool,
     held: bool,
+    exceptions: Exceptions,
 }
 
-const GAUGES: [Gauge; 8] = [
+const GAUGES: [Gauge; 13] = [
     Gauge { name: "muster_directory_users", help: "People served.", value: |f| f.users as f64 },
     Gauge {
         name: "muster_directory_active_users",
@@ -70,6 +72,31 @@ const GAUGES: [Gauge; 8] = [
         name: "muster_directory_memberships",
         help: "Memberships served.",
         value: |f| f.memberships as f64,
+    },
+    Gauge {
+        name: "muster_directory_read_seconds",
+        help: "When the provider was last read to the end.",
+        value: |f| f.read_s,
+    },
+    Gauge {
+        name: "muster_directory_set_aside",
+        help: "People and groups that cannot be served.",
+        value: |f| f.exceptions.set_aside.total() as f64,
+    },
+    Gauge {
+        name: "muster_directory_other_name",
+        help: "People and groups served under another name than the rules make.",
+        value: |f| f.exceptions.other_name.total() as f64,
+    },
+    Gauge {
+        name: "muster_directory_discarded",
+        help: "People and groups that stay as served since their changes were discarded.",
+        value: |f| f.exceptions.discarded.total() as f64,
+    },
+    Gauge {
+        name: "muster_directory_waiting",
+        help: "People and groups with changes that wait for a decision.",
+        value: |f| f.exceptions.waiting.total() as f64,
     },
     Gauge {
         name: "muster_pull_last_seconds",
@@ -100,16 +127,20 @@ fn exposition(app: &App) -> String {
         .iter()
         .map(|(id, served)| {
             let size = served.directory.size();
-            let last = app.keeper(*id).and_then(|keeper| keeper.status().last).unwrap_or_default();
+            let status = app.keeper(*id).map(|keeper| keeper.status()).unwrap_or_default();
+            let last = status.last_pull.unwrap_or_default();
+            let seconds = |at: Millis| at.0 as f64 / 1_000.0;
             let figures = Figures {
                 users: size.users,
                 active: size.active_users,
                 groups: size.groups,
-                memberships: size.memberships + size.nestings,
-                last_s: last.finished.0 as f64 / 1_000.0,
+                memberships: size.all_memberships(),
+                read_s: seconds(status.state.last_read.unwrap_or_default()),
+                last_s: seconds(last.finished),
                 took_s: last.finished.since(last.started) as f64 / 1_000.0,
-                failed: matches!(last.outcome, Outcome::Failed { .. }),
-                held: last.outcome == Outcome::Held,
+                failed: status.state.read_failure.is_some(),
+                held: !status.state.held.is_empty(),
+                exceptions: status.state.exceptions.unwrap_or_default(),
             };
             (served.name.replace(['\\', '"', '\n'], "_"), figures)
         })

@@ -13,6 +13,7 @@ pub mod notify;
 pub mod pull;
 pub mod sessions;
 pub mod standing;
+pub mod state;
 pub mod stopped;
 pub mod sweep;
 pub mod watch;
@@ -27,6 +28,8 @@ use directory::{id::Millis, plan::Issue, report::RunReport};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex, task::JoinSet};
 use utoipa::ToSchema;
+
+use self::state::DirectoryState;
 
 /// Owns the background tasks, so that none outlives the server or fails unseen.
 #[derive(Debug, Default)]
@@ -121,6 +124,12 @@ pub struct Status {
     pub next: Option<Millis>,
     /// How the last run ended.
     pub last: Option<RunReport>,
+    /// How the last read of the provider ended, since the server started.
+    #[serde(default)]
+    pub last_pull: Option<RunReport>,
+    /// How the directory stands, whatever ran last.
+    #[serde(default)]
+    pub state: DirectoryState,
     /// Whether the directory was put back and stays so, as far as the last run knew.
     #[serde(default)]
     pub pinned: bool,

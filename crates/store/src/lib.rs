@@ -306,6 +306,15 @@ impl Store {
         self.0.main.read(|transaction| runs::latest(transaction, id, count))
     }
 
+    /// The latest report of a directory that fits; reads no older ones.
+    pub fn latest_run_where(
+        &self,
+        id: DirectoryId,
+        fits: impl Fn(&RunReport) -> bool,
+    ) -> Result<Option<RunReport>, StoreError> {
+        self.0.main.read(|transaction| runs::latest_where(transaction, id, fits))
+    }
+
     /// Runs of a directory numbered below one, newest first.
     pub fn runs_before(
         &self,

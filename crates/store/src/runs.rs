@@ -163,6 +163,24 @@ pub(crate) fn latest(
     rows.map(|row| report(&row?)).collect()
 }
 
+/// The latest report that fits.
+pub(crate) fn latest_where(
+    transaction: &Transaction<'_>,
+    directory: DirectoryId,
+    fits: impl Fn(&RunReport) -> bool,
+) -> Result<Option<RunReport>, StoreError> {
+    let mut select = transaction
+        .prepare_cached("SELECT report FROM run WHERE directory = ?1 ORDER BY id DESC")?;
+    let mut rows = select.query([directory.0])?;
+    while let Some(row) = rows.next()? {
+        let report = report(&row.get::<_, String>(0)?)?;
+        if fits(&report) {
+            return Ok(Some(report));
+        }
+    }
+    Ok(None)
+}
+
 /// Runs numbered below one, newest first.
 pub(crate) fn before(
     transaction: &Transaction<'_>,

@@ -183,9 +183,10 @@ impl<'a> Graph<'a> {
         nodes
     }
 
-    /// The memberships of these people and groups that come and go.
+    /// The memberships of these people and groups that come and go. Of what is frozen only those go whose other end
+    /// goes.
     pub(super) fn differences(&self, nodes: &BTreeSet<Node>, frozen: &BTreeSet<Node>) -> Vec<Edge> {
-        let mut edges = Vec::new();
+        let mut edges = self.left_by_the_other_end(frozen);
         for node in nodes.iter().filter(|node| !frozen.contains(node)) {
             let served = match node {
                 Node::User(no) => self.derive.served.groups_of(*no),
@@ -195,7 +196,7 @@ impl<'a> Graph<'a> {
             let wanted = self.wanted_groups(*node);
             let mut push = |group: u32, added: bool| {
                 let group = GroupNo(group);
-                if !frozen.contains(&Node::Group(group)) {
+                if !frozen.contains(&Node::Group(group)) || (!added && !there) {
                     let both_stay = there && self.presence.has(Node::Group(group));
                     let forced = !added && !both_stay;
                     edges.push(Edge { group, member: *node, added, forced });
@@ -208,6 +209,21 @@ impl<'a> Graph<'a> {
                 .for_each(|g| push(*g, false));
         }
         edges
+    }
+
+    /// The memberships of frozen people and groups in groups that go.
+    fn left_by_the_other_end(&self, frozen: &BTreeSet<Node>) -> Vec<Edge> {
+        let served = self.derive.served;
+        let edges = frozen.iter().flat_map(|node| {
+            let groups = match node {
+                Node::User(no) => served.groups_of(*no),
+                Node::Group(no) => served.parents_of(*no),
+            };
+            let gone = groups.iter().map(|no| GroupNo(*no));
+            let gone = gone.filter(|no| !self.presence.has(Node::Group(*no)));
+            gone.map(|group| Edge { group, member: *node, added: false, forced: true })
+        });
+        edges.collect()
     }
 
     /// Numbers of the served groups that an object should be in, ascending.

@@ -2,12 +2,14 @@
 //!
 //! Invariant: every issue has a sentence that says what is the matter.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
-use super::NameTrouble;
-use crate::{decisions::Node, derive::Derive, id::ProviderId, observation::Attribute};
+use super::{NameTrouble, Plan};
+use crate::{
+    decisions::Node, derive::Derive, id::ProviderId, mirror::Dirty, observation::Attribute,
+};
 
 /// Something about one object that an administrator should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,6 +80,34 @@ pub(crate) fn label(derive: &Derive<'_>, node: Node) -> Option<(ProviderId, Stri
     };
     let known = first.into_iter().find_map(|a| attributes.get(a));
     Some((id.clone(), known.map_or_else(|| id.to_string(), str::to_owned)))
+}
+
+/// The issues of everybody, kept from plan to plan.
+#[derive(Clone, Debug, Default)]
+pub struct Issues(BTreeMap<Node, Vec<Issue>>);
+
+impl Issues {
+    /// Takes in a plan of what was dirty: whom it looked at has the issues that it found, everybody else has theirs.
+    pub fn take(&mut self, plan: &Plan, dirty: &Dirty) {
+        if dirty.all {
+            self.0.clear();
+        } else {
+            let looked_at = |node: &Node| {
+                plan.looked.contains(node)
+                    || dirty.nodes.contains(node)
+                    || dirty.waiting.contains(node)
+            };
+            self.0.retain(|node, _| !looked_at(node));
+        }
+        for issue in &plan.issues {
+            self.0.entry(issue.node).or_default().push(issue.clone());
+        }
+    }
+
+    /// All issues, by object.
+    pub fn iter(&self) -> impl Iterator<Item = &Issue> {
+        self.0.values().flatten()
+    }
 }
 
 pub(super) fn issue(derive: &Derive<'_>, node: Node, reason: Reason) -> Option<Issue> {

@@ -210,6 +210,14 @@ pub(super) fn served_holder(derive: &Derive<'_>, kind: Node, folded: &str) -> Op
     }
 }
 
+/// The id of somebody or a group that is served.
+pub(super) fn holder_id(derive: &Derive<'_>, holder: Node) -> Option<ProviderId> {
+    match holder {
+        Node::User(no) => derive.served.user(no).map(|user| user.id().clone()),
+        Node::Group(no) => derive.served.group(no).map(|group| group.id().clone()),
+    }
+}
+
 fn grant(name: &Name) -> Assigned {
     Assigned { name: Some(name.clone()), trouble: None }
 }

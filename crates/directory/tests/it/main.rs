@@ -3,6 +3,8 @@
 
 mod answers;
 mod cases;
+mod counts;
+mod figures;
 mod guarded;
 mod house;
 mod laws;

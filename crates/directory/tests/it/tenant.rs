@@ -13,11 +13,13 @@ use directory::{
         Attribute, Attributes, GroupKind, GroupMembers, GroupRecord, Listing, MemberSet,
         MembersListing, Observation, PersonKind, PersonRecord, Question, Removed, Verdict,
     },
-    plan::{Context, Plan, guard::Window, pin, plan},
+    plan::{Context, Issues, Plan, guard::Window, pin, plan},
     report::GuardKind,
     rules::{GroupRenames, Guests, NestedGroups, Rules, compiled::Compiled, limits::Limits},
     snapshot::Directory,
 };
+
+use crate::counts;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Person {
@@ -273,6 +275,8 @@ pub(crate) struct Bench {
     /// The observation that was planned last.
     pub(crate) planned: Millis,
     pub(crate) last: Plan,
+    /// The issues of everybody, kept from plan to plan.
+    pub(crate) issues: Issues,
 }
 
 impl Bench {
@@ -288,6 +292,7 @@ impl Bench {
             now: Millis(1_000),
             planned: Millis(1_000),
             last: Plan::default(),
+            issues: Issues::default(),
         }
     }
 
@@ -321,6 +326,8 @@ impl Bench {
         assert_eq!(incremental.held, whole.held, "and hold the same");
         assert_eq!(incremental.decisions, whole.decisions, "and decide the same");
         assert_eq!(incremental.pending, whole.pending, "and wait for the same");
+        self.issues.take(&incremental, &dirty);
+        counts::check(self, &whole, lifted);
         self.commit(whole);
     }
 
@@ -363,6 +370,8 @@ impl Bench {
         self.mirror.reserve(compiled.made_groups(), &mut Merged::default());
         let plan = self.plan(&Dirty::everything(), lifted);
         assert_eq!(preview.changes, plan.changes, "a plan without numbers foretells them");
+        self.issues.take(&plan, &Dirty::everything());
+        counts::check(self, &plan, lifted);
         self.commit(plan);
     }
 

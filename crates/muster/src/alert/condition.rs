@@ -124,7 +124,9 @@ fn over(kind: Kind, name: &str) -> String {
 }
 
 fn held(facts: &Facts<'_>) -> State {
-    let Some(run) = last_success(facts) else { return State::Unknown };
+    // A run that did not look at everybody does not say that nothing waits.
+    let looked = facts.runs.iter().find(|run| run.exceptions.is_some());
+    let Some(run) = looked.or_else(|| last_success(facts)) else { return State::Unknown };
     if run.held.is_empty() {
         return State::Clear;
     }
@@ -147,7 +149,7 @@ fn held(facts: &Facts<'_>) -> State {
 }
 
 fn failing(facts: &Facts<'_>) -> State {
-    let pulls = facts.runs.iter().filter(|run| run.kind != RunKind::Decision);
+    let pulls = facts.runs.iter().filter(|run| matches!(run.kind, RunKind::Full | RunKind::Delta));
     let failures: Vec<(&str, Option<&str>)> = pulls
         .take(FAILURES_MIN)
         .map_while(|run| match &run.outcome {
@@ -230,11 +232,12 @@ fn set_aside(facts: &Facts<'_>) -> State {
         return State::Clear;
     }
     let mut aside: Vec<&Issue> = facts.issues.iter().filter(|issue| !issue.served).collect();
+    aside.sort_by(|a, b| (&a.id, a.node).cmp(&(&b.id, b.node)));
+    aside.dedup_by_key(|issue| issue.node);
     // After a start, who they are is known from the first run on.
     if aside.len() as u64 != run.set_aside {
         return State::Unknown;
     }
-    aside.sort_by(|a, b| a.id.cmp(&b.id));
     let mut aspects: BTreeSet<String> =
         aside.iter().take(REMEMBERED_MAX).map(|issue| issue.id.to_string()).collect();
     if aside.len() > REMEMBERED_MAX {

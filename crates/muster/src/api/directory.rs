@@ -36,6 +36,7 @@ use crate::{
         Status, Waiting,
         commit::{self, Choice, Decision, Step},
         keeper::Keeper,
+        state::DirectoryState,
         stopped::Stopped,
         watch::{self, Standing},
     },
@@ -64,6 +65,9 @@ pub struct Summary {
     pub size: Size,
     /// How its last run ended.
     pub last: Option<RunReport>,
+    /// How it stands, whatever ran last: when its provider was last read, what waits, who is not served.
+    #[serde(default)]
+    pub state: DirectoryState,
     /// When its next run is due; none while it is paused, and while a run is under way.
     pub next: Option<Millis>,
     /// When the run that is under way began.
@@ -208,7 +212,7 @@ pub(super) async fn show(
     let row = named(&app, &name).await?;
     let id = row.id;
     let runs = app.blocking(move |store| store.latest_runs(id, 10)).await?;
-    let issues = app.keeper(id).map(|keeper| keeper.issues()).unwrap_or_default();
+    let issues = issues_of(&app, id).await?;
     let summary = summary(&app, &row);
     Ok(Json(Detail {
         limits_notice: limits_notice(&row, summary.size),
@@ -522,6 +526,14 @@ pub(super) fn keeper(app: &App, id: DirectoryId) -> Result<Arc<Keeper>, Problem>
     app.keeper(id).ok_or_else(|| Problem::conflict("this directory is being removed"))
 }
 
+/// Who cannot be served, or not under the name that the rules make.
+pub(super) async fn issues_of(app: &App, id: DirectoryId) -> Result<Arc<Vec<Issue>>, Problem> {
+    match app.keeper(id) {
+        Some(keeper) => Ok(commit::issues(app, &keeper).await?),
+        None => Ok(Arc::default()),
+    }
+}
+
 fn summary(app: &App, row: &ConnectionRow) -> Summary {
     let status = app.keeper(row.id).map(|keeper| keeper.status()).unwrap_or_default();
     let last = status
@@ -535,6 +547,7 @@ fn summary(app: &App, row: &ConnectionRow) -> Summary {
         served: row.served_once,
         size: app.served(row.id).map(|directory| directory.size()).unwrap_or_default(),
         last,
+        state: status.state,
         next: status.next,
         running_since: status.started,
         waiting: status.waiting,

@@ -56,7 +56,7 @@ pub(super) async fn explain(
 ) -> Result<Json<Explained>, Problem> {
     let row = named(&app, &name).await?;
     let keeper = keeper(&app, row.id)?;
-    let issues = keeper.issues();
+    let issues = commit::issues(&app, &keeper).await?;
     let wanted = user.trim().to_owned();
     let found = commit::with_basis(&app, &keeper, move |basis| {
         let explanation = explain::explain(basis, &issues, &wanted)?;
@@ -70,7 +70,7 @@ pub(super) async fn explain(
         )));
     };
     // What the rules want is not what is served, as long as it waits.
-    if keeper.status().last.is_some_and(|report| !report.held.is_empty()) {
+    if !keeper.status().state.held.is_empty() {
         let preview = commit::foretell(&app, &keeper, None).await?;
         let items = preview.held.iter().flat_map(|held| &held.items);
         let own = items.filter(|item| item.node == Node::User(no));

@@ -84,7 +84,7 @@ pub(super) async fn sync(
 
 async fn one(app: &App, keeper: &Keeper, user: &str) -> anyhow::Result<OneRead> {
     let (report, ids) = person::read(app, keeper, user).await?;
-    let issues = keeper.issues();
+    let issues = commit::issues(app, keeper).await?;
     let people = commit::with_basis(app, keeper, move |basis| {
         let all = ids.iter().filter_map(|id| explain::explain(basis, &issues, &id.to_string()));
         all.collect()

@@ -5,11 +5,13 @@
 use axum::extract::State;
 use directory::{
     decisions::Digest,
+    figures::{Count, Exceptions},
     observation::Attribute,
     plan::guard::Held,
     preview::{self, Effect, Page},
     report::{Applied, GuardKind},
     rules::{Rules, compiled::Compiled},
+    snapshot::Size,
 };
 use serde::{Deserialize, Serialize};
 use store::Pin;
@@ -64,6 +66,21 @@ pub struct Preview {
     pub applied: Applied,
     /// How many people and groups cannot be served.
     pub set_aside: u64,
+    /// How many people and groups the provider tells of.
+    #[serde(default)]
+    pub told: Count,
+    /// What is served now.
+    #[serde(default)]
+    pub size_before: Size,
+    /// What would be served.
+    #[serde(default)]
+    pub size_after: Size,
+    /// What would be served once all that waits was approved too.
+    #[serde(default)]
+    pub size_approved: Size,
+    /// Who would not be served as the provider and the rules would have it.
+    #[serde(default)]
+    pub exceptions: Exceptions,
     /// Attributes that the rules read and that are known only from the next complete read on.
     pub pending: Vec<Attribute>,
     /// Where the directory was put back to; nothing of this happens while it stays there.
@@ -187,7 +204,12 @@ async fn look(
         held: seen.held.iter().map(PreviewKind::of).collect(),
         flowing: seen.flowing,
         applied: seen.applied,
-        set_aside: seen.set_aside,
+        set_aside: seen.exceptions.set_aside.total(),
+        told: seen.told,
+        size_before: seen.before,
+        size_after: seen.after,
+        size_approved: seen.approved,
+        exceptions: seen.exceptions,
         pending: seen.pending.clone(),
         pin: row.pin,
         page: seen.page(&query),

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Problem,
-    directory::{IssueLine, named},
+    directory::{IssueLine, issues_of, named},
     extract::{Json, Path, Query},
     page::{self, Page},
 };
@@ -66,7 +66,7 @@ pub(super) async fn issues(
     let id = named(&app, &name).await?.id;
     let last: String = page::position(wanted.cursor.as_deref())?.unwrap_or_default();
     let limit = page::limit(wanted.limit);
-    let issues = app.keeper(id).map(|keeper| keeper.issues()).unwrap_or_default();
+    let issues = issues_of(&app, id).await?;
     let mut found: Vec<(String, IssueLine)> = issues
         .iter()
         .map(IssueLine::of)

@@ -34,7 +34,7 @@ use crate::{
         table,
         undo::{Undo, Unpin},
     },
-    task::{Phase, Status, Waiting, watch::Standing},
+    task::{Phase, Status, Waiting, state::DirectoryState, watch::Standing},
 };
 
 /// How often a waiting command asks how the run stands.
@@ -268,17 +268,23 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         println!("no directory yet; `muster directory add` connects one");
         return Ok(Done::Ok);
     }
-    let mut table =
-        table::plain(&["name", "provider", "people", "groups", "memberships", "last run", "state"]);
+    let mut table = table::plain(&[
+        "name",
+        "provider",
+        "people",
+        "groups",
+        "memberships",
+        "last read",
+        "state",
+    ]);
     for row in rows {
-        let last =
-            row.last.as_ref().map_or_else(|| "never".to_owned(), |run| table::time(run.finished));
+        let last = row.state.last_read.map_or_else(|| "never".to_owned(), table::time);
         table.add_row([
             row.name.clone(),
             row.provider.clone(),
             row.size.users.to_string(),
             row.size.groups.to_string(),
-            row.size.memberships.to_string(),
+            row.size.all_memberships().to_string(),
             last,
             state(&row),
         ]);
@@ -324,6 +330,14 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     if let Some(waiting) = &summary.waiting {
         println!("{}", waiting.words());
     }
+    match summary.state.last_read {
+        Some(at) => println!("provider last read to the end: {}", table::time(at)),
+        None => println!("provider last read to the end: never"),
+    }
+    println!("served: {}", table::size(&summary.size));
+    for line in summary.state.not_served() {
+        println!("not served as the provider said: {line}");
+    }
     if let Some(next) = summary.next {
         println!("next run: {}", table::time(next));
     }
@@ -332,10 +346,7 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
         println!("{}", table::report(run));
     }
     if detail.issues_total > 0 {
-        println!(
-            "{} people and groups are set aside or have another name than the rules make:",
-            detail.issues_total
-        );
+        println!("set aside, under another name than the rules make, or discarded:");
         for issue in detail.issues.iter().take(20) {
             let aside = if issue.served { "" } else { ", set aside" };
             println!("  {} {} ({}{aside}): {}", issue.kind, issue.label, issue.id, issue.why);
@@ -474,17 +485,15 @@ impl Pace {
 }
 
 fn state(row: &Summary) -> String {
-    match &row.last {
+    match &row.state {
         _ if row.paused => "paused".to_owned(),
         _ if row.pin.is_some() => "pinned".to_owned(),
         _ if row.waiting.is_some() => row.waiting.as_ref().map(Waiting::words).unwrap_or_default(),
         _ if row.running_since.is_some() => "running".to_owned(),
-        None => "not read yet".to_owned(),
-        Some(run) => match &run.outcome {
-            Outcome::Done => "in step".to_owned(),
-            Outcome::Held => "something is held".to_owned(),
-            Outcome::Failed { error, .. } => format!("failing: {error}"),
-        },
+        DirectoryState { read_failure: Some(error), .. } => format!("failing: {error}"),
+        DirectoryState { held, .. } if !held.is_empty() => "something is held".to_owned(),
+        _ if !row.served => "not read yet".to_owned(),
+        _ => "in step".to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use directory::{
+    figures::Count,
     preview::{Effect, PageLine},
     report::Applied,
     rules::Rules,
@@ -112,7 +113,15 @@ pub(super) fn show(seen: &Seen, offset: usize) {
             pin.to
         );
     }
-    println!("{}", counts(&seen.applied, seen.set_aside));
+    println!("{}", counts(&seen.applied, seen.exceptions.set_aside));
+    println!("served now:    {}", table::size(&seen.size_before));
+    println!("served then:   {}", table::size(&seen.size_after));
+    if seen.size_approved != seen.size_after {
+        println!("once approved: {}", table::size(&seen.size_approved));
+    }
+    for line in seen.exceptions.sentences() {
+        println!("not served as the provider said: {line}");
+    }
     if !seen.pending.is_empty() {
         let names: Vec<&str> = seen.pending.iter().map(|attribute| attribute.as_str()).collect();
         println!("known only after the next complete read: {}", names.join(", "));
@@ -149,11 +158,14 @@ fn next_step(seen: &Seen, name: &str) {
         println!("let all of it pass:  muster directory approve {name} --digest {}", digest.0);
         println!("keep it as it is:    muster directory discard {name} --digest {}", digest.0);
     } else {
-        println!("nothing waits; {} changes would be made at the next run", seen.flowing);
+        println!(
+            "nothing waits for a decision; {} changes would be made at the next run",
+            seen.flowing
+        );
     }
 }
 
-fn counts(applied: &Applied, set_aside: u64) -> String {
+fn counts(applied: &Applied, set_aside: Count) -> String {
     let mut table = table::plain(&["", "added", "changed", "deactivated", "removed", "set aside"]);
     let people = [
         applied.users_added,
@@ -163,9 +175,10 @@ fn counts(applied: &Applied, set_aside: u64) -> String {
     ];
     let number = |count: u64| count.to_string();
     let row = |name: &str| std::iter::once(name.to_owned());
-    table.add_row(row("people").chain(people.map(number)).chain([number(set_aside)]));
+    table.add_row(row("people").chain(people.map(number)).chain([number(set_aside.users)]));
     let groups = [number(applied.groups_added), number(applied.groups_changed), String::new()];
-    table.add_row(row("groups").chain(groups).chain([number(applied.groups_removed)]));
+    let removed = [number(applied.groups_removed), number(set_aside.groups)];
+    table.add_row(row("groups").chain(groups).chain(removed));
     let memberships = [number(applied.memberships_added), String::new(), String::new()];
     let removed = number(applied.memberships_removed);
     table.add_row(row("memberships").chain(memberships).chain([removed]));

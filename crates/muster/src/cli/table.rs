@@ -2,6 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 use directory::{
+    figures::Exceptions,
     id::{DAY_MS, HOUR_MS, MINUTE_MS, Millis},
     report::{Outcome, RunKind, RunReport},
     rules::{
@@ -65,6 +66,7 @@ pub fn report(report: &RunReport) -> String {
         usage.bytes / 1_000
     ));
     let applied = &report.applied;
+    let aside = report.exceptions.map(|exceptions| exceptions.set_aside).unwrap_or_default();
     let mut table = plain(&["", "read", "added", "changed", "deactivated", "removed", "set aside"]);
     table.add_row(row(
         "people",
@@ -74,24 +76,21 @@ pub fn report(report: &RunReport) -> String {
             applied.users_changed.saturating_sub(applied.users_deactivated),
             applied.users_deactivated,
             applied.users_removed,
-            report.set_aside,
+            aside.users,
         ],
     ));
     let groups = [report.read.groups, applied.groups_added, applied.groups_changed];
-    table.add_row(row("groups", &groups).into_iter().chain(rest(Some(applied.groups_removed))));
+    let groups = row("groups", &groups).into_iter();
+    table.add_row(groups.chain(rest(applied.groups_removed, aside.groups.to_string())));
     let memberships = [report.read.memberships, applied.memberships_added];
     let mut cells = row("memberships", &memberships);
     cells.push(String::new());
-    table.add_row(cells.into_iter().chain(rest(Some(applied.memberships_removed))));
+    let removed = rest(applied.memberships_removed, String::new());
+    table.add_row(cells.into_iter().chain(removed));
     lines.push(table.to_string());
-    let size = report.size_after;
-    lines.push(format!(
-        "now served: {} people ({} active), {} groups, {} memberships",
-        size.users,
-        size.active_users,
-        size.groups,
-        size.memberships + size.nestings
-    ));
+    lines.push(format!("served before: {}", size(&report.size_before)));
+    lines.push(format!("now served: {}", size(&report.size_after)));
+    lines.extend(report.exceptions.iter().flat_map(Exceptions::sentences));
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
     lines.extend(report.near.iter().map(|near| format!("near a limit: {near}")));
     for held in &report.held {
@@ -113,8 +112,19 @@ fn row(name: &str, counts: &[u64]) -> Vec<String> {
 }
 
 /// The columns "deactivated", "removed" and "set aside" of things that cannot be deactivated.
-fn rest(removed: Option<u64>) -> [String; 3] {
-    [String::new(), removed.map(|n| n.to_string()).unwrap_or_default(), String::new()]
+fn rest(removed: u64, set_aside: String) -> [String; 3] {
+    [String::new(), removed.to_string(), set_aside]
+}
+
+/// What a directory holds, in words.
+pub fn size(size: &Size) -> String {
+    format!(
+        "{} people ({} active), {} groups, {} memberships",
+        size.users,
+        size.active_users,
+        size.groups,
+        size.all_memberships()
+    )
 }
 
 /// A directory's rules in words.

@@ -5,6 +5,7 @@ pub(super) mod danger;
 pub(super) mod discards;
 pub(super) mod group;
 pub(super) mod live;
+pub(super) mod outlook;
 pub(super) mod people;
 pub(super) mod person;
 pub(super) mod rules;
@@ -67,8 +68,7 @@ impl Head {
 
     fn of(detail: &Detail, tab: &'static str) -> Self {
         let summary = &detail.summary;
-        let outcome = summary.last.as_ref().map(|report| &report.outcome);
-        let (state, words) = standing(Row::of(summary), outcome);
+        let (state, words) = standing(Row::of(summary), &summary.state);
         Self {
             name: summary.name.clone(),
             path: format!("/directories/{}", segment(&summary.name)),
@@ -76,7 +76,7 @@ impl Head {
             state,
             words,
             paused: summary.paused,
-            waiting: summary.last.as_ref().map_or(0, |report| report.held.len()),
+            waiting: summary.state.held.len(),
             issues: detail.issues_total,
             pin: summary.pin.as_ref().map(put_back),
             tab,

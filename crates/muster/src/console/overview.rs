@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use directory::{
     id::{DAY_MS, Millis},
-    report::{Outcome, RunReport},
+    report::RunReport,
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{actions, directory::Summary},
-    task::{Phase, Status, Waiting},
+    task::{Phase, Status, Waiting, state::DirectoryState},
 };
 
 /// Runs that a chart is drawn from at the most.
@@ -40,7 +40,8 @@ pub(super) struct Card {
     pub(super) inactive: String,
     pub(super) groups: String,
     pub(super) memberships: String,
-    pub(super) last: Option<When>,
+    /// When the provider was last read to the end.
+    pub(super) read: Option<When>,
     pub(super) next: Option<When>,
     pub(super) running: Option<String>,
     /// What went wrong, or what waits.
@@ -88,7 +89,7 @@ impl Card {
             inactive: "10".to_owned(),
             groups: "200".to_owned(),
             memberships: "20,000".to_owned(),
-            last: Some(when),
+            read: Some(when),
             next: Some(when),
             running: Some("reading".to_owned()),
             matter: Some("It waits.".to_owned()),
@@ -98,8 +99,7 @@ impl Card {
 
     /// A directory now; its chart is drawn from `runs`.
     pub(super) fn of(summary: &Summary, status: &Status, runs: &[RunReport], now: Millis) -> Self {
-        let outcome = summary.last.as_ref().map(|report| &report.outcome);
-        let (state, words) = standing(Row::of(summary), outcome);
+        let (state, words) = standing(Row::of(summary), &summary.state);
         let size = summary.size;
         Self {
             path: format!("/directories/{}", segment(&summary.name)),
@@ -110,11 +110,11 @@ impl Card {
             people: count(size.users),
             inactive: count(size.users - size.active_users),
             groups: count(size.groups),
-            memberships: count(size.memberships + size.nestings),
-            last: summary.last.as_ref().map(|report| When::new(report.finished, now)),
+            memberships: count(size.all_memberships()),
+            read: summary.state.last_read.map(|at| When::new(at, now)),
             next: status.next.map(|at| When::new(at, now)),
             running: doing(status),
-            matter: summary.last.as_ref().and_then(matter),
+            matter: matter(&summary.state),
             chart: Chart::of(runs, size.users, now),
         }
     }
@@ -137,16 +137,13 @@ pub(super) fn running(phase: Phase) -> Option<&'static str> {
     }
 }
 
-/// What of the last run wants a person.
-fn matter(report: &RunReport) -> Option<String> {
-    match &report.outcome {
-        Outcome::Done => None,
-        Outcome::Held => {
-            let kinds: Vec<&str> = report.held.iter().map(|held| held.why.as_str()).collect();
-            Some(sentence(&kinds.join("; ")))
-        }
-        Outcome::Failed { error, .. } => Some(sentence(error)),
-    }
+/// What wants a person.
+fn matter(state: &DirectoryState) -> Option<String> {
+    let failure = state.read_failure.as_deref().map(sentence);
+    let kinds: Vec<&str> = state.held.iter().map(|held| held.why.as_str()).collect();
+    let held = (!kinds.is_empty()).then(|| sentence(&kinds.join("; ")));
+    let all: Vec<String> = failure.into_iter().chain(held).collect();
+    (!all.is_empty()).then(|| all.join(" "))
 }
 
 pub(super) async fn show_overview(visit: Visit) -> Result<Response, Refusal> {

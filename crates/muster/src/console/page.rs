@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use directory::{id::Millis, report::Outcome};
+use directory::id::Millis;
 
 use super::{
     Console, assets,
@@ -20,6 +20,7 @@ use crate::{
     api::{Problem, directory::Summary},
     app::App,
     audit::Actor,
+    task::state::DirectoryState,
 };
 
 /// The cookie that holds the theme.
@@ -225,13 +226,13 @@ impl Row {
 }
 
 /// How a directory stands, as a class and in words.
-pub(crate) fn standing(row: Row, last: Option<&Outcome>) -> (&'static str, &'static str) {
+pub(crate) fn standing(row: Row, state: &DirectoryState) -> (&'static str, &'static str) {
     let Row { paused, served, pinned } = row;
-    match last {
+    match state {
         _ if paused => ("off", "paused"),
         _ if pinned => ("held", "put back"),
-        Some(Outcome::Failed { .. }) => ("bad", "last run failed"),
-        Some(Outcome::Held) => ("held", "waits for you"),
+        DirectoryState { read_failure: Some(_), .. } => ("bad", "last read failed"),
+        DirectoryState { held, .. } if !held.is_empty() => ("held", "waits for you"),
         _ if !served => ("new", "not read yet"),
         _ => ("good", "in step"),
     }
@@ -241,10 +242,9 @@ fn directories(app: &App) -> Vec<NavDirectory> {
     let published = app.published.load();
     let all = published.directories.iter().map(|(id, served)| {
         let status = app.keeper(*id).map(|keeper| keeper.status()).unwrap_or_default();
-        let last = status.last.as_ref().map(|report| &report.outcome);
         let paused = status.next.is_none() && status.started.is_none() && status.last.is_some();
         let row = Row { paused, served: served.served_once, pinned: status.pinned };
-        let (state, words) = standing(row, last);
+        let (state, words) = standing(row, &status.state);
         NavDirectory {
             name: served.name.to_string(),
             path: format!("/directories/{}", words::segment(&served.name)),

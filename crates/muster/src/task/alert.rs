@@ -117,7 +117,7 @@ async fn round(app: &App, client: &reqwest::Client) -> anyhow::Result<Duration> 
     }
     let rows = app.blocking(Store::connections).await?;
     let issues: BTreeMap<DirectoryId, Arc<Vec<Issue>>> =
-        rows.iter().filter_map(|row| Some((row.id, app.keeper(row.id)?.issues()))).collect();
+        rows.iter().filter_map(|row| Some((row.id, app.keeper(row.id)?.issues()?))).collect();
     let not_served = app.not_served();
     app.blocking(move |store| record(store, &rows, (&issues, not_served.as_ref()), now)).await?;
     let next = telling::tell(app, client, now).await?;

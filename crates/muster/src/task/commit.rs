@@ -22,10 +22,11 @@ use connect::Connector;
 use directory::{
     decisions::{DecisionsChange, Digest, Node},
     derive::Basis,
+    figures::Exceptions,
     id::{ChangeSeq, DAY_MS, Millis},
     mirror::{Dirty, Merged},
     observation::{Listing, Observation},
-    plan::{self, Plan},
+    plan::{self, Issue, Plan},
     preview::Preview,
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
     rules::{Rules, compiled::Compiled},
@@ -180,13 +181,18 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
         Err(error) => return Err(error),
     };
     keeper.status.send_modify(|status| status.pinned = memory.pinned.is_some());
-    keeper.issues.send_replace(Arc::new(memory.issues.values().flatten().cloned().collect()));
+    let issues = || Arc::new(memory.issues.iter().cloned().collect());
+    keeper.issues.send_replace(memory.settled.then(issues));
+    let last_read = Some(memory.observed).filter(|at| *at > Millis::default());
     *slot = Some(memory);
     decided?;
     phase(Phase::Publishing);
     // Still under the lock: whoever plans next must plan from what is served now.
     app.published_up_to_date().await?;
-    keeper.status.send_modify(|status| status.last = Some(report.clone()));
+    keeper.status.send_modify(|status| {
+        status.state.take(&report, last_read);
+        status.last = Some(report.clone());
+    });
     drop(slot);
     app.alerts.look();
     Ok(report)
@@ -205,6 +211,29 @@ pub async fn foretell(
         Ok(planning.foretell(memory, rules.as_ref()))
     };
     with_planning(app, keeper, look).await
+}
+
+/// Who cannot be served, or not under the name that the rules make; planned anew while no run of this server has looked
+/// at everybody, as after a start or while the directory is pinned.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn issues(app: &App, keeper: &Keeper) -> anyhow::Result<Arc<Vec<Issue>>> {
+    if let Some(known) = keeper.issues() {
+        return Ok(known);
+    }
+    // A run is under way, and will say.
+    if keeper.memory.try_lock().is_err() {
+        return Ok(Arc::default());
+    }
+    let look = |_: &App, planning: &Planning, memory: &Memory| {
+        Ok(planning.plan(memory, &Dirty::everything(), &BTreeSet::new()).issues)
+    };
+    let issues = Arc::new(with_planning(app, keeper, look).await?);
+    keeper
+        .issues
+        .send_if_modified(|known| known.is_none() && known.replace(Arc::clone(&issues)).is_none());
+    Ok(issues)
 }
 
 /// Asks something of a directory's planning, off the event loop: it may take a second.
@@ -348,6 +377,11 @@ impl Run {
         report.put_back_to = pin.put_back_to();
         let after = planning.served.apply(&plan.changes)?;
         report.size_after = after.size();
+        if self.memory.settled {
+            let exceptions = Exceptions::of(&after, self.memory.issues.iter(), &plan.held);
+            report.set_aside = exceptions.set_aside.total();
+            report.exceptions = Some(exceptions);
+        }
         report.finished = app.clock.now();
         let served_now = planning.served_once || (report.kind == RunKind::Full && !self.empty_read);
         app.store.commit_run(&RunCommit {
@@ -467,19 +501,7 @@ impl Run {
             memory.planned = memory.observed;
         }
         memory.pending.clone_from(&plan.pending);
-        if dirty.all {
-            memory.issues.clear();
-        } else {
-            let looked_at = |node: &Node| {
-                plan.looked.contains(node)
-                    || dirty.nodes.contains(node)
-                    || dirty.waiting.contains(node)
-            };
-            memory.issues.retain(|node, _| !looked_at(node));
-        }
-        for issue in &plan.issues {
-            memory.issues.entry(issue.node).or_default().push(issue.clone());
-        }
+        memory.issues.take(plan, dirty);
     }
 
     fn report(&mut self, planning: &Planning, plan: &Plan) -> RunReport {
@@ -495,7 +517,7 @@ impl Run {
                 sample: held.items.iter().take(SAMPLE_MAX).map(|item| item.name.clone()).collect(),
             })
             .collect();
-        let set_aside = self.memory.issues.values().flatten().filter(|issue| !issue.served).count();
+        let set_aside = self.memory.issues.iter().filter(|issue| !issue.served).count();
         RunReport {
             kind: match (&self.observed, &self.person) {
                 (Some(observed), _) => observed.kind,
@@ -511,6 +533,7 @@ impl Run {
             held,
             near: plan.near.clone(),
             set_aside: set_aside as u64,
+            exceptions: None,
             size_before: planning.served.size(),
             size_after: planning.served.size(),
             put_back_to: None,

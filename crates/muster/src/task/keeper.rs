@@ -14,14 +14,14 @@ use directory::{
     decisions::{Decisions, Node},
     id::{ChangeSeq, DirectoryId, Millis, ProviderId},
     mirror::Mirror,
-    plan::Issue,
+    plan::{Issue, Issues},
     rules::compiled::Compiled,
 };
 use tokio::sync::{Mutex, watch};
 
 use crate::{
     app::App,
-    task::{Status, Waiting, stopped::Stopped},
+    task::{Status, Waiting, state::DirectoryState, stopped::Stopped},
 };
 
 /// One directory's writer.
@@ -36,8 +36,8 @@ pub struct Keeper {
     pub(super) orders: watch::Sender<Orders>,
     /// How the task stands.
     pub(super) status: watch::Sender<Status>,
-    /// Issues of the last run, for whoever looks.
-    pub(super) issues: watch::Sender<Arc<Vec<Issue>>>,
+    /// Issues of everybody as of the last run, for whoever looks; none until a run has looked at everybody.
+    pub(super) issues: watch::Sender<Option<Arc<Vec<Issue>>>>,
     /// What the current run has read, counted by the connector.
     pub(super) progress: Arc<connect::Progress>,
     /// What waits at present because the provider asked for it.
@@ -69,7 +69,7 @@ pub(super) struct Memory {
     /// What must be looked at again at the next plan.
     pub(super) pending: BTreeSet<Node>,
     /// What is the matter with whom.
-    pub(super) issues: BTreeMap<Node, Vec<Issue>>,
+    pub(super) issues: Issues,
     /// Whether everything was looked at since the memory was loaded or the rules changed.
     pub(super) settled: bool,
     /// When the provider was last read with success.
@@ -89,15 +89,15 @@ pub(super) struct Memory {
 }
 
 impl Keeper {
-    /// A writer that has not loaded anything.
-    pub fn new(id: DirectoryId) -> Self {
+    /// A writer that has not loaded anything but how the directory stands.
+    pub fn new(id: DirectoryId, state: DirectoryState) -> Self {
         Self {
             id,
             memory: Mutex::new(None),
             connector: Mutex::new(None),
             orders: watch::Sender::new(Orders::default()),
-            status: watch::Sender::new(Status::default()),
-            issues: watch::Sender::new(Arc::new(Vec::new())),
+            status: watch::Sender::new(Status { state, ..Status::default() }),
+            issues: watch::Sender::new(None),
             progress: Arc::new(connect::Progress::default()),
             waits: connect::Waits::default(),
             stops: watch::Sender::new(Stopped::default()),
@@ -176,9 +176,9 @@ impl Keeper {
         status
     }
 
-    /// Who cannot be served, or not under the name that the rules make.
-    pub fn issues(&self) -> Arc<Vec<Issue>> {
-        Arc::clone(&self.issues.borrow())
+    /// Who cannot be served, or not under the name that the rules make; none until a run has looked at everybody.
+    pub fn issues(&self) -> Option<Arc<Vec<Issue>>> {
+        self.issues.borrow().clone()
     }
 }
 

@@ -39,7 +39,8 @@ pub async fn run(app: App, keeper: Arc<Keeper>) {
             return;
         }
         hints.count(now.hints, app.clock.now());
-        let last = keeper.status.borrow().last.as_ref().map(|report| report.finished);
+        // A decision is no read: the schedule goes on from the last one.
+        let last = keeper.status.borrow().last_pull.as_ref().map(|report| report.finished);
         let due = hints.sooner(next_due(&app, &keeper, last));
         keeper.status.send_modify(|status| status.next = due);
         let completed = keeper.status.borrow().completed;
@@ -85,6 +86,10 @@ pub async fn run(app: App, keeper: Arc<Keeper>) {
             status.started = None;
             status.next = due;
             status.completed = status.completed.max(now.ticket);
+            if matches!(report.outcome, Outcome::Failed { .. }) {
+                status.state.take(&report, None);
+            }
+            status.last_pull = Some(report.clone());
             status.last = Some(report);
         });
         app.alerts.look();

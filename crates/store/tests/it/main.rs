@@ -7,6 +7,8 @@
 
 mod alerts;
 mod console;
+#[path = "../../../directory/tests/it/counts.rs"]
+mod counts;
 mod history;
 mod keeping;
 mod opening;

@@ -38,7 +38,9 @@ pub(in crate::console) struct Progress {
     /// Until when the provider asked to wait.
     waiting: Option<String>,
     next: Option<When>,
-    last: Option<When>,
+    /// When the provider was last read to the end.
+    read: Option<When>,
+    failed: bool,
 }
 
 impl Progress {
@@ -86,7 +88,8 @@ impl Progress {
             elapsed: length(elapsed),
             waiting: status.waiting.as_ref().map(|waiting| sentence(&waiting.words())),
             next: status.next.map(|at| When::new(at, now)),
-            last: status.last.as_ref().map(|report| When::new(report.finished, now)),
+            read: status.state.last_read.map(|at| When::new(at, now)),
+            failed: status.state.read_failure.is_some(),
         }
     }
 }

@@ -16,15 +16,15 @@ use directory::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Head, choices, found, frame, runs::applied};
+use super::{Head, choices, found, frame, outlook::Outlook, runs::applied};
 use crate::{
     api::{actions, directory::is_held},
     audit,
     console::{
         page::{Flash, Frame, Refusal, Visit, sentence, show},
-        words::{count, counted},
+        words::counted,
     },
-    task::commit::what_if::{Example, WhatIf, what_if},
+    task::commit::what_if::what_if,
 };
 
 /// The largest number of people, groups or memberships that can be typed as a limit.
@@ -262,7 +262,7 @@ fn percent(share: u32) -> String {
 }
 
 /// What limits come to in a directory of this size.
-fn resulting(limits: &Limits, size: Size) -> String {
+pub(super) fn resulting(limits: &Limits, size: Size) -> String {
     format!(
         "More than {} leaving, {} removed or {} lost within a day wait for you.",
         counted(limits.leaving().passing(size.users), "person"),
@@ -393,93 +393,6 @@ impl Shown {
             limits: LimitFields::Folded,
             text: serde_json::to_string_pretty(rules).unwrap_or_default(),
         }
-    }
-}
-
-/// What rules would do, as a piece of a page.
-#[derive(Debug, Template)]
-#[template(path = "directory/what_if.html")]
-pub(in crate::console) struct Outlook {
-    known: String,
-    wanted: String,
-    inactive: String,
-    groups: String,
-    guests: usize,
-    nameless: usize,
-    /// What would change at once, in words; none where there is nothing yet that could.
-    change: Option<String>,
-    held: Vec<String>,
-    aside: u64,
-    examples: Vec<Example>,
-    /// What the limits come to.
-    limits: String,
-    problem: Option<String>,
-}
-
-impl Outlook {
-    #[cfg(test)]
-    pub(in crate::console) fn sample() -> Self {
-        Self {
-            known: "2,000".to_owned(),
-            wanted: "1,900".to_owned(),
-            inactive: "7".to_owned(),
-            groups: "200".to_owned(),
-            guests: 90,
-            nameless: 10,
-            change: Some("1 person added".to_owned()),
-            held: vec!["20 people would be renamed.".to_owned()],
-            aside: 3,
-            examples: vec![Example {
-                label: "Ann".to_owned(),
-                login: "ann@example.org".to_owned(),
-                name: Some("ann".to_owned()),
-                served: Some("anne".to_owned()),
-                active: true,
-                why_not: None,
-            }],
-            limits: "More than 40 people within a day wait for you.".to_owned(),
-            problem: Some("A number, please.".to_owned()),
-        }
-    }
-
-    /// What cannot be looked at, and why.
-    pub(in crate::console) fn problem(problem: String) -> Self {
-        Self {
-            known: String::new(),
-            wanted: String::new(),
-            inactive: String::new(),
-            groups: String::new(),
-            guests: 0,
-            nameless: 0,
-            change: None,
-            held: Vec::new(),
-            aside: 0,
-            examples: Vec::new(),
-            limits: String::new(),
-            problem: Some(problem),
-        }
-    }
-
-    pub(in crate::console) fn of(seen: &WhatIf, new: bool) -> Self {
-        let preview = &seen.preview;
-        Self {
-            known: count(seen.known),
-            wanted: count(seen.wanted),
-            inactive: count(seen.wanted - seen.active),
-            groups: count(seen.groups),
-            guests: seen.guests,
-            nameless: seen.nameless,
-            change: (!new).then(|| applied(&preview.applied)),
-            held: preview.held.iter().map(|held| sentence(&held.why)).collect(),
-            aside: preview.set_aside,
-            examples: seen.examples.clone(),
-            limits: resulting(&seen.limits, seen.size),
-            problem: None,
-        }
-    }
-
-    pub(in crate::console) fn html(&self) -> String {
-        self.render().unwrap_or_default()
     }
 }
 

@@ -154,6 +154,8 @@ pub(in crate::console) struct SetAsidePage {
     frame: Frame,
     head: Head,
     issues: Vec<Issue>,
+    /// Whether nobody has been looked at yet since the server started.
+    unknown: bool,
 }
 
 impl SetAsidePage {
@@ -166,7 +168,8 @@ impl SetAsidePage {
             served: false,
             why: "The name is taken.".to_owned(),
         };
-        Self { frame: Frame::sample(), head: Head::sample("set-aside"), issues: vec![issue] }
+        let (frame, head) = (Frame::sample(), Head::sample("set-aside"));
+        Self { frame, head, issues: vec![issue], unknown: false }
     }
 }
 
@@ -184,6 +187,8 @@ pub(in crate::console) async fn set_aside(
         };
         Issue { person, label: issue.label, path, served: issue.served, why: sentence(&issue.why) }
     });
-    let issues = issues.collect();
-    show(&SetAsidePage { frame: frame(&visit, &head, "Set aside"), head, issues })
+    let issues: Vec<Issue> = issues.collect();
+    let id = DirectoryId(detail.summary.id);
+    let unknown = visit.app().keeper(id).is_none_or(|keeper| keeper.issues().is_none());
+    show(&SetAsidePage { frame: frame(&visit, &head, "Set aside"), head, issues, unknown })
 }

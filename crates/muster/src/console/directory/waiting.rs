@@ -4,7 +4,12 @@
 
 use askama::Template;
 use axum::{Form, extract::Path, response::Response};
-use directory::{decisions::Digest, report::GuardKind};
+use directory::{
+    decisions::Digest,
+    figures::{Count, Exceptions},
+    observation::Attribute,
+    report::GuardKind,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -53,6 +58,8 @@ pub(in crate::console) struct WaitingPage {
     flowing: String,
     /// Objects whose changes were discarded.
     discards: usize,
+    /// What else is not served as the provider said.
+    rest: Vec<String>,
 }
 
 impl WaitingPage {
@@ -77,6 +84,7 @@ impl WaitingPage {
             digest: "abc".to_owned(),
             flowing: "3 changes".to_owned(),
             discards: 2,
+            rest: vec!["3 people have another name than the rules make.".to_owned()],
         }
     }
 }
@@ -122,17 +130,38 @@ pub(in crate::console) async fn show_waiting(
     visit: Visit,
     Path(name): Path<String>,
 ) -> Result<Response, Refusal> {
-    let (_, head) = found(&visit, &name, "waiting").await?;
+    let (detail, head) = found(&visit, &name, "waiting").await?;
     let preview = actions::preview(visit.app(), &name).await?;
     let look = Withdraw { dry_run: true, ..Withdraw::default() };
     let discards = actions::withdraw(visit.app(), &name, look).await?.discarded.len();
+    let mut rest = detail.summary.state.not_known();
+    // What waits stands above, and what was discarded below.
+    let none = Count::default();
+    let others = Exceptions { waiting: none, discarded: none, ..preview.exceptions };
+    rest.extend(others.sentences());
+    rest.extend(attributes_pending(&preview.pending));
+    if preview.held.is_empty() && preview.flowing > 0 {
+        rest.push(format!("the next run brings {}", counted(preview.flowing as u64, "change")));
+    }
     show(&WaitingPage {
         frame: frame(&visit, &head, "Waiting"),
         kinds: preview.held.into_iter().map(|kind| Kind::of(kind, &head.path)).collect(),
         digest: preview.digest.map(|digest| digest.0).unwrap_or_default(),
         flowing: counted(preview.flowing as u64, "change"),
         discards,
+        rest: rest.iter().map(|line| sentence(line)).collect(),
         head,
+    })
+}
+
+/// What the rules read and the next complete read brings.
+fn attributes_pending(pending: &[Attribute]) -> Option<String> {
+    let names: Vec<&str> = pending.iter().map(|attribute| attribute.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "the rules read what is known only after the next complete read: {}",
+            names.join(", ")
+        )
     })
 }
 

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     console::{
-        directory::rules::{Outlook, RulesForm},
+        directory::{outlook::Outlook, rules::RulesForm},
         page::{Refusal, Visit, sentence},
         words::{count, length},
     },

@@ -99,7 +99,7 @@ impl Planning {
         let basis = self.basis(memory);
         let preview = match rules {
             Some(rules) => preview::of_rules(&basis, rules, &context),
-            None => Preview::of(&basis, plan::plan(&basis, &Dirty::everything(), &context)),
+            None => preview::of_run(&basis, &context),
         };
         preview.with_pending(rules.unwrap_or(&self.rules), ATTRIBUTES_VERSION)
     }

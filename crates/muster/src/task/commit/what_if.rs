@@ -8,13 +8,12 @@ use directory::{
     decisions::Decisions,
     derive::{Appearance, Basis, Derive, Out, PersonVerdict},
     id::Millis,
-    mirror::{Dirty, Mirror, PersonRow},
+    mirror::{Mirror, PersonRow},
     observation::Attribute,
     plan::{self, guard::Window},
-    preview::Preview,
-    report::Applied,
+    preview::{self, Preview},
     rules::{compiled::Compiled, limits::Limits},
-    snapshot::{Directory, Size},
+    snapshot::Directory,
 };
 
 use super::{planning::Planning, with_planning};
@@ -33,20 +32,10 @@ pub struct WhatIf {
     pub preview: Preview,
     /// Some people, as the rules would have them.
     pub examples: Vec<Example>,
-    /// People of whom the provider told.
-    pub known: usize,
-    /// Groups of which the provider told.
-    pub groups: usize,
-    /// People who would be served.
-    pub wanted: usize,
-    /// Of those, who may log in.
-    pub active: usize,
     /// Guests who would be left out.
     pub guests: usize,
     /// People for whom no name could be made.
     pub nameless: usize,
-    /// What the directory would hold.
-    pub size: Size,
     /// Past which changes would wait then.
     pub limits: Limits,
 }
@@ -86,61 +75,28 @@ pub fn afresh(mirror: &Mirror, rules: &Compiled, now: Millis) -> WhatIf {
     let basis = Basis { mirror, rules, decisions: &decisions, served: &served, observed: now };
     let (window, lifted) = (Window::default(), BTreeSet::new());
     let context = plan::Context { now, window: &window, lifted: &lifted, empty_read: false };
-    let plan = plan::plan(&basis, &Dirty::everything(), &context);
-    looked_at(&basis, Preview::of(&basis, plan))
+    looked_at(&basis, preview::of_run(&basis, &context))
 }
 
 fn looked_at(basis: &Basis<'_>, preview: Preview) -> WhatIf {
     let derive = Derive::new(*basis);
     let known = basis.mirror.people().count();
-    let mut seen = WhatIf {
-        examples: Vec::new(),
-        known,
-        groups: basis.mirror.groups().count(),
-        wanted: 0,
-        active: 0,
-        guests: 0,
-        nameless: 0,
-        size: size_after(basis.served.size(), &preview.applied),
-        limits: basis.rules.limits.clone(),
-        preview,
-    };
+    let limits = basis.rules.limits.clone();
+    let mut seen = WhatIf { preview, examples: Vec::new(), guests: 0, nameless: 0, limits };
     // From the beginning, the middle and the end.
     let step = known.div_ceil(EXAMPLES).max(1);
     for (at, row) in basis.mirror.people().enumerate() {
         let verdict = derive.person(row);
         match &verdict {
             PersonVerdict::Out(Out::Guest) => seen.guests += 1,
-            PersonVerdict::Out(_) => {}
             PersonVerdict::Wanted { claim: Err(_), .. } => seen.nameless += 1,
-            PersonVerdict::Wanted { active, .. } => {
-                seen.wanted += 1;
-                seen.active += usize::from(*active);
-            }
+            PersonVerdict::Out(_) | PersonVerdict::Wanted { .. } => {}
         }
         if at % step == 0 && seen.examples.len() < EXAMPLES {
             seen.examples.push(example(basis, row, &verdict));
         }
     }
     seen
-}
-
-fn size_after(before: Size, applied: &Applied) -> Size {
-    let after = |before: usize, added: u64, removed: u64| {
-        usize::try_from((before as u64 + added).saturating_sub(removed)).unwrap_or(usize::MAX)
-    };
-    Size {
-        users: after(before.users, applied.users_added, applied.users_removed),
-        groups: after(before.groups, applied.groups_added, applied.groups_removed),
-        // Nested groups count as memberships, as they do for the guard.
-        memberships: after(
-            before.memberships + before.nestings,
-            applied.memberships_added,
-            applied.memberships_removed,
-        ),
-        nestings: 0,
-        ..before
-    }
 }
 
 fn example(basis: &Basis<'_>, row: &PersonRow, verdict: &PersonVerdict) -> Example {

@@ -1,0 +1,138 @@
+//! What rules would do, as a piece of a page: how many are served now, then, and once what waits is approved.
+
+use askama::Template;
+use directory::{preview::Preview, snapshot::Size};
+
+use super::{rules::resulting, runs::applied};
+use crate::{
+    console::{
+        page::sentence,
+        words::{count, counted},
+    },
+    task::commit::what_if::{Example, WhatIf},
+};
+
+/// What rules would do, as a piece of a page.
+#[derive(Debug, Template)]
+#[template(path = "directory/what_if.html")]
+pub(in crate::console) struct Outlook {
+    told: String,
+    rows: Vec<Row>,
+    /// Whether there is nothing yet that could change.
+    new: bool,
+    /// Whether an approval would change what is served.
+    waits: bool,
+    guests: usize,
+    nameless: usize,
+    /// What would change at once, in words; none where there is nothing yet that could.
+    change: Option<String>,
+    held: Vec<String>,
+    exceptions: Vec<String>,
+    examples: Vec<Example>,
+    /// What the limits come to.
+    limits: String,
+    problem: Option<String>,
+}
+
+/// How many of something are served now, would be at once, and once what waits is approved.
+#[derive(Debug)]
+struct Row {
+    what: &'static str,
+    now: String,
+    then: String,
+    approved: Option<String>,
+}
+
+impl Outlook {
+    #[cfg(test)]
+    pub(in crate::console) fn sample() -> Self {
+        Self {
+            told: "2,000 people and 210 groups".to_owned(),
+            rows: vec![Row {
+                what: "People",
+                now: "2,000".to_owned(),
+                then: "1,900".to_owned(),
+                approved: Some("1,880".to_owned()),
+            }],
+            new: false,
+            waits: true,
+            guests: 90,
+            nameless: 10,
+            change: Some("1 person added".to_owned()),
+            held: vec!["20 people would be renamed.".to_owned()],
+            exceptions: vec!["3 people have another name than the rules make".to_owned()],
+            examples: vec![Example {
+                label: "Ann".to_owned(),
+                login: "ann@example.org".to_owned(),
+                name: Some("ann".to_owned()),
+                served: Some("anne".to_owned()),
+                active: true,
+                why_not: None,
+            }],
+            limits: "More than 40 people within a day wait for you.".to_owned(),
+            problem: Some("A number, please.".to_owned()),
+        }
+    }
+
+    /// What cannot be looked at, and why.
+    pub(in crate::console) fn problem(problem: String) -> Self {
+        Self {
+            told: String::new(),
+            rows: Vec::new(),
+            new: true,
+            waits: false,
+            guests: 0,
+            nameless: 0,
+            change: None,
+            held: Vec::new(),
+            exceptions: Vec::new(),
+            examples: Vec::new(),
+            limits: String::new(),
+            problem: Some(problem),
+        }
+    }
+
+    pub(in crate::console) fn of(seen: &WhatIf, new: bool) -> Self {
+        let preview = &seen.preview;
+        Self {
+            told: format!(
+                "{} and {}",
+                counted(preview.told.users, "person"),
+                counted(preview.told.groups, "group")
+            ),
+            rows: rows(preview),
+            new,
+            waits: preview.approved != preview.after,
+            guests: seen.guests,
+            nameless: seen.nameless,
+            change: (!new).then(|| applied(&preview.applied)),
+            held: preview.held.iter().map(|held| sentence(&held.why)).collect(),
+            exceptions: preview.exceptions.sentences(),
+            examples: seen.examples.clone(),
+            limits: resulting(&seen.limits, preview.after),
+            problem: None,
+        }
+    }
+
+    pub(in crate::console) fn html(&self) -> String {
+        self.render().unwrap_or_default()
+    }
+}
+
+/// What is served, before and after.
+fn rows(preview: &Preview) -> Vec<Row> {
+    let (before, after) = (preview.before, preview.after);
+    let approved = (preview.approved != after).then_some(preview.approved);
+    let row = |what, number: fn(Size) -> usize| Row {
+        what,
+        now: count(number(before)),
+        then: count(number(after)),
+        approved: approved.map(|size| count(number(size))),
+    };
+    vec![
+        row("People", |size| size.users),
+        row("of them inactive", |size| size.users - size.active_users),
+        row("Groups", |size| size.groups),
+        row("Memberships", |size| size.all_memberships()),
+    ]
+}
