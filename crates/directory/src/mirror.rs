@@ -132,6 +132,8 @@ pub struct Mirror {
     /// People and groups that are absent or unconfirmed, so that nobody has to look for them.
     absent: BTreeSet<(Millis, Node)>,
     unconfirmed: BTreeSet<Node>,
+    /// Objects of which only the id is left, since what was stored of them cannot be read.
+    unreadable: BTreeSet<Node>,
     memberships: usize,
 }
 
@@ -194,6 +196,19 @@ impl Mirror {
             }
         }
         this
+    }
+
+    /// Says of objects that their records stand in for what cannot be read: they stay as served until the provider
+    /// gives their records again, or says that they are gone.
+    #[must_use]
+    pub fn with_unreadable(mut self, nodes: impl IntoIterator<Item = Node>) -> Self {
+        self.unreadable = nodes.into_iter().filter(|node| self.node_exists(*node)).collect();
+        self
+    }
+
+    /// Objects whose records cannot be read from the store; they are not planned.
+    pub fn unreadable(&self) -> &BTreeSet<Node> {
+        &self.unreadable
     }
 
     /// The numbers that the next new objects get.

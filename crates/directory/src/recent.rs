@@ -100,6 +100,14 @@ impl Recent {
         Some(self.entries.range(first..).map(|entry| &**entry))
     }
 
+    /// Forgets what was touched up to a position: what an entry there touched is not known.
+    pub fn forget_until(&mut self, seq: ChangeSeq) {
+        while let Some(oldest) = self.entries.pop_front_if(|oldest| oldest.seq <= seq) {
+            self.touched -= oldest.what.weight();
+        }
+        self.floor = self.floor.max(seq);
+    }
+
     /// Takes the log's next entries.
     pub fn extend<'a>(&mut self, entries: impl IntoIterator<Item = &'a LogEntry>) {
         for entry in entries {

@@ -63,6 +63,8 @@ pub struct Served {
     pub served_once: bool,
     /// Whether it is about to be removed.
     pub removing: bool,
+    /// Whether somebody or a group is missing, who is served and cannot be read from the store.
+    pub incomplete: bool,
 }
 
 /// Why a view cannot be shown: an incomplete answer would make products delete people.
@@ -80,6 +82,11 @@ pub enum Unservable {
     /// A directory is being removed.
     #[error("directory {0} is being removed")]
     Removing(Box<str>),
+    /// Somebody who is served cannot be read, and a list without them would make products delete them.
+    #[error(
+        "directory {0} is damaged in the database, so that a list would lack somebody; see `muster alert list`"
+    )]
+    Incomplete(Box<str>),
 }
 
 /// An application's directories laid over each other.
@@ -88,6 +95,8 @@ pub struct View {
     published: Arc<Published>,
     layers: Vec<Layer>,
     shape: Shape,
+    /// The first directory of which somebody is missing.
+    incomplete: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -128,6 +137,7 @@ impl View {
         shape: Shape,
     ) -> Result<Self, Unservable> {
         let mut layers = Vec::with_capacity(directories.len());
+        let mut incomplete = None;
         for id in directories {
             let served = published.directories.get(id).ok_or(Unservable::Missing(*id))?;
             if served.removing {
@@ -135,6 +145,9 @@ impl View {
             }
             if !served.served_once {
                 return Err(Unservable::NeverServed(served.name.clone()));
+            }
+            if served.incomplete {
+                incomplete.get_or_insert_with(|| served.name.clone());
             }
             let frozen = shape.frozen.and_then(|application| published.frozen.get(&application));
             let directory = frozen.and_then(|f| f.directory(*id)).unwrap_or(&served.directory);
@@ -144,7 +157,15 @@ impl View {
         if layers.is_empty() {
             return Err(Unservable::NoDirectory);
         }
-        Ok(Self { published, layers, shape })
+        Ok(Self { published, layers, shape, incomplete })
+    }
+
+    /// Whether lists of it lack nobody; who is there can be asked for one by one in any case.
+    ///
+    /// # Errors
+    /// [`Unservable::Incomplete`] when they would.
+    pub fn whole(&self) -> Result<(), Unservable> {
+        self.incomplete.clone().map_or(Ok(()), |name| Err(Unservable::Incomplete(name)))
     }
 
     /// The publication that it shows.

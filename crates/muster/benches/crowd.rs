@@ -68,7 +68,13 @@ fn group(no: u32) -> [Change; 2] {
 fn server() -> Router {
     let changes: Vec<Change> = (0..USERS).map(user).chain((0..GROUPS).flat_map(group)).collect();
     let directory = Arc::new(Directory::default().apply(&changes).expect("it fits"));
-    let served = Served { name: "d".into(), directory, served_once: true, removing: false };
+    let served = Served {
+        name: "d".into(),
+        directory,
+        served_once: true,
+        removing: false,
+        incomplete: false,
+    };
     let published = Published {
         instance: "i".into(),
         epoch: 0,

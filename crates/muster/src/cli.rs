@@ -19,6 +19,7 @@ pub mod key;
 pub mod migration;
 mod news;
 pub mod preview;
+pub mod repair;
 pub mod rules;
 pub mod serve;
 pub mod simulate;
@@ -70,6 +71,8 @@ pub enum Command {
     /// Look after the console's administrators.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Find what cannot be read in the database of a stopped server, and repair it.
+    Repair(repair::Repair),
     /// Make, list and revoke tokens for the admin API.
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -163,6 +166,7 @@ async fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Alert(command) => command.run().await,
         Command::Changes(command) => command.run().await,
         Command::Admin(command) => command.run().await,
+        Command::Repair(command) => command.run().await,
         Command::Token(command) => command.run().await,
     }
 }

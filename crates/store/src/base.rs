@@ -20,9 +20,14 @@ use directory::{
 use rusqlite::Transaction;
 
 use crate::{
-    Store, StoreError, change_log,
+    Store, StoreError,
+    change_log::{self, DamagedEntry},
+    damage::Damage,
     db::{signed, unsigned},
-    log_index, runs,
+    log_index,
+    members::Table,
+    recover::{self, State},
+    runs,
     served::{self, Rows},
 };
 
@@ -46,7 +51,9 @@ impl Store {
 
     /// Folds at most `entries` of those committed before a time into the base; gives whether there are more.
     pub fn fold_some(&self, before: Millis, entries: usize) -> Result<bool, StoreError> {
-        self.0.main.write(|transaction| fold_some(transaction, before, entries))
+        let more = self.0.main.write(|transaction| fold_some(transaction, before, entries))?;
+        self.0.register.folded(self.floor_of_log()?.seq);
+        Ok(more)
     }
 
     /// Forgets the reports of runs from before a time, but the last of each directory.
@@ -58,9 +65,17 @@ impl Store {
     pub fn folded(&self, id: DirectoryId) -> Result<Directory, StoreError> {
         self.0.main.read(|transaction| {
             let mut flat = Flat::default();
-            served::rows(transaction, Rows::Base, id)?.iter().for_each(|change| flat.take(change));
+            let mut damage = Vec::new();
+            let base = served::rows(transaction, Rows::Base, id, &mut damage)?;
+            base.iter().for_each(|change| flat.take(change));
             let log = change_log::read_after(transaction, floor(transaction)?.seq, usize::MAX)?;
-            let own = log.iter().filter(|entry| entry.directory == id);
+            if let Some(damage) = damage.first() {
+                return Err(StoreError::Damaged(damage.to_string()));
+            }
+            if let Some(entry) = log.damaged.first() {
+                return Err(StoreError::Damaged(Damage::of_entry(entry).to_string()));
+            }
+            let own = log.entries.iter().filter(|entry| entry.directory == id);
             own.for_each(|entry| flat.take(&entry.change));
             flat.directory()
         })
@@ -83,6 +98,10 @@ fn fold_some(
     let until = log_index::seq_at(transaction, Millis(before.0 - 1))?;
     let Some(until) = until.filter(|until| *until > floor.seq) else { return Ok(false) };
     let entries = oldest(transaction, (floor.seq, until), max)?;
+    let entries = match entries {
+        Oldest::Read(entries) => entries,
+        Oldest::Damaged(entry) => return fold_damaged(transaction, &entry, until),
+    };
     let Some(last) = entries.last() else { return Ok(false) };
     let mut changes: BTreeMap<DirectoryId, Vec<&Change>> = BTreeMap::new();
     for entry in &entries {
@@ -92,11 +111,52 @@ fn fold_some(
     for (directory, changes) in changes {
         served::write(transaction, Rows::Base, directory, changes)?;
     }
-    let seq = signed(last.seq.0);
-    transaction.execute("DELETE FROM change_log WHERE seq <= ?1", [seq])?;
-    transaction.execute("DELETE FROM log_run WHERE at <= ?1 AND last <= ?2", (last.at.0, seq))?;
-    transaction.execute("UPDATE base SET seq = ?1, at = ?2", (seq, last.at.0))?;
+    cut(transaction, last.seq, last.at)?;
     Ok(last.seq < until)
+}
+
+/// Folds one entry that cannot be read: the rows after it tell what it led to. Where they cannot either, what they
+/// led to is folded with them.
+fn fold_damaged(
+    transaction: &Transaction<'_>,
+    entry: &DamagedEntry,
+    until: ChangeSeq,
+) -> Result<bool, StoreError> {
+    let id = entry.directory;
+    if let (true, Node::Group(group)) = (entry.members, entry.node) {
+        if let Ok(members) = recover::members_after(transaction, id, group, entry.seq) {
+            Table::Base.replace(transaction, id, group, members)?;
+        }
+    } else if let Ok(after) = recover::after(transaction, id, entry.node, entry.seq) {
+        let change = match (after, entry.node) {
+            (Some(State::User(user)), Node::User(no)) => {
+                Change::User { no, before: None, after: Some(user) }
+            }
+            (_, Node::User(no)) => Change::User { no, before: None, after: None },
+            (Some(State::Group(group)), Node::Group(no)) => {
+                Change::Group { no, before: None, after: Some(group) }
+            }
+            (_, Node::Group(no)) => Change::Group { no, before: None, after: None },
+        };
+        served::write(transaction, Rows::Base, id, [&change])?;
+    }
+    cut(transaction, entry.seq, entry.at)?;
+    Ok(entry.seq < until)
+}
+
+/// Takes what was folded out of the log.
+fn cut(transaction: &Transaction<'_>, last: ChangeSeq, at: Millis) -> Result<(), StoreError> {
+    let seq = signed(last.0);
+    transaction.execute("DELETE FROM change_log WHERE seq <= ?1", [seq])?;
+    transaction.execute("DELETE FROM log_run WHERE at <= ?1 AND last <= ?2", (at.0, seq))?;
+    transaction.execute("UPDATE base SET seq = ?1, at = ?2", (seq, at.0))?;
+    Ok(())
+}
+
+/// The oldest entries, as many as can be read, or the one that cannot.
+enum Oldest {
+    Read(Vec<LogEntry>),
+    Damaged(DamagedEntry),
 }
 
 /// The next entries to be folded.
@@ -104,7 +164,7 @@ fn oldest(
     transaction: &Transaction<'_>,
     (after, until): (ChangeSeq, ChangeSeq),
     max: usize,
-) -> Result<Vec<LogEntry>, StoreError> {
+) -> Result<Oldest, StoreError> {
     let mut select = transaction.prepare_cached(&format!(
         "SELECT {} FROM change_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
         change_log::COLUMNS
@@ -115,13 +175,17 @@ fn oldest(
         && edges < max * EDGES_PER_ENTRY
         && let Some(row) = rows.next()?
     {
-        let entry = change_log::entry(row)?;
+        let entry = match change_log::entry(row)? {
+            Ok(entry) => entry,
+            Err(damaged) if entries.is_empty() => return Ok(Oldest::Damaged(damaged)),
+            Err(_) => break,
+        };
         if let Change::Members(members) = &entry.change {
             edges += members.edges();
         }
         entries.push(entry);
     }
-    Ok(entries)
+    Ok(Oldest::Read(entries))
 }
 
 /// Objects and edges by number, which may be incomplete on the way.

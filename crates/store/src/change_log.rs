@@ -6,15 +6,17 @@
 
 use directory::{
     change::{Change, LogEntry},
-    id::{ChangeSeq, DirectoryId, Millis, RunId},
+    decisions::Node,
+    id::{ChangeSeq, DirectoryId, GroupNo, Millis, RunId, UserNo},
 };
 use rusqlite::{Row, Transaction};
 
 use crate::{
     StoreError,
     db::{signed, small, unsigned},
-    encoding,
+    encoding::{self, LOG_MEMBERS, LOG_USER},
     log_index::{self, RunRow},
+    recover,
 };
 
 /// What is read of an entry.
@@ -51,34 +53,81 @@ pub(crate) fn append(
     Ok(ChangeSeq(seq))
 }
 
+/// A part of the log: whole runs.
+#[derive(Debug, Default)]
+pub struct LogSlice {
+    /// What can be read.
+    pub entries: Vec<LogEntry>,
+    /// What cannot.
+    pub damaged: Vec<DamagedEntry>,
+}
+
+impl LogSlice {
+    /// The position of its last entry; none when it is empty.
+    pub fn last(&self) -> Option<ChangeSeq> {
+        let read = self.entries.last().map(|entry| entry.seq);
+        read.max(self.damaged.last().map(|entry| entry.seq))
+    }
+}
+
+/// An entry that cannot be read: what the columns around it say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DamagedEntry {
+    /// Its number.
+    pub seq: ChangeSeq,
+    /// The run that made it.
+    pub run: RunId,
+    /// When that was committed.
+    pub at: Millis,
+    /// The directory.
+    pub directory: DirectoryId,
+    /// The user or group that it is about; of memberships, the group.
+    pub node: Node,
+    /// Whether it is about memberships.
+    pub members: bool,
+}
+
+/// An entry, or what is known of it.
+pub(crate) type Read = Result<LogEntry, DamagedEntry>;
+
 /// Whole runs after `seq`, `limit` entries or a little more.
 pub(crate) fn read_after(
     transaction: &Transaction<'_>,
     seq: ChangeSeq,
     limit: usize,
-) -> Result<Vec<LogEntry>, StoreError> {
+) -> Result<LogSlice, StoreError> {
     let mut select = transaction
         .prepare_cached(&format!("SELECT {COLUMNS} FROM change_log WHERE seq > ?1 ORDER BY seq"))?;
     let mut rows = select.query([signed(seq.0)])?;
-    let mut entries: Vec<LogEntry> = Vec::new();
+    let mut slice = LogSlice::default();
+    let (mut count, mut last) = (0, None);
     while let Some(row) = rows.next()? {
-        let entry = entry(row)?;
-        if entries.len() >= limit && entries.last().is_some_and(|last| last.run != entry.run) {
+        let read = entry(row)?;
+        let run = read.as_ref().map_or_else(|damaged| damaged.run, |entry| entry.run);
+        if count >= limit && last.is_some_and(|last| last != run) {
             break;
         }
-        entries.push(entry);
+        (count, last) = (count + 1, Some(run));
+        match read {
+            Ok(entry) => slice.entries.push(entry),
+            Err(damaged) => slice.damaged.push(damaged),
+        }
     }
-    Ok(entries)
+    Ok(slice)
 }
 
 /// An entry as [`COLUMNS`] give it.
-pub(crate) fn entry(row: &Row<'_>) -> Result<LogEntry, StoreError> {
-    let change = row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?;
-    Ok(LogEntry {
-        seq: ChangeSeq(unsigned(row.get(0)?)?),
-        run: RunId(unsigned(row.get(1)?)?),
-        at: Millis(row.get(2)?),
-        directory: DirectoryId(small(row.get(3)?)?),
-        change: encoding::unpack_change(row.get(4)?, small(row.get(5)?)?, change)?,
-    })
+pub(crate) fn entry(row: &Row<'_>) -> Result<Read, StoreError> {
+    let (seq, run) = (ChangeSeq(unsigned(row.get(0)?)?), RunId(unsigned(row.get(1)?)?));
+    let (at, directory) = (Millis(row.get(2)?), DirectoryId(small(row.get(3)?)?));
+    let (kind, no) = (row.get(4)?, small(row.get(5)?)?);
+    match recover::blob(row, 6).and_then(|bytes| encoding::unpack_change(kind, no, bytes)) {
+        Ok(change) => Ok(Ok(LogEntry { seq, run, at, directory, change })),
+        Err(_) => {
+            let node =
+                if kind == LOG_USER { Node::User(UserNo(no)) } else { Node::Group(GroupNo(no)) };
+            let members = kind == LOG_MEMBERS;
+            Ok(Err(DamagedEntry { seq, run, at, directory, node, members }))
+        }
+    }
 }

@@ -5,7 +5,7 @@ use directory::{
     id::{DirectoryId, GroupNo, ProviderId},
     name::Name,
 };
-use rusqlite::Transaction;
+use rusqlite::{Row, Transaction};
 
 use crate::{StoreError, db::small, members::node};
 
@@ -18,9 +18,11 @@ pub(crate) fn load(
         .prepare_cached("SELECT kind, folded, holder FROM past_name WHERE directory = ?1")?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let (kind, folded, holder): (u8, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let holder =
-            ProviderId::parse(&holder).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let kind: u8 = row.get(0)?;
+        let what = if kind == 0 { "a former user name" } else { "a former group name" };
+        let folded = text(row, 1, (id, what))?;
+        let holder = ProviderId::parse(&text(row, 2, (id, what))?)
+            .map_err(|_| damaged(id, &format!("{what}, `{folded}`")))?;
         let names = if kind == 0 {
             &mut decisions.past_user_names
         } else {
@@ -32,17 +34,31 @@ pub(crate) fn load(
         transaction.prepare_cached("SELECT grp, name FROM accepted_name WHERE directory = ?1")?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let name: String = row.get(1)?;
-        let name = Name::parse(&name).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        decisions.accepted.insert(GroupNo(small(row.get(0)?)?), name);
+        let no = small(row.get(0)?)?;
+        let what = format!("the accepted name of group number {no}");
+        let name = Name::parse(&text(row, 1, (id, &what))?).map_err(|_| damaged(id, &what))?;
+        decisions.accepted.insert(GroupNo(no), name);
     }
     let mut select =
         transaction.prepare_cached("SELECT kind, no, digest FROM discard WHERE directory = ?1")?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        decisions.discards.insert(node(row.get(0)?, small(row.get(1)?)?), Digest(row.get(2)?));
+        let (kind, no) = (row.get(0)?, small(row.get(1)?)?);
+        let of = if kind == 0 { "user" } else { "group" };
+        let digest = text(row, 2, (id, &format!("the discard of {of} number {no}")))?;
+        decisions.discards.insert(node(kind, no), Digest(digest));
     }
     Ok(decisions)
+}
+
+/// A text of a decision. One that cannot be read stops the directory's runs: without it they might do what somebody
+/// refused, or give a name to somebody else.
+fn text(row: &Row<'_>, at: usize, (id, what): (DirectoryId, &str)) -> Result<String, StoreError> {
+    row.get(at).map_err(|_| damaged(id, what))
+}
+
+fn damaged(id: DirectoryId, what: &str) -> StoreError {
+    StoreError::Damaged(format!("{what} in directory {id} cannot be read"))
 }
 
 pub(crate) fn write(

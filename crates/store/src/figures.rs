@@ -5,7 +5,7 @@ use directory::{
     report::RunReport,
 };
 
-use crate::{Store, StoreError, db::signed};
+use crate::{Store, StoreError, db::signed, runs};
 
 impl Store {
     /// Reports of runs since a time that changed something, failed or held, oldest first; the latest `limit`
@@ -23,9 +23,7 @@ impl Store {
             )?;
             let rows = select
                 .query_map((id.0, since.0, signed(limit as u64)), |row| row.get::<_, String>(0))?;
-            let report =
-                |json: String| serde_json::from_str(&json).map_err(StoreError::damaged("a report"));
-            rows.map(|row| report(row?)).collect()
+            rows.map(|row| Ok(runs::shown(&row?))).collect()
         })?;
         all.reverse();
         Ok(all)

@@ -15,7 +15,9 @@ use directory::{
 use rusqlite::{OptionalExtension, Transaction};
 
 use crate::{
-    Store, StoreError, base, change_log,
+    Store, StoreError, base,
+    change_log::{self, Read},
+    damage::Damage,
     db::{signed, unsigned},
     encoding::{self, LOG_MEMBERS},
     log_index, served,
@@ -75,9 +77,17 @@ pub struct Past {
 }
 
 impl Store {
-    /// Entries of the log that a filter lets through, in its order.
+    /// Entries of the log that a filter lets through, in its order; what cannot be read is left out and known as
+    /// damage from then on.
     pub fn log_of(&self, filter: &LogFilter) -> Result<Vec<LogEntry>, StoreError> {
-        self.0.main.read(|transaction| log_of(transaction, filter))
+        let mut damaged = Vec::new();
+        let entries = self.0.main.read(|transaction| {
+            let read = log_of(transaction, filter)?;
+            Ok(read.into_iter().filter_map(|read| read.map_err(|entry| damaged.push(entry)).ok()))
+        })?;
+        let entries = entries.collect();
+        self.0.register.log(&damaged);
+        Ok(entries)
     }
 
     /// The names that people and groups had after an entry, or the last ones before it; none where the log does not
@@ -115,7 +125,7 @@ impl Store {
     }
 }
 
-fn log_of(transaction: &Transaction<'_>, filter: &LogFilter) -> Result<Vec<LogEntry>, StoreError> {
+fn log_of(transaction: &Transaction<'_>, filter: &LogFilter) -> Result<Vec<Read>, StoreError> {
     let Some((low, high)) = bounds(transaction, filter)? else { return Ok(Vec::new()) };
     if let Some(of_one) = filter.node {
         let positions = positions(transaction, of_one, (low, high), filter)?;
@@ -178,7 +188,7 @@ fn range(
     (low, high): (ChangeSeq, ChangeSeq),
     order: LogOrder,
     limit: usize,
-) -> Result<Vec<LogEntry>, StoreError> {
+) -> Result<Vec<Read>, StoreError> {
     let mut select = transaction.prepare_cached(&format!(
         "SELECT {} FROM change_log WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq {} LIMIT ?3",
         change_log::COLUMNS,
@@ -242,7 +252,7 @@ fn name_at(
             .prepare_cached(select)?
             .query_row((directory.0, kind, no, signed(seq.0)), |row| row.get(0))
             .optional()?;
-        packed.map(|packed| encoding::unpack_change(kind, no, &packed)).transpose()
+        Ok(packed.and_then(|packed| encoding::unpack_change(kind, no, &packed).ok()))
     };
     let next = entry(next)?;
     if let Some(name) = next.as_ref().and_then(|change| sides(change).0) {
@@ -292,11 +302,18 @@ fn directory_at(
         let whole = if cut { newer.last().map_or(floor.seq, |run| run.last) } else { floor.seq };
         return Err(StoreError::NotKept { asked: asked.0, floor: whole.0 });
     }
-    let mut directory = served::load(transaction, id)?;
+    let (mut directory, _) = served::load(transaction, id)?;
     for run in newer {
         let span = (run.first, run.last);
         let entries = range(transaction, span, LogOrder::OldestFirst, usize::MAX)?;
-        let turned: Vec<Change> = entries.iter().map(|entry| entry.change.turned_round()).collect();
+        let turned: Result<Vec<Change>, StoreError> = entries
+            .into_iter()
+            .map(|read| match read {
+                Ok(entry) => Ok(entry.change.turned_round()),
+                Err(entry) => Err(StoreError::Damaged(Damage::of_entry(&entry).to_string())),
+            })
+            .collect();
+        let turned = turned?;
         directory = directory
             .apply(&turned)
             .map_err(|error| StoreError::Damaged(format!("run {}: {error}", run.run.0)))?;

@@ -15,6 +15,7 @@ mod change_log;
 mod channels;
 mod connections;
 mod console_sessions;
+mod damage;
 mod db;
 mod decisions;
 mod drafts;
@@ -29,6 +30,8 @@ mod members;
 mod migrate;
 mod mirror;
 mod pack;
+mod recover;
+mod repair;
 mod runs;
 mod sealed;
 mod seen;
@@ -66,19 +69,22 @@ pub use self::{
     audit::{AuditFilter, AuditRow, NewAudit},
     base::Floor,
     callers::CallerRow,
+    change_log::{DamagedEntry, LogSlice},
     channels::{ChannelRow, NewChannel},
     connections::{ConnectionRow, NewConnection, Pin, Schedule},
     console_sessions::ConsoleSessionRow,
+    damage::{Damage, Instead, Place},
     drafts::DraftRow,
     error::StoreError,
     floors::{FinishedLists, FloorLists, FloorRow},
     history::{LogFilter, LogOrder, Past},
+    repair::Finding,
     runs::{PinChange, RunCommit, RunWindow},
     sessions::SessionRow,
     watches::WatchRow,
     webhooks::WebhookRow,
 };
-use self::{db::Db, sealed::Key};
+use self::{damage::Register, db::Db, sealed::Key};
 
 /// The main database within the data directory.
 const MAIN_FILE: &str = "muster.db";
@@ -100,6 +106,8 @@ struct Parts {
     main: Db,
     state: Db,
     key: Key,
+    /// What was found that cannot be read.
+    register: Register,
     instance: String,
     epoch: u64,
     /// Held for as long as the store is open.
@@ -128,7 +136,8 @@ impl Store {
         let epoch = meta_or_new(&main, "epoch", || "1".to_owned())?;
         let stored =
             epoch.parse().map_err(|_| StoreError::Damaged(format!("meta.epoch is `{epoch}`")))?;
-        let parts = Parts { main, state, key, instance, epoch: stored, _lock: lock };
+        let register = Register::default();
+        let parts = Parts { main, state, key, register, instance, epoch: stored, _lock: lock };
         Self(Arc::new(parts)).in_the_right_epoch()
     }
 
@@ -254,7 +263,14 @@ impl Store {
 
     /// The mirror of a directory.
     pub fn load_mirror(&self, id: DirectoryId) -> Result<Mirror, StoreError> {
-        self.0.main.read(|transaction| mirror::load(transaction, id))
+        let (mirror, damage) = self.0.main.read(|transaction| mirror::load(transaction, id))?;
+        self.0.register.mirror(id, damage);
+        Ok(mirror)
+    }
+
+    /// What of a directory was found that cannot be read, and was not written anew since.
+    pub fn damage(&self, id: DirectoryId) -> Vec<Damage> {
+        self.0.register.of(id)
     }
 
     /// The decisions of a directory.
@@ -266,27 +282,40 @@ impl Store {
     pub fn load_served(&self) -> Result<(ChangeSeq, Vec<(ConnectionRow, Directory)>), StoreError> {
         // One transaction for all, so that position and contents agree.
         let rows = self.connections()?;
-        self.0.main.read(|transaction| {
+        let mut found = Vec::new();
+        let loaded = self.0.main.read(|transaction| {
             let seq: i64 = transaction.query_row("SELECT seq FROM head", (), |row| row.get(0))?;
             let loaded: Result<Vec<_>, StoreError> = rows
                 .into_iter()
-                .map(|row| served::load(transaction, row.id).map(|directory| (row, directory)))
+                .map(|row| {
+                    let (directory, damage) = served::load(transaction, row.id)?;
+                    found.push((row.id, damage));
+                    Ok((row, directory))
+                })
                 .collect();
             Ok((ChangeSeq(db::unsigned(seq)?), loaded?))
-        })
+        })?;
+        found.into_iter().for_each(|(id, damage)| self.0.register.served(id, damage));
+        Ok(loaded)
     }
 
     /// A directory as served at the end of the log, and that position.
     pub fn load_directory(&self, id: DirectoryId) -> Result<(ChangeSeq, Directory), StoreError> {
-        self.0.main.read(|transaction| {
+        let (seq, (directory, damage)) = self.0.main.read(|transaction| {
             let seq: i64 = transaction.query_row("SELECT seq FROM head", (), |row| row.get(0))?;
             Ok((ChangeSeq(db::unsigned(seq)?), served::load(transaction, id)?))
-        })
+        })?;
+        self.0.register.served(id, damage);
+        Ok((seq, directory))
     }
 
     /// Commits what a run found, all or nothing; gives the new end of the log.
     pub fn commit_run(&self, run: &RunCommit<'_>) -> Result<ChangeSeq, StoreError> {
-        let seq = self.0.main.write(|transaction| runs::commit(transaction, run))?;
+        let id = run.directory;
+        let damage = self.damage(id);
+        let seq = self.0.main.write(|transaction| runs::commit(transaction, run, &damage))?;
+        let unreadable = run.mirror.unreadable();
+        self.0.register.written(id, run.changes, (unreadable, run.full_read));
         if !run.changes.is_empty() {
             // What was committed stands; that it was is noticed at the next commit or start otherwise.
             let _ = seen::record(&self.0.state, self.0.epoch, seq);
@@ -332,7 +361,15 @@ impl Store {
 
     /// Whole runs after a position: `limit` entries, or so many more as the last run needs.
     pub fn read_after(&self, seq: ChangeSeq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
-        self.0.main.read(|transaction| change_log::read_after(transaction, seq, limit))
+        Ok(self.read_log(seq, limit)?.entries)
+    }
+
+    /// Whole runs of the change log after `seq`, `limit` entries or a little more, and which of them cannot be read.
+    pub fn read_log(&self, seq: ChangeSeq, limit: usize) -> Result<LogSlice, StoreError> {
+        let slice =
+            self.0.main.read(|transaction| change_log::read_after(transaction, seq, limit))?;
+        self.0.register.log(&slice.damaged);
+        Ok(slice)
     }
 
     /// All applications.

@@ -151,10 +151,10 @@ pub(crate) fn complete(transaction: &Transaction<'_>) -> Result<(), StoreError> 
     }
     let mut seq = ChangeSeq(0);
     loop {
-        let entries = change_log::read_after(transaction, seq, 50_000)?;
-        let Some(last) = entries.last() else { break };
-        seq = last.seq;
-        for run in entries.chunk_by(|a, b| a.run == b.run) {
+        let slice = change_log::read_after(transaction, seq, 50_000)?;
+        let Some(last) = slice.last() else { break };
+        seq = last;
+        for run in slice.entries.chunk_by(|a, b| a.run == b.run) {
             let (first, last) = (&run[0], &run[run.len() - 1]);
             let row = RunRow {
                 run: first.run,

@@ -45,25 +45,93 @@ impl Table {
         }
     }
 
-    /// All memberships of a directory.
+    /// All memberships of a directory; `instead` says what stands in a chunk that cannot be read.
     pub(crate) fn load(
         self,
         transaction: &Transaction<'_>,
         id: DirectoryId,
         mut each: impl FnMut(GroupNo, Node),
+        mut instead: impl FnMut(ChunkKey) -> Result<Vec<u32>, StoreError>,
     ) -> Result<(), StoreError> {
         let mut select = transaction.prepare(&format!(
-            "SELECT grp, kind, members, sum FROM {} WHERE directory = ?1 ORDER BY grp, kind, chunk",
+            "SELECT grp, kind, chunk, members, sum FROM {} WHERE directory = ?1 ORDER BY grp, kind, chunk",
             self.name()
         ))?;
         let mut rows = select.query([id.0])?;
         while let Some(row) = rows.next()? {
-            let (group, kind) = (GroupNo(small(row.get(0)?)?), row.get::<_, u8>(1)?);
-            for no in packed(row, 2)? {
-                each(group, node(kind, no));
+            let key = ChunkKey {
+                group: small(row.get(0)?)?,
+                kind: row.get(1)?,
+                chunk: small(row.get(2)?)?,
+            };
+            let members = match packed(row, 3) {
+                Ok(members) => members,
+                Err(_) => instead(key)?,
+            };
+            for no in members {
+                each(key.group(), node(key.kind, no));
             }
         }
         Ok(())
+    }
+
+    /// The members of one chunk.
+    pub(crate) fn get(
+        self,
+        transaction: &Transaction<'_>,
+        id: DirectoryId,
+        key: ChunkKey,
+    ) -> Result<Vec<u32>, StoreError> {
+        Statements::of(self, transaction)?.get(id, key)
+    }
+
+    /// Writes the members of one chunk, whatever was there.
+    pub(crate) fn put(
+        self,
+        transaction: &Transaction<'_>,
+        id: DirectoryId,
+        key: ChunkKey,
+        members: &[u32],
+    ) -> Result<(), StoreError> {
+        Statements::of(self, transaction)?.put(id, key, members)
+    }
+
+    /// The chunks of one group; an error for each that cannot be read.
+    pub(crate) fn of_group(
+        self,
+        transaction: &Transaction<'_>,
+        id: DirectoryId,
+        group: GroupNo,
+    ) -> Result<Vec<(ChunkKey, Result<Vec<u32>, StoreError>)>, StoreError> {
+        let mut select = transaction.prepare_cached(&format!(
+            "SELECT kind, chunk, members, sum FROM {} WHERE directory = ?1 AND grp = ?2",
+            self.name()
+        ))?;
+        let mut rows = select.query((id.0, group.0))?;
+        let mut chunks = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (kind, chunk) = (row.get(0)?, small(row.get(1)?)?);
+            chunks.push((ChunkKey { group: group.0, kind, chunk }, packed(row, 2)));
+        }
+        Ok(chunks)
+    }
+
+    /// Replaces all members of a group.
+    pub(crate) fn replace(
+        self,
+        transaction: &Transaction<'_>,
+        id: DirectoryId,
+        group: GroupNo,
+        members: impl IntoIterator<Item = Node>,
+    ) -> Result<(), StoreError> {
+        let delete = format!("DELETE FROM {} WHERE directory = ?1 AND grp = ?2", self.name());
+        transaction.execute(&delete, (id.0, group.0))?;
+        let mut edits = Edits::new();
+        for member in members {
+            let (key, no) = ChunkKey::of(group, member);
+            edits.entry(key).or_default().push((no, true));
+        }
+        self.edit(transaction, id, edits)
     }
 
     /// Writes edits.
@@ -94,6 +162,14 @@ impl ChunkKey {
             Node::Group(no) => (1, no.0),
         };
         (Self { group: group.0, kind, chunk: no >> 16 }, no)
+    }
+
+    pub(crate) fn group(self) -> GroupNo {
+        GroupNo(self.group)
+    }
+
+    pub(crate) fn kind(self) -> u8 {
+        self.kind
     }
 }
 

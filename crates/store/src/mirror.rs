@@ -2,49 +2,158 @@
 
 use directory::{
     decisions::Node,
-    id::{DirectoryId, GroupNo, Millis},
-    mirror::{EdgeRow, Mirror, MirrorChange, NextNumbers},
+    id::{DirectoryId, GroupNo, Millis, ProviderId, UserNo},
+    mirror::{EdgeRow, GroupRow, Mirror, MirrorChange, NextNumbers, PersonRow, State},
+    observation::{Attributes, GroupKind, GroupRecord, PersonKind, PersonRecord},
 };
 use hashbrown::HashMap;
 use rusqlite::{OptionalExtension, Transaction};
 
 use crate::{
     StoreError,
+    damage::{Damage, Instead, Mended, Place},
     db::small,
     encoding,
     members::{ChunkKey, Edits, Table, node},
+    recover,
 };
 
-pub(crate) fn load(transaction: &Transaction<'_>, id: DirectoryId) -> Result<Mirror, StoreError> {
+/// The mirror of a directory, and what of it cannot be read: of an object that is served its id is left, and that it
+/// cannot be read; who is in a group is taken from what is served.
+pub(crate) fn load(
+    transaction: &Transaction<'_>,
+    id: DirectoryId,
+) -> Result<(Mirror, Vec<Damage>), StoreError> {
     let next = transaction
         .query_row("SELECT next_user, next_group FROM connection WHERE id = ?1", [id.0], |row| {
             Ok(NextNumbers { user: row.get(0)?, group: row.get(1)? })
         })
         .optional()?
         .ok_or(StoreError::Removed)?;
+    let mut damage = Vec::new();
     let mut people = Vec::new();
     let mut select = transaction
         .prepare_cached("SELECT no, record FROM mirror_person WHERE directory = ?1 ORDER BY no")?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let record = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        people.push(encoding::unpack_person(small(row.get(0)?)?, record)?);
+        let no = small(row.get(0)?)?;
+        match recover::blob(row, 1).and_then(|record| encoding::unpack_person(no, record)) {
+            Ok(row) => people.push(row),
+            Err(_) => damage.push(unreadable(transaction, id, Node::User(UserNo(no)))?),
+        }
     }
     let mut groups = Vec::new();
     let mut select = transaction
         .prepare_cached("SELECT no, record FROM mirror_group WHERE directory = ?1 ORDER BY no")?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let record = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        groups.push(encoding::unpack_mirror_group(small(row.get(0)?)?, record)?);
+        let no = small(row.get(0)?)?;
+        match recover::blob(row, 1).and_then(|record| encoding::unpack_mirror_group(no, record)) {
+            Ok(row) => groups.push(row),
+            Err(_) => damage.push(unreadable(transaction, id, Node::Group(GroupNo(no)))?),
+        }
     }
     let unconfirmed = unconfirmed(transaction, id)?;
     let mut edges = Vec::new();
-    Table::Mirror.load(transaction, id, |group, member| {
+    let each = |group, member| {
         let unconfirmed_since = unconfirmed.get(&(group, member)).copied();
         edges.push(EdgeRow { group, member, unconfirmed_since });
+    };
+    let mut chunks = Vec::new();
+    Table::Mirror.load(transaction, id, each, |key| {
+        let (members, found) = served_instead(transaction, id, key)?;
+        chunks.push(found);
+        Ok(members)
     })?;
-    Ok(Mirror::from_rows(next, people, groups, edges))
+    let known = known(&mut damage, &people, &groups);
+    for (node, id) in &known {
+        match node {
+            Node::User(no) => people.push(person_of(*no, id.clone())),
+            Node::Group(no) => groups.push(group_of(*no, id.clone())),
+        }
+    }
+    damage.extend(chunks);
+    let mirror = Mirror::from_rows(next, people, groups, edges);
+    Ok((mirror.with_unreadable(known.into_iter().map(|(node, _)| node)), damage))
+}
+
+/// A record that cannot be read, with the id that what is served has.
+fn unreadable(
+    transaction: &Transaction<'_>,
+    directory: DirectoryId,
+    node: Node,
+) -> Result<Damage, StoreError> {
+    let id = recover::known_id(transaction, directory, node)?;
+    let instead = if id.is_some() { Instead::Served } else { Instead::Nothing };
+    Ok(Damage { directory, place: Place::Mirror, node, id, seq: None, instead, mended: None })
+}
+
+/// The served members of a chunk that cannot be read.
+///
+/// # Errors
+/// When those cannot be read either: a plan would take members away.
+fn served_instead(
+    transaction: &Transaction<'_>,
+    directory: DirectoryId,
+    key: ChunkKey,
+) -> Result<(Vec<u32>, Damage), StoreError> {
+    let members = match Table::Served.get(transaction, directory, key) {
+        Ok(members) => members,
+        Err(_) => {
+            let (members, instead) = recover::chunk(transaction, directory, key)?;
+            if instead == Instead::Nothing {
+                let told =
+                    format!("who is in group number {} of directory {directory}", key.group().0);
+                return Err(StoreError::Damaged(format!("{told} cannot be read")));
+            }
+            members
+        }
+    };
+    let node = Node::Group(key.group());
+    let damage = Damage {
+        directory,
+        place: Place::MirrorMembers,
+        node,
+        id: recover::known_id(transaction, directory, node)?,
+        seq: None,
+        instead: Instead::Served,
+        mended: Some(Mended::Chunk(key, members.clone())),
+    };
+    Ok((members, damage))
+}
+
+/// The objects of which the id is known. One that came back under another number is not needed any more.
+fn known(
+    damage: &mut [Damage],
+    people: &[PersonRow],
+    groups: &[GroupRow],
+) -> Vec<(Node, ProviderId)> {
+    let mut known = Vec::new();
+    for damage in damage {
+        let Some(id) = &damage.id else { continue };
+        let again = match damage.node {
+            Node::User(_) => people.iter().any(|row| row.record.id == *id),
+            Node::Group(_) => groups.iter().any(|row| row.record.id == *id),
+        };
+        if again {
+            damage.instead = Instead::Nothing;
+        } else {
+            known.push((damage.node, id.clone()));
+        }
+    }
+    known
+}
+
+fn person_of(no: UserNo, id: ProviderId) -> PersonRow {
+    let (kind, attributes) = (PersonKind::Unknown, Attributes::default());
+    let record = PersonRecord { id, kind, enabled: None, attributes };
+    PersonRow { no, state: State::Present, record }
+}
+
+fn group_of(no: GroupNo, id: ProviderId) -> GroupRow {
+    let (kind, attributes) = (GroupKind::Other, Attributes::default());
+    let record = GroupRecord { id, kind, hidden_members: false, attributes };
+    GroupRow { no, state: State::Present, record }
 }
 
 fn unconfirmed(
@@ -79,7 +188,9 @@ pub(crate) fn write(
     )?;
     let mut delete =
         transaction.prepare_cached("DELETE FROM mirror_person WHERE directory = ?1 AND no = ?2")?;
-    for no in &change.people {
+    // What stands in for a record is not written: a restart has to find that it cannot be read.
+    let readable = |node: Node| !mirror.unreadable().contains(&node);
+    for no in change.people.iter().filter(|no| readable(Node::User(**no))) {
         match mirror.person(*no) {
             Some(row) => put.execute((id.0, no.0, encoding::pack_person(row)?))?,
             None => delete.execute((id.0, no.0))?,
@@ -91,7 +202,7 @@ pub(crate) fn write(
     )?;
     let mut delete =
         transaction.prepare_cached("DELETE FROM mirror_group WHERE directory = ?1 AND no = ?2")?;
-    for no in &change.groups {
+    for no in change.groups.iter().filter(|no| readable(Node::Group(**no))) {
         match mirror.group(*no) {
             Some(row) => put.execute((id.0, no.0, encoding::pack_mirror_group(row)?))?,
             None => delete.execute((id.0, no.0))?,

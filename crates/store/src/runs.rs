@@ -16,6 +16,7 @@ use rusqlite::{OptionalExtension, Transaction};
 
 use crate::{
     Pin, StoreError, applications, change_log, connections,
+    damage::{self, Damage},
     db::{signed, unsigned},
     decisions, json, mirror,
     served::{self, Rows},
@@ -76,11 +77,14 @@ pub struct RunWindow {
     pub first_size: Option<Size>,
 }
 
+/// Writes what a run found, over what stands in for rows that could not be read.
 pub(crate) fn commit(
     transaction: &Transaction<'_>,
     run: &RunCommit<'_>,
+    damage: &[Damage],
 ) -> Result<ChangeSeq, StoreError> {
     let id = run.directory;
+    damage::mend(transaction, damage, run.full_read)?;
     let run_id = record(transaction, id, run.at, run.report)?;
     mirror::write(transaction, id, run.mirror, run.mirror_change)?;
     served::write(transaction, Rows::Served, id, run.changes)?;
@@ -160,7 +164,7 @@ pub(crate) fn latest(
         .prepare_cached("SELECT report FROM run WHERE directory = ?1 ORDER BY id DESC LIMIT ?2")?;
     let rows =
         select.query_map((directory.0, signed(count as u64)), |row| row.get::<_, String>(0))?;
-    rows.map(|row| report(&row?)).collect()
+    rows.map(|row| Ok(shown(&row?))).collect()
 }
 
 /// The latest report that fits.
@@ -173,7 +177,7 @@ pub(crate) fn latest_where(
         .prepare_cached("SELECT report FROM run WHERE directory = ?1 ORDER BY id DESC")?;
     let mut rows = select.query([directory.0])?;
     while let Some(row) = rows.next()? {
-        let report = report(&row.get::<_, String>(0)?)?;
+        let Ok(report) = report(&row.get::<_, String>(0)?) else { continue };
         if fits(&report) {
             return Ok(Some(report));
         }
@@ -197,7 +201,7 @@ pub(crate) fn before(
     })?;
     rows.map(|row| {
         let (id, text) = row?;
-        Ok((RunId(unsigned(id)?), report(&text)?))
+        Ok((RunId(unsigned(id)?), shown(&text)))
     })
     .collect()
 }
@@ -216,7 +220,9 @@ pub(crate) fn window(
         )?
         .query_row((directory.0, since.0), |row| row.get(0))
         .optional()?;
-    let size_then = before.as_deref().map(report).transpose()?.map(|report| report.size_after);
+    // A report that cannot be read counts for nothing.
+    let size_then =
+        before.as_deref().and_then(|json| report(json).ok()).map(|report| report.size_after);
     let mut select = transaction.prepare_cached(
         "SELECT run.report, log_run.first FROM run LEFT JOIN log_run ON log_run.run = run.id
          WHERE run.directory = ?1 AND run.at >= ?2 AND NOT run.quiet ORDER BY run.id DESC",
@@ -228,7 +234,7 @@ pub(crate) fn window(
     let mut put_back_to: Option<ChangeSeq> = None;
     for row in rows {
         let (text, first) = row?;
-        let report = report(&text)?;
+        let Ok(report) = report(&text) else { continue };
         // The oldest one's, in the end.
         if size_then.is_none() && report.size_after != Size::default() {
             window.first_size = Some(report.size_after);
@@ -242,6 +248,14 @@ pub(crate) fn window(
         put_back_to = report.put_back_to.or(put_back_to);
     }
     Ok(window)
+}
+
+/// A report for whoever looks; of one that cannot be read, that.
+pub(crate) fn shown(json: &str) -> RunReport {
+    report(json).unwrap_or_else(|error| {
+        let outcome = Outcome::Failed { error: error.to_string(), code: None };
+        RunReport { outcome, ..RunReport::default() }
+    })
 }
 
 fn report(json: &str) -> Result<RunReport, StoreError> {

@@ -9,13 +9,16 @@ use directory::{
     id::{DirectoryId, GroupNo, UserNo},
     snapshot::Directory,
 };
-use rusqlite::{OptionalExtension, Transaction};
+use hashbrown::HashSet;
+use rusqlite::Transaction;
 
 use crate::{
     StoreError,
+    damage::{Damage, Instead, Mended, Place},
     db::small,
     encoding,
     members::{ChunkKey, Edits, Table},
+    recover::{self, BASE, SERVED, State},
 };
 
 /// Rows of this form: what is served, and what old entries of the log were folded into.
@@ -30,8 +33,8 @@ pub(crate) enum Rows {
 impl Rows {
     fn prefix(self) -> &'static str {
         match self {
-            Self::Served => "served",
-            Self::Base => "base",
+            Self::Served => SERVED,
+            Self::Base => BASE,
         }
     }
 
@@ -43,20 +46,29 @@ impl Rows {
     }
 }
 
-/// The directory as served at the end of the log.
+/// The directory as served at the end of the log, and what of it cannot be read.
 pub(crate) fn load(
     transaction: &Transaction<'_>,
     id: DirectoryId,
-) -> Result<Directory, StoreError> {
-    let directory = Directory::default().apply(&rows(transaction, Rows::Served, id)?);
-    directory.map_err(|error| StoreError::Damaged(error.to_string()))
+) -> Result<(Directory, Vec<Damage>), StoreError> {
+    let mut damage = Vec::new();
+    let changes = rows(transaction, Rows::Served, id, &mut damage)?;
+    if let Ok(directory) = Directory::default().apply(&changes) {
+        return Ok((directory, damage));
+    }
+    let changes = fitting(id, changes, &mut damage);
+    let directory = Directory::default().apply(&changes);
+    let directory =
+        directory.map_err(|error| StoreError::Damaged(format!("directory {id}: {error}")))?;
+    Ok((directory, damage))
 }
 
-/// All rows of a directory, as the changes that would make them.
+/// All rows of a directory, as the changes that would make them; what cannot be read as the history has it.
 pub(crate) fn rows(
     transaction: &Transaction<'_>,
     table: Rows,
     id: DirectoryId,
+    damage: &mut Vec<Damage>,
 ) -> Result<Vec<Change>, StoreError> {
     let mut changes = Vec::new();
     let prefix = table.prefix();
@@ -65,23 +77,33 @@ pub(crate) fn rows(
     ))?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let user =
-            encoding::unpack_user(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
         let no = UserNo(small(row.get(0)?)?);
-        changes.push(Change::User { no, before: None, after: Some(Arc::new(user)) });
+        let after = match recover::blob(row, 1).and_then(encoding::unpack_user) {
+            Ok(user) => Some(Arc::new(user)),
+            Err(_) => match recovered(transaction, id, Node::User(no), damage)? {
+                Some(State::User(user)) => Some(user),
+                _ => None,
+            },
+        };
+        changes.extend(after.map(|user| Change::User { no, before: None, after: Some(user) }));
     }
     let mut select = transaction.prepare_cached(&format!(
         "SELECT no, record FROM {prefix}_group WHERE directory = ?1 ORDER BY no"
     ))?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let group =
-            encoding::unpack_group(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
         let no = GroupNo(small(row.get(0)?)?);
-        changes.push(Change::Group { no, before: None, after: Some(Arc::new(group)) });
+        let after = match recover::blob(row, 1).and_then(encoding::unpack_group) {
+            Ok(group) => Some(Arc::new(group)),
+            Err(_) => match recovered(transaction, id, Node::Group(no), damage)? {
+                Some(State::Group(group)) => Some(group),
+                _ => None,
+            },
+        };
+        changes.extend(after.map(|group| Change::Group { no, before: None, after: Some(group) }));
     }
     let mut members: Option<MembersChange> = None;
-    table.members().load(transaction, id, |group, member| {
+    let each = |group, member| {
         if members.as_ref().is_none_or(|members| members.group != group) {
             changes.extend(members.replace(MembersChange::of(group)).map(Change::Members));
         }
@@ -90,9 +112,99 @@ pub(crate) fn rows(
             Node::User(no) => members.users_added.push(no),
             Node::Group(no) => members.groups_added.push(no),
         }
-    })?;
+    };
+    let instead = |key: ChunkKey| {
+        let (members, instead) = recover::chunk(transaction, id, key)?;
+        let node = Node::Group(key.group());
+        let mended = (instead != Instead::Nothing).then(|| Mended::Chunk(key, members.clone()));
+        damage.push(Damage {
+            id: recover::known_id(transaction, id, node)?,
+            mended,
+            ..damaged(id, Place::ServedMembers, node, instead)
+        });
+        Ok(members)
+    };
+    table.members().load(transaction, id, each, instead)?;
     changes.extend(members.map(Change::Members));
     Ok(changes)
+}
+
+fn damaged(directory: DirectoryId, place: Place, node: Node, instead: Instead) -> Damage {
+    Damage { directory, place, node, id: None, seq: None, instead, mended: None }
+}
+
+/// What the history has of an object whose row cannot be read.
+fn recovered(
+    transaction: &Transaction<'_>,
+    id: DirectoryId,
+    node: Node,
+    damage: &mut Vec<Damage>,
+) -> Result<Option<State>, StoreError> {
+    let (state, instead) = recover::latest(transaction, id, node)?;
+    let mended = match (&state, node) {
+        (Some(State::User(user)), Node::User(no)) => Some(Mended::User(no, Arc::clone(user))),
+        (Some(State::Group(group)), Node::Group(no)) => Some(Mended::Group(no, Arc::clone(group))),
+        _ => None,
+    };
+    let known = match &state {
+        Some(state) => Some(state.id().clone()),
+        None => recover::known_id(transaction, id, node)?,
+    };
+    damage.push(Damage { id: known, mended, ..damaged(id, Place::Served, node, instead) });
+    Ok(state)
+}
+
+/// The changes that fit each other: one name and one id for one object, members that are there.
+fn fitting(id: DirectoryId, changes: Vec<Change>, damage: &mut Vec<Damage>) -> Vec<Change> {
+    let suspect: HashSet<Node> = damage.iter().map(|damage| damage.node).collect();
+    let (mut first, last): (Vec<Change>, Vec<Change>) = changes
+        .into_iter()
+        .partition(|change| object(change).is_none_or(|o| !suspect.contains(&o)));
+    // Whatever was read as it was written goes before what the history had to tell.
+    first.extend(last);
+    let (mut names, mut ids, mut there) = (HashSet::new(), HashSet::new(), HashSet::new());
+    first.retain(|change| {
+        let Some(node) = object(change) else { return true };
+        let (name, provider_id) = match change {
+            Change::User { after: Some(user), .. } => (user.folded_name(), user.id()),
+            Change::Group { after: Some(group), .. } => (group.folded_name(), group.id()),
+            _ => return false,
+        };
+        let kind = matches!(node, Node::User(_));
+        let new = names.insert((kind, name.to_owned())) & ids.insert((kind, provider_id.clone()));
+        if new {
+            there.insert(node);
+        } else {
+            damage.retain(|damage| damage.node != node || damage.place != Place::Served);
+            let provider_id = Some(provider_id.clone());
+            let twice = damaged(id, Place::Served, node, Instead::Nothing);
+            damage.push(Damage { id: provider_id, ..twice });
+        }
+        new
+    });
+    let missing: HashSet<Node> = damage.iter().map(|damage| damage.node).collect();
+    first.retain_mut(|change| {
+        let Change::Members(members) = change else { return true };
+        let edges = members.edges();
+        members.users_added.retain(|no| there.contains(&Node::User(*no)));
+        members.groups_added.retain(|no| there.contains(&Node::Group(*no)));
+        let group = Node::Group(members.group);
+        let fits = there.contains(&group);
+        // Whose row is lost is told of; a membership of nobody is damage of its own.
+        if (edges != members.edges() || !fits) && missing.is_empty() {
+            damage.push(damaged(id, Place::ServedMembers, group, Instead::Earlier));
+        }
+        fits
+    });
+    first
+}
+
+fn object(change: &Change) -> Option<Node> {
+    match change {
+        Change::User { no, .. } => Some(Node::User(*no)),
+        Change::Group { no, .. } => Some(Node::Group(*no)),
+        Change::Members(_) => None,
+    }
 }
 
 /// The name under which a person or group is served.
@@ -101,22 +213,11 @@ pub(crate) fn name(
     id: DirectoryId,
     node: Node,
 ) -> Result<Option<String>, StoreError> {
-    let (kind, no) = match node {
-        Node::User(no) => ("user", no.0),
-        Node::Group(no) => ("group", no.0),
-    };
-    let record: Option<Vec<u8>> = transaction
-        .prepare_cached(&format!(
-            "SELECT record FROM served_{kind} WHERE directory = ?1 AND no = ?2"
-        ))?
-        .query_row((id.0, no), |row| row.get(0))
-        .optional()?;
-    record
-        .map(|record| match node {
-            Node::User(_) => Ok(encoding::unpack_user(&record)?.name().to_owned()),
-            Node::Group(_) => Ok(encoding::unpack_group(&record)?.name().to_string()),
-        })
-        .transpose()
+    let state = recover::row(transaction, id, SERVED, node)?;
+    Ok(state.map(|state| match state {
+        State::User(user) => user.name().to_owned(),
+        State::Group(group) => group.name().to_string(),
+    }))
 }
 
 /// Carries changes out on the stored rows.

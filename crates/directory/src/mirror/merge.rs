@@ -242,8 +242,12 @@ impl Mirror {
             return;
         };
         let record = record.completed_by(slot);
-        if *slot != record {
+        let differs = *slot != record;
+        if differs {
             *slot = record;
+        }
+        // What stood in for a record that could not be read is replaced.
+        if self.unreadable.remove(&node) || differs {
             mark::<R>(no, merged);
         }
         if matches!(self.state(node), Some(State::Absent { .. })) {
@@ -352,6 +356,7 @@ impl Mirror {
         }
         self.index_state(node, Some(old), Some(new));
         if matches!(new, State::Absent { .. }) {
+            self.unreadable.remove(&node);
             self.park_edges(node, merged);
         }
         match node {

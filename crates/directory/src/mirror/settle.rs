@@ -192,6 +192,7 @@ impl Mirror {
     }
 
     fn forget(&mut self, node: Node, merged: &mut Merged) {
+        self.unreadable.remove(&node);
         match node {
             Node::User(no) => {
                 let Some(entry) = self.people[no.0 as usize].take() else {

@@ -204,6 +204,11 @@ impl Attributes {
         &self.0
     }
 
+    /// Whether no attribute has a value.
+    pub fn is_empty(&self) -> bool {
+        self.mask() == 0
+    }
+
     /// The value of an attribute, if it has one.
     pub fn get(&self, attribute: Attribute) -> Option<&str> {
         let mask = self.mask();

@@ -39,6 +39,8 @@ pub enum Reason {
     },
     /// An administrator discarded its changes; it stays as served until the provider says more.
     Discarded,
+    /// Its record cannot be read from the store; it stays as served until the provider is read.
+    Damaged,
 }
 
 /// For an administrator: lower case, no full stop.
@@ -55,6 +57,10 @@ impl fmt::Display for Reason {
             Self::GroupRenameWaits { name } => {
                 write!(f, "the provider calls it `{name}` now; products hang permissions on the served name, which stays")
             }
+            Self::Damaged => f.write_str(
+                "what the provider said of it is damaged in the database; it stays as served until everything is read \
+                 again, which happens by itself",
+            ),
             Self::Discarded => {
                 f.write_str("its changes were discarded; it stays as served until the provider says something new")
             }

@@ -146,14 +146,18 @@ fn user(
         created,
         updated: now,
     };
+    // Of a record without any attribute nothing is known: it could not be read, and then the person left.
+    let stays = matches!(wish.appearance, Appearance::Served(_)) || record.attributes.is_empty();
     let wanted = match (&wish.appearance, before) {
-        (Appearance::Served(_), Some(before)) => User::new(&UserFields {
-            first_name: before.first_name(),
-            last_name: before.last_name(),
-            display_name: before.display_name(),
-            email: before.email(),
-            ..fields
-        }),
+        (Appearance::Served(_) | Appearance::Record, Some(before)) if stays => {
+            User::new(&UserFields {
+                first_name: before.first_name(),
+                last_name: before.last_name(),
+                display_name: before.display_name(),
+                email: before.email(),
+                ..fields
+            })
+        }
         (Appearance::Anonymous, _) => {
             let nobody = Anonymous::of(&record.id);
             User::new(&UserFields {

@@ -87,13 +87,20 @@ fn people_below(derive: &Derive<'_>, groups: impl Iterator<Item = GroupNo>) -> B
 }
 
 /// Sorts discarded objects into those that stay as they are and those of whom the provider said something
-/// new, which are opened again.
+/// new, which are opened again. Objects whose record cannot be read stay as they are too.
 pub(super) fn thaw(derive: &Derive<'_>, dirty: &Dirty, plan: &mut Plan) -> BTreeSet<Node> {
-    let mut frozen = BTreeSet::new();
-    for (node, judged) in &derive.decisions.discards {
+    let unreadable = derive.mirror.unreadable();
+    let mut frozen = unreadable.clone();
+    let looked_at =
+        |node: &Node| dirty.all || dirty.nodes.contains(node) || dirty.waiting.contains(node);
+    for node in unreadable.iter().filter(|node| looked_at(node)) {
+        plan.issues.extend(issue(derive, *node, Reason::Damaged));
+    }
+    let judged = derive.decisions.discards.iter().filter(|(node, _)| !unreadable.contains(node));
+    for (node, judged) in judged {
         if record_digest(derive, *node) == *judged {
             frozen.insert(*node);
-            if dirty.all || dirty.nodes.contains(node) || dirty.waiting.contains(node) {
+            if looked_at(node) {
                 plan.issues.extend(issue(derive, *node, Reason::Discarded));
             }
         } else {

@@ -47,7 +47,10 @@ fn shaped(directories: Vec<Directory>, shape: Shape, names: FrozenNames) -> View
     let served = |(no, directory)| {
         let name = format!("d{no}").into();
         let directory = Arc::new(directory);
-        (DirectoryId(no), Served { name, directory, served_once: true, removing: false })
+        (
+            DirectoryId(no),
+            Served { name, directory, served_once: true, removing: false, incomplete: false },
+        )
     };
     let directories: BTreeMap<_, _> = (1..).zip(directories).map(served).collect();
     let ids: Vec<_> = directories.keys().copied().collect();

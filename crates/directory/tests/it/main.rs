@@ -4,6 +4,7 @@
 mod answers;
 mod cases;
 mod counts;
+mod damaged;
 mod figures;
 mod guarded;
 mod house;

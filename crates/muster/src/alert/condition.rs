@@ -10,7 +10,7 @@ use directory::{
     plan::Issue,
     report::{Outcome, RunKind, RunReport},
 };
-use store::{AlertRow, AlertText, Telling};
+use store::{AlertRow, AlertText, Damage, Telling};
 
 use crate::task::follow::NotServed;
 
@@ -50,6 +50,8 @@ pub struct Facts<'a> {
     pub expiry: Option<Expiry>,
     /// Why what is committed is not served, if it is not.
     pub not_served: Option<&'a NotServed>,
+    /// What of it in the database cannot be read.
+    pub damage: &'a [Damage],
 }
 
 /// How a matter stands.
@@ -81,6 +83,7 @@ pub fn state(kind: Kind, facts: &Facts<'_>) -> State {
     match kind {
         Kind::Credential => credential(facts),
         Kind::NotServed => not_served(facts),
+        Kind::Damaged => damaged(facts),
         // Nothing is read: nothing gets better or worse.
         _ if facts.paused => State::Unknown,
         Kind::Held => held(facts),
@@ -119,6 +122,7 @@ fn over(kind: Kind, name: &str) -> String {
         Kind::NearLimit => {
             format!("less than half of each limit of `{name}` was used up within 24 hours")
         }
+        Kind::Damaged => format!("everything of `{name}` in the database can be read again"),
         Kind::NotServed => format!("what is read of `{name}` is served again"),
     }
 }
@@ -292,6 +296,34 @@ fn not_served(facts: &Facts<'_>) -> State {
                 .to_owned(),
         ],
     })
+}
+
+fn damaged(facts: &Facts<'_>) -> State {
+    if facts.damage.is_empty() {
+        return State::Clear;
+    }
+    let name = facts.name;
+    let aspects = facts.damage.iter().take(REMEMBERED_MAX);
+    let aspects = aspects.map(|damage| match damage.seq {
+        Some(seq) => format!("entry {seq}"),
+        None => format!("{:?} of {}", damage.place, damage.object()),
+    });
+    let told = facts.damage.iter().take(NAMED_MAX);
+    let mut details: Vec<String> =
+        told.map(|damage| plain(&damage.to_string(), SENTENCE_CHARS_MAX)).collect();
+    let more = facts.damage.len().saturating_sub(NAMED_MAX);
+    if more > 0 {
+        details.push(format!("and {more} more"));
+    }
+    details.push(
+        "look after the disk; `muster repair` shows all of it while the server is stopped, and what it would do"
+            .to_owned(),
+    );
+    let title = match facts.damage.len() {
+        1 => format!("a row of `{name}` in the database cannot be read"),
+        count => format!("{count} rows of `{name}` in the database cannot be read"),
+    };
+    State::Standing(AlertText { aspects: aspects.collect(), title, details })
 }
 
 /// The latest run that did not fail.

@@ -54,6 +54,13 @@ impl Call {
         self.state.surroundings().published.load_full()
     }
 
+    /// What the application sees, if no list of it would lack anybody.
+    pub(super) fn whole_view(&self) -> Result<Arc<View>, CrowdError> {
+        let view = self.view()?;
+        view.whole()?;
+        Ok(view)
+    }
+
     /// What the application sees.
     pub(super) fn view(&self) -> Result<Arc<View>, CrowdError> {
         let application = &self.application;

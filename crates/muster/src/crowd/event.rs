@@ -46,7 +46,7 @@ const BATCH: usize = 64;
 
 /// `GET /event`.
 pub(super) async fn current(call: &Call) -> Result<Response<Body>, CrowdError> {
-    let view = call.view()?;
+    let view = call.whole_view()?;
     if !call.settings().incremental {
         let mut writer = Writer::new(call.representation);
         writer.open("events");
@@ -70,7 +70,7 @@ pub(super) async fn current(call: &Call) -> Result<Response<Body>, CrowdError> {
 
 /// `GET /event/TOKEN`.
 pub(super) async fn since(call: &Call, token: &str) -> Result<Response<Body>, CrowdError> {
-    let view = call.view()?;
+    let view = call.whole_view()?;
     if !call.settings().incremental {
         let (status, message) =
             (StatusCode::BAD_REQUEST, "synchronising by events is switched off");

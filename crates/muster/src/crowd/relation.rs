@@ -62,7 +62,7 @@ pub(super) fn show(
     relation: Relation,
     depth: Depth,
 ) -> Result<Response<Body>, CrowdError> {
-    let view = call.view()?;
+    let view = call.whole_view()?;
     match relation {
         Relation::UserGroups => {
             let user = call.user(&view)?;

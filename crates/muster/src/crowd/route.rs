@@ -83,7 +83,9 @@ pub(super) async fn dispatch(
         Resource::Group if reads => group::show(call),
         Resource::GroupAttribute if reads => group::attributes(call),
         Resource::Relation(relation, depth) if reads => relation::show(call, *relation, *depth),
-        Resource::Memberships => Ok(respond(Memberships::new(call.view()?), Representation::Xml)),
+        Resource::Memberships => {
+            Ok(respond(Memberships::new(call.whole_view()?), Representation::Xml))
+        }
         Resource::Search => search::show(call, reads).await,
         Resource::Authentication => authentication::check(call).await,
         Resource::Notification => authentication::notify(call),

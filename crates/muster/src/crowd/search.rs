@@ -24,7 +24,7 @@ pub(super) async fn show(call: &Call, by_query: bool) -> Result<Response<Body>, 
         restriction::of_body(call.body.as_ref().ok_or_else(missing)?, searched)?
     };
     let page = call.parameters.page()?;
-    let view = call.view()?;
+    let view = call.whole_view()?;
     let links = call.links.clone();
     match searched {
         Searched::Users => {

@@ -149,6 +149,7 @@ fn record(
             issues: issues.get(&row.id).map_or(&none, |issues| issues),
             expiry: credential::expiry(row),
             not_served,
+            damage: &store.damage(row.id),
         };
         for kind in Kind::ALL {
             let alert =

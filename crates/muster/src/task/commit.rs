@@ -31,7 +31,7 @@ use directory::{
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
     rules::{Rules, compiled::Compiled},
 };
-use store::{RunCommit, StoreError};
+use store::{Damage, Place, RunCommit, StoreError};
 
 use self::planning::Planning;
 use crate::{
@@ -48,6 +48,8 @@ pub const QUESTIONS_MAX: usize = 500;
 const ASKING_PATIENCE: Duration = Duration::from_mins(1);
 /// Names shown for a kind that is held.
 const SAMPLE_MAX: usize = 5;
+/// Damaged rows that a report names.
+const DAMAGE_NOTES_MAX: usize = 10;
 /// How long a record is remembered after its removal.
 const REMEMBERED_MS: i64 = 30 * DAY_MS;
 
@@ -277,10 +279,14 @@ async fn load(app: &App, keeper: &Keeper) -> anyhow::Result<Memory> {
     let (store, id) = (app.store.clone(), keeper.id);
     let loading = tokio::task::spawn_blocking(move || {
         let observed = store.connection(id)?.and_then(|row| row.last_read).unwrap_or_default();
+        let mirror = store.load_mirror(id)?;
+        let is_of_mirror =
+            |damage: &Damage| matches!(damage.place, Place::Mirror | Place::MirrorMembers);
         anyhow::Ok(Memory {
-            mirror: store.load_mirror(id)?,
+            mirror,
             decisions: store.load_decisions(id)?,
             observed,
+            full_read_wanted: store.damage(id).iter().any(is_of_mirror),
             ..Memory::default()
         })
     });
@@ -383,6 +389,7 @@ impl Run {
             report.exceptions = Some(exceptions);
         }
         report.finished = app.clock.now();
+        report.notes.extend(damage_notes(&app.store.damage(id)));
         let served_now = planning.served_once || (report.kind == RunKind::Full && !self.empty_read);
         app.store.commit_run(&RunCommit {
             directory: id,
@@ -545,6 +552,18 @@ impl Run {
             },
         }
     }
+}
+
+/// What is damaged in the database, for the report.
+fn damage_notes(damage: &[Damage]) -> Vec<String> {
+    let mut notes: Vec<String> = damage
+        .iter()
+        .take(DAMAGE_NOTES_MAX)
+        .map(|damage| format!("the database is damaged: {damage}"))
+        .collect();
+    let more = damage.len().saturating_sub(DAMAGE_NOTES_MAX);
+    notes.extend((more > 0).then(|| format!("the database is damaged: {more} more rows")));
+    notes
 }
 
 /// The kinds that a choice means, if it fits what is held.

@@ -2,7 +2,11 @@
 //!
 //! Invariant: what is published is the directory at one position of the log; a restart is load and follow.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use directory::{
     change::LogEntry,
@@ -11,7 +15,7 @@ use directory::{
     snapshot::Directory,
     view::{Frozen, Published, Served},
 };
-use store::{Store, StoreError};
+use store::{Damage, LogSlice, Store, StoreError};
 
 use crate::{app::App, task::standing::Task};
 
@@ -49,7 +53,7 @@ pub fn load(store: &Store) -> Result<Published, StoreError> {
     let (head, rows) = store.load_served()?;
     let directories: BTreeMap<DirectoryId, Served> = rows
         .into_iter()
-        .map(|(row, directory)| (row.id, served(&row, Arc::new(directory))))
+        .map(|(row, directory)| (row.id, served(store, &row, Arc::new(directory))))
         .collect();
     let recent = recent(store, head)?;
     let frozen = frozen(store, &directories)?;
@@ -68,7 +72,7 @@ fn recent(store: &Store, head: ChangeSeq) -> Result<Recent, StoreError> {
     let wanted = ChangeSeq(head.0.saturating_sub(RECENT_ENTRIES));
     loop {
         let floor = wanted.max(store.floor_of_log()?.seq);
-        let entries = store.read_after(floor, usize::MAX)?;
+        let LogSlice { entries, damaged } = store.read_log(floor, usize::MAX)?;
         // Folded meanwhile: what was read may have a gap at its beginning.
         if store.floor_of_log()?.seq > floor {
             continue;
@@ -76,6 +80,9 @@ fn recent(store: &Store, head: ChangeSeq) -> Result<Recent, StoreError> {
         let mut recent = Recent::from(floor);
         // What is newer than what was loaded is followed, not loaded.
         recent.extend(entries.iter().filter(|entry| entry.seq <= head));
+        // What an entry touched that cannot be read is not known: older event tokens are answered 410.
+        let gap = damaged.iter().rfind(|entry| entry.seq <= head);
+        gap.into_iter().for_each(|entry| recent.forget_until(entry.seq));
         return Ok(recent);
     }
 }
@@ -138,15 +145,22 @@ fn catch_up(app: &App) -> Result<(), StoreError> {
     }
     let mut head = before.head;
     loop {
-        let entries = app.store.read_after(head, BATCH)?;
-        let Some(last) = entries.last() else { break };
-        head = last.seq;
+        let slice = app.store.read_log(head, BATCH)?;
+        let Some(last) = slice.last() else { break };
+        head = last;
+        let LogSlice { entries, damaged } = slice;
+        // What came of an entry that cannot be read is among what is served.
+        let reload: BTreeSet<DirectoryId> = damaged.iter().map(|entry| entry.directory).collect();
+        for (id, copy) in copies.iter_mut().filter(|(id, _)| reload.contains(id)) {
+            *copy = Copy::load(app, *id)?;
+        }
         for run in entries.chunk_by(|a, b| a.run == b.run && a.directory == b.directory) {
             if let Some(copy) = copies.get_mut(&run[0].directory) {
                 copy.apply(app, run)?;
             }
         }
         recent.extend(&entries);
+        damaged.last().into_iter().for_each(|entry| recent.forget_until(entry.seq));
     }
     if app.store.floor_of_log()?.seq > before.head {
         // Entries that were not followed yet are not kept any more.
@@ -156,7 +170,7 @@ fn catch_up(app: &App) -> Result<(), StoreError> {
     let mut directories = BTreeMap::new();
     for row in &rows {
         if let Some(copy) = copies.remove(&row.id) {
-            directories.insert(row.id, served(row, copy.directory));
+            directories.insert(row.id, served(&app.store, row, copy.directory));
         }
     }
     // Read after the log: a name that was frozen by a later run is still the person's name here.
@@ -193,7 +207,8 @@ fn same_directories(a: &BTreeMap<DirectoryId, Served>, b: &BTreeMap<DirectoryId,
         && a.iter().zip(b).all(|((a_id, a), (b_id, b))| {
             a_id == b_id
                 && Arc::ptr_eq(&a.directory, &b.directory)
-                && (&a.name, a.served_once, a.removing) == (&b.name, b.served_once, b.removing)
+                && (&a.name, a.served_once, a.removing, a.incomplete)
+                    == (&b.name, b.served_once, b.removing, b.incomplete)
         })
 }
 
@@ -227,11 +242,12 @@ impl Copy {
     }
 }
 
-fn served(row: &store::ConnectionRow, directory: Arc<Directory>) -> Served {
+fn served(store: &Store, row: &store::ConnectionRow, directory: Arc<Directory>) -> Served {
     Served {
         name: row.name.as_str().into(),
         directory,
         served_once: row.served_once,
         removing: row.removing,
+        incomplete: store.damage(row.id).iter().any(Damage::leaves_out),
     }
 }

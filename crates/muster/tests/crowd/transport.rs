@@ -291,6 +291,29 @@ async fn a_view_that_is_not_complete_is_503() {
     refused("no directory").await;
 }
 
+/// Somebody who cannot be read is missing from lists, so those are refused; everybody else is answered for.
+#[tokio::test]
+async fn lists_of_a_damaged_directory_are_503_and_single_answers_are_not() {
+    let world = World::usual();
+    let id = directory::id::DirectoryId(1);
+    world.change(|all| all.directories.get_mut(&id).unwrap().incomplete = true);
+    for path in [
+        "/event",
+        "/event/x",
+        "/group/membership",
+        "/search?entity-type=user",
+        "/search?entity-type=group",
+        "/group/user/direct?groupname=devs",
+        "/user/group/direct?username=alice",
+    ] {
+        let message = world.get(path).await.fails(503, "OPERATION_FAILED");
+        assert!(message.contains("is damaged in the database"), "{message}");
+    }
+    for path in ["/user?username=alice", "/group?groupname=devs"] {
+        assert_eq!(world.get(path).await.status, 200, "{path}");
+    }
+}
+
 /// Over a socket: the body is streamed in chunks, and the header is there too.
 #[tokio::test]
 async fn a_long_list_goes_over_a_socket_in_chunks() {

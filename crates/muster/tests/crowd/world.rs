@@ -230,7 +230,16 @@ impl World {
             .map(|(no, _)| {
                 let name = format!("directory {no}").into();
                 let directory = Arc::new(Directory::default());
-                (DirectoryId(no), Served { name, directory, served_once: true, removing: false })
+                (
+                    DirectoryId(no),
+                    Served {
+                        name,
+                        directory,
+                        served_once: true,
+                        removing: false,
+                        incomplete: false,
+                    },
+                )
             })
             .collect();
         let ids: Vec<u32> = directories.keys().map(|id| id.0).collect();

@@ -76,3 +76,89 @@ async fn a_log_that_cannot_be_followed_is_told_at_once_until_it_can() {
     product.synchronise().await;
     assert!(product.copy().users.contains_key("late@contoso.example"));
 }
+
+/// Rules that make user names of display names, from a file as an administrator writes it.
+fn named_by_display_name(demo: &Demo, provider: &str) {
+    let file = demo.data.path().join("rules.toml");
+    let printed = demo.muster(&["directory", "rules", provider]).stdout;
+    let mut rules: toml::Table = toml::from_str(&printed).unwrap();
+    let by_name: toml::Value =
+        toml::from_str::<toml::Table>("a = { attribute = \"display_name\" }").unwrap()["a"].clone();
+    rules.insert("user_name".to_owned(), by_name);
+    std::fs::write(&file, toml::to_string(&rules).unwrap()).unwrap();
+    let file = file.to_str().unwrap();
+    let ran = demo.muster(&["directory", "rules", provider, "--set", file, "--yes"]);
+    assert!(ran.code == 0 || ran.code == 3, "{ran:?}");
+}
+
+/// A display name that is a name as it is spelled and too long in lower case.
+async fn a_name_that_grows_sets_one_person_aside(provider: simulator::Provider) {
+    let (provider, domain) = match provider {
+        simulator::Provider::Entra => ("entra", "contoso.example"),
+        simulator::Provider::Google => ("google", "globex.example"),
+        simulator::Provider::Okta => ("okta", "initech.example"),
+    };
+    let mut demo = Demo::of(provider, [20, 4, 30], 15).await;
+    named_by_display_name(&demo, provider);
+    for (no, name) in ["İ".repeat(200), "Ⱥ".repeat(200), "ß".repeat(255), "Grace Odd".to_owned()]
+        .iter()
+        .enumerate()
+    {
+        let login = format!("odd{no}@{domain}");
+        let body = serde_json::json!({"login": login, "display_name": name});
+        demo.control("POST", "users", body).await;
+    }
+    let (code, report) = demo.sync(true);
+    assert!(code == 0 || code == 3, "{report}");
+    assert_eq!(ready(&demo).await.0, 200);
+    let shown = demo.muster(&["directory", "show", provider, "--json"]).stdout;
+    assert!(shown.contains("in lower case"), "{shown}");
+    let mut product = demo.product();
+    product.synchronise().await;
+    let served = product.copy().users.contains_key("grace odd");
+    assert!(served, "the others are served");
+    // A restart finds everything as it was.
+    demo.kill();
+    let (_server, url) = crate::service::serve(demo.data.path()).await;
+    product.moved(Some(url));
+    product.synchronise().await;
+    assert!(product.copy().users.contains_key("grace odd"));
+    let ran = crate::service::muster_in(demo.data.path(), &["directory", "preview", provider]);
+    assert!(ran.code == 0 || ran.code == 3, "{ran:?}");
+}
+
+for_each_provider! { a_name_that_grows_sets_one_person_aside }
+
+/// Damaged rows of one user, one group, one record and one entry: the server starts, everybody is served, an alert and
+/// the report tell, and runs write them anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_rows_are_told_of_and_everybody_is_served() {
+    let mut demo = Demo::start(30, 6, 60, 16).await;
+    let mut product = demo.product();
+    product.synchronise().await;
+    let before = product.copy();
+    demo.kill();
+    for damage in [
+        "UPDATE served_user SET record = x'02FF' WHERE no = 3",
+        "UPDATE served_group SET record = CAST(x'02' || record AS BLOB) WHERE no = 1",
+        "UPDATE served_members SET members = x'01FF' WHERE grp = 2",
+        "UPDATE mirror_person SET record = x'' WHERE no = 4",
+        "UPDATE change_log SET change = x'03' WHERE seq = 2",
+    ] {
+        assert!(database(&demo).execute(damage, ()).unwrap() >= 1, "{damage}");
+    }
+    let looked = crate::service::muster_in(demo.data.path(), &["repair", "--json"]);
+    assert_eq!(looked.code, 0, "{looked:?}");
+    let found: Value = serde_json::from_str(&looked.stdout).unwrap();
+    assert_eq!(found["found"].as_array().unwrap().len(), 5, "{found}");
+
+    let (_server, url) = crate::service::serve(demo.data.path()).await;
+    let running = crate::service::muster_in(demo.data.path(), &["repair"]);
+    assert!(running.code == 1 && running.stderr.contains("another Muster server"), "{running:?}");
+    product.moved(Some(url));
+    product.full().await;
+    assert_eq!(product.copy(), before, "everybody is served");
+    until("an alert", async || open_alerts(&demo, "damaged").len() == 1).await;
+    let alert = open_alerts(&demo, "damaged")[0].to_string();
+    assert!(alert.contains("cannot be read") && alert.contains("muster repair"), "{alert}");
+}

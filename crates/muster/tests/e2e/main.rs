@@ -2,6 +2,9 @@
 //! fails, Muster keeps its directory in step, and a product synchronises from it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[macro_use]
+mod providers;
+
 mod alerts;
 mod applications;
 mod apply;

@@ -9,8 +9,11 @@ mod alerts;
 mod console;
 #[path = "../../../directory/tests/it/counts.rs"]
 mod counts;
+mod damaged;
 mod history;
 mod keeping;
+#[path = "../../../directory/tests/it/odd_text.rs"]
+mod odd_text;
 mod opening;
 mod sessions;
 #[path = "../../../directory/tests/it/tenant.rs"]

@@ -19,6 +19,7 @@ fn facts(runs: &[RunReport]) -> Facts<'_> {
         issues: &[],
         expiry: None,
         not_served: None,
+        damage: &[],
     }
 }
 
