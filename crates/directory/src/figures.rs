@@ -58,6 +58,8 @@ pub struct Exceptions {
     pub other_name: Count,
     /// Stay as served, since their changes were discarded.
     pub discarded: Count,
+    /// Stay as served, since what the provider said of them is damaged in the database.
+    pub damaged: Count,
     /// Have changes that wait for an approval or for the provider's answer.
     pub waiting: Count,
 }
@@ -69,7 +71,8 @@ impl Exceptions {
         issues: impl IntoIterator<Item = &'a Issue>,
         held: &[Held],
     ) -> Self {
-        let (mut aside, mut other, mut discarded) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut aside, mut other) = (Vec::new(), Vec::new());
+        let (mut discarded, mut damaged) = (Vec::new(), Vec::new());
         for issue in issues {
             let served = match issue.node {
                 Node::User(no) => after.user(no).is_some(),
@@ -77,6 +80,7 @@ impl Exceptions {
             };
             match &issue.reason {
                 Reason::Discarded => discarded.push(issue.node),
+                Reason::Damaged => damaged.push(issue.node),
                 Reason::Name(_) | Reason::GroupRenameWaits { .. } if served => {
                     other.push(issue.node);
                 }
@@ -90,6 +94,7 @@ impl Exceptions {
             set_aside: Count::of(aside),
             other_name: Count::of(other),
             discarded: Count::of(discarded),
+            damaged: Count::of(damaged),
             waiting: Count::of(held.iter().flat_map(|held| &held.items).map(|item| item.node)),
         }
     }
@@ -104,6 +109,10 @@ impl Exceptions {
         let lines = [
             (self.waiting, "changes that wait for a decision"),
             (self.discarded, "changes that were discarded, so they stay as they were served"),
+            (
+                self.damaged,
+                "records that are damaged in the database, so they stay as they were served",
+            ),
             (self.other_name, "another name than the rules make"),
             (self.set_aside, "nothing served of them: they are set aside"),
         ];
