@@ -2,13 +2,20 @@
 
 use directory::{
     change::Change,
+    decisions::Node,
     id::{DirectoryId, Millis, UserNo},
     name::{Name, fold},
     view::{FrozenNames, renamed},
 };
 use rusqlite::Transaction;
 
-use crate::{StoreError, connections::refuse_taken, db::small};
+use crate::{
+    StoreError,
+    connections::refuse_taken,
+    damage::{Damage, Instead, Place},
+    db::small,
+    recover,
+};
 
 /// An application to be let in.
 #[derive(Debug, Clone)]
@@ -166,19 +173,35 @@ pub(crate) fn freeze(
     Ok(())
 }
 
-/// The frozen names, by application.
-pub(crate) fn frozen(transaction: &Transaction<'_>) -> Result<Vec<(u32, FrozenNames)>, StoreError> {
+/// Frozen names, by application.
+pub(crate) type FrozenByApplication = Vec<(u32, FrozenNames)>;
+
+/// The frozen names, by application, and those that cannot be read.
+pub(crate) fn frozen(
+    transaction: &Transaction<'_>,
+) -> Result<(FrozenByApplication, Vec<Damage>), StoreError> {
+    let mut damage = Vec::new();
     let mut select = transaction.prepare_cached(
         "SELECT application, directory, no, name FROM frozen_name ORDER BY application, directory, no",
     )?;
     let mut rows = select.query(())?;
-    let mut all: Vec<(u32, FrozenNames)> = Vec::new();
+    let mut all = FrozenByApplication::new();
     while let Some(row) = rows.next()? {
         let application = small(row.get(0)?)?;
         let (directory, no) = (DirectoryId(small(row.get(1)?)?), UserNo(small(row.get(2)?)?));
-        let name: String = row.get(3)?;
-        let damaged = |_| StoreError::Damaged(format!("a frozen name is `{name}`"));
-        let name = Name::parse(&name).map_err(damaged)?;
+        let name = row.get_ref(3)?.as_str().ok().and_then(|name| Name::parse(name).ok());
+        let Some(name) = name else {
+            damage.push(Damage {
+                directory,
+                place: Place::FrozenName,
+                node: Node::User(no),
+                id: recover::known_id(transaction, directory, Node::User(no))?,
+                seq: None,
+                instead: Instead::Served,
+                mended: None,
+            });
+            continue;
+        };
         if all.last().is_none_or(|(last, _)| *last != application) {
             all.push((application, FrozenNames::new()));
         }
@@ -186,7 +209,7 @@ pub(crate) fn frozen(transaction: &Transaction<'_>) -> Result<Vec<(u32, FrozenNa
             names.insert((directory, no), name);
         }
     }
-    Ok(all)
+    Ok((all, damage))
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {

@@ -67,7 +67,9 @@ impl Store {
             let mut flat = Flat::default();
             let mut damage = Vec::new();
             let base = served::rows(transaction, Rows::Base, id, &mut damage)?;
-            base.iter().for_each(|change| flat.take(change));
+            for change in &base {
+                flat.take(change);
+            }
             let log = change_log::read_after(transaction, floor(transaction)?.seq, usize::MAX)?;
             if let Some(damage) = damage.first() {
                 return Err(StoreError::Damaged(damage.to_string()));

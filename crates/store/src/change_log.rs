@@ -121,13 +121,11 @@ pub(crate) fn entry(row: &Row<'_>) -> Result<Read, StoreError> {
     let (seq, run) = (ChangeSeq(unsigned(row.get(0)?)?), RunId(unsigned(row.get(1)?)?));
     let (at, directory) = (Millis(row.get(2)?), DirectoryId(small(row.get(3)?)?));
     let (kind, no) = (row.get(4)?, small(row.get(5)?)?);
-    match recover::blob(row, 6).and_then(|bytes| encoding::unpack_change(kind, no, bytes)) {
-        Ok(change) => Ok(Ok(LogEntry { seq, run, at, directory, change })),
-        Err(_) => {
-            let node =
-                if kind == LOG_USER { Node::User(UserNo(no)) } else { Node::Group(GroupNo(no)) };
-            let members = kind == LOG_MEMBERS;
-            Ok(Err(DamagedEntry { seq, run, at, directory, node, members }))
-        }
-    }
+    let change = recover::blob(row, 6).and_then(|bytes| encoding::unpack_change(kind, no, bytes));
+    let Ok(change) = change else {
+        let node = if kind == LOG_USER { Node::User(UserNo(no)) } else { Node::Group(GroupNo(no)) };
+        let members = kind == LOG_MEMBERS;
+        return Ok(Err(DamagedEntry { seq, run, at, directory, node, members }));
+    };
+    Ok(Ok(LogEntry { seq, run, at, directory, change }))
 }

@@ -38,6 +38,8 @@ pub enum Place {
     MirrorMembers,
     /// An entry of the change log.
     Log,
+    /// The name under which an application knows a user whose name changed.
+    FrozenName,
 }
 
 /// What stands in for it.
@@ -117,6 +119,13 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let object = self.object();
         match self.place {
+            Place::FrozenName => {
+                return write!(
+                    f,
+                    "the frozen name of {object} cannot be read: the application sees the present name; \
+                     `muster repair` takes it out"
+                );
+            }
             Place::Served => write!(f, "what is served of {object} cannot be read")?,
             Place::ServedMembers => write!(f, "who is in {object} cannot be read")?,
             Place::Mirror => write!(f, "what the provider said of {object} cannot be read")?,
@@ -154,6 +163,7 @@ struct Found {
     served: BTreeMap<DirectoryId, Vec<Damage>>,
     mirror: BTreeMap<DirectoryId, Vec<Damage>>,
     log: BTreeMap<ChangeSeq, Damage>,
+    frozen: Vec<Damage>,
 }
 
 impl Register {
@@ -163,6 +173,11 @@ impl Register {
 
     pub(crate) fn mirror(&self, id: DirectoryId, damage: Vec<Damage>) {
         self.lock().mirror.insert(id, damage);
+    }
+
+    /// The frozen names of all directories were read.
+    pub(crate) fn frozen(&self, damage: Vec<Damage>) {
+        self.lock().frozen = damage;
     }
 
     pub(crate) fn log(&self, entries: &[DamagedEntry]) {
@@ -176,8 +191,8 @@ impl Register {
     pub(crate) fn of(&self, id: DirectoryId) -> Vec<Damage> {
         let found = self.lock();
         let rows = found.served.get(&id).into_iter().chain(found.mirror.get(&id)).flatten();
-        let log = found.log.values().filter(|damage| damage.directory == id);
-        rows.chain(log).cloned().collect()
+        let others = found.log.values().chain(&found.frozen);
+        rows.chain(others.filter(|damage| damage.directory == id)).cloned().collect()
     }
 
     /// A run was committed: what it wrote anew can be read. `unreadable` are the records that still cannot.

@@ -22,7 +22,7 @@ impl Store {
                  ORDER BY id DESC LIMIT ?3",
             )?;
             let rows = select
-                .query_map((id.0, since.0, signed(limit as u64)), |row| row.get::<_, String>(0))?;
+                .query_map((id.0, since.0, signed(limit as u64)), |row| runs::text(row, 0))?;
             rows.map(|row| Ok(runs::shown(&row?))).collect()
         })?;
         all.reverse();

@@ -295,7 +295,9 @@ impl Store {
                 .collect();
             Ok((ChangeSeq(db::unsigned(seq)?), loaded?))
         })?;
-        found.into_iter().for_each(|(id, damage)| self.0.register.served(id, damage));
+        for (id, damage) in found {
+            self.0.register.served(id, damage);
+        }
         Ok(loaded)
     }
 
@@ -394,7 +396,9 @@ impl Store {
 
     /// The user names that are frozen, by application.
     pub fn frozen_names(&self) -> Result<Vec<(u32, FrozenNames)>, StoreError> {
-        self.0.main.read(applications::frozen)
+        let (names, damage) = self.0.main.read(applications::frozen)?;
+        self.0.register.frozen(damage);
+        Ok(names)
     }
 
     /// Removes an application.

@@ -36,6 +36,9 @@ pub(crate) struct ChunkKey {
 /// Edits of memberships, ordered by chunk; the value says whether the member is there afterwards.
 pub(crate) type Edits = BTreeMap<ChunkKey, Vec<(u32, bool)>>;
 
+/// The members of a chunk, if they can be read.
+pub(crate) type Members = Result<Vec<u32>, StoreError>;
+
 impl Table {
     fn name(self) -> &'static str {
         match self {
@@ -102,7 +105,7 @@ impl Table {
         transaction: &Transaction<'_>,
         id: DirectoryId,
         group: GroupNo,
-    ) -> Result<Vec<(ChunkKey, Result<Vec<u32>, StoreError>)>, StoreError> {
+    ) -> Result<Vec<(ChunkKey, Members)>, StoreError> {
         let mut select = transaction.prepare_cached(&format!(
             "SELECT kind, chunk, members, sum FROM {} WHERE directory = ?1 AND grp = ?2",
             self.name()

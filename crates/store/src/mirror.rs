@@ -97,17 +97,15 @@ fn served_instead(
     directory: DirectoryId,
     key: ChunkKey,
 ) -> Result<(Vec<u32>, Damage), StoreError> {
-    let members = match Table::Served.get(transaction, directory, key) {
-        Ok(members) => members,
-        Err(_) => {
-            let (members, instead) = recover::chunk(transaction, directory, key)?;
-            if instead == Instead::Nothing {
-                let told =
-                    format!("who is in group number {} of directory {directory}", key.group().0);
-                return Err(StoreError::Damaged(format!("{told} cannot be read")));
-            }
-            members
+    let members = if let Ok(members) = Table::Served.get(transaction, directory, key) {
+        members
+    } else {
+        let (members, instead) = recover::chunk(transaction, directory, key)?;
+        if instead == Instead::Nothing {
+            let told = format!("who is in group number {} of directory {directory}", key.group().0);
+            return Err(StoreError::Damaged(format!("{told} cannot be read")));
         }
+        members
     };
     let node = Node::Group(key.group());
     let damage = Damage {

@@ -168,15 +168,12 @@ impl Repair<'_> {
                 let delete = format!("DELETE FROM {table} WHERE directory = ?1 AND no = ?2");
                 let update =
                     format!("UPDATE {table} SET record = ?3 WHERE directory = ?1 AND no = ?2");
-                match recover::after(self.transaction, id, node, floor) {
-                    Ok(Some(state)) => {
-                        self.found(what, "written anew, as the history has it");
-                        self.execute(&update, (id.0, no, packed(&state)?))?;
-                    }
-                    _ => {
-                        self.found(what, "taken out; states of before it changed cannot be shown");
-                        self.execute(&delete, (id.0, no))?;
-                    }
+                if let Ok(Some(state)) = recover::after(self.transaction, id, node, floor) {
+                    self.found(what, "written anew, as the history has it");
+                    self.execute(&update, (id.0, no, packed(&state)?))?;
+                } else {
+                    self.found(what, "taken out; states of before it changed cannot be shown");
+                    self.execute(&delete, (id.0, no))?;
                 }
             }
         }
@@ -244,22 +241,20 @@ impl Repair<'_> {
                 entry.seq,
                 object(entry.node)
             );
-            match self.change(&entry) {
-                Ok(change) => {
-                    self.found(what, "written anew, as the entries around it tell");
-                    let (_, _, packed) = encoding::pack_change(&change)?;
-                    let update = "UPDATE change_log SET change = ?2 WHERE seq = ?1";
-                    self.execute(update, (signed(entry.seq.0), packed))?;
-                }
-                Err(_) => {
-                    let remedy = "taken out; products read everything once, and earlier states cannot be shown";
-                    self.found(what, remedy);
-                    let delete = "DELETE FROM change_log WHERE seq = ?1";
-                    self.execute(delete, [signed(entry.seq.0)])?;
-                    let expire =
-                        "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'epoch'";
-                    self.execute(expire, ())?;
-                }
+            if let Ok(change) = self.change(&entry) {
+                self.found(what, "written anew, as the entries around it tell");
+                let (_, _, packed) = encoding::pack_change(&change)?;
+                let update = "UPDATE change_log SET change = ?2 WHERE seq = ?1";
+                self.execute(update, (signed(entry.seq.0), packed))?;
+            } else {
+                let remedy =
+                    "taken out; products read everything once, and earlier states cannot be shown";
+                self.found(what, remedy);
+                let delete = "DELETE FROM change_log WHERE seq = ?1";
+                self.execute(delete, [signed(entry.seq.0)])?;
+                let expire =
+                    "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'epoch'";
+                self.execute(expire, ())?;
             }
         }
         Ok(())
@@ -323,6 +318,8 @@ impl Repair<'_> {
         let name_is_read =
             |value: ValueRef<'_>| value.as_str().ok().is_some_and(|text| Name::parse(text).is_ok());
         let text_is_read = |value: ValueRef<'_>| value.as_str().is_ok();
+        let frozen = "taken out; the application sees the present name of the user";
+        self.texts(id, ("frozen_name", "name"), ("a frozen name", frozen), name_is_read)?;
         let past = "taken out; the former name is free to be given to anybody";
         self.texts(id, ("past_name", "folded"), ("a former name", past), text_is_read)?;
         self.texts(id, ("past_name", "holder"), ("whose a former name is", past), id_is_read)?;
@@ -390,6 +387,7 @@ fn what(damage: &Damage) -> String {
         Place::ServedMembers => format!("who is in {object}"),
         Place::Mirror => format!("what the provider said of {object}"),
         Place::MirrorMembers => format!("who is in {object}, as the provider said"),
+        Place::FrozenName => format!("the frozen name of {object}"),
         Place::Log => format!("an entry of the change log about {object}"),
     }
 }

@@ -12,7 +12,7 @@ use directory::{
     report::{Applied, Outcome, RunReport},
     snapshot::Size,
 };
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{OptionalExtension, Row, Transaction};
 
 use crate::{
     Pin, StoreError, applications, change_log, connections,
@@ -162,8 +162,7 @@ pub(crate) fn latest(
 ) -> Result<Vec<RunReport>, StoreError> {
     let mut select = transaction
         .prepare_cached("SELECT report FROM run WHERE directory = ?1 ORDER BY id DESC LIMIT ?2")?;
-    let rows =
-        select.query_map((directory.0, signed(count as u64)), |row| row.get::<_, String>(0))?;
+    let rows = select.query_map((directory.0, signed(count as u64)), |row| text(row, 0))?;
     rows.map(|row| Ok(shown(&row?))).collect()
 }
 
@@ -177,7 +176,7 @@ pub(crate) fn latest_where(
         .prepare_cached("SELECT report FROM run WHERE directory = ?1 ORDER BY id DESC")?;
     let mut rows = select.query([directory.0])?;
     while let Some(row) = rows.next()? {
-        let Ok(report) = report(&row.get::<_, String>(0)?) else { continue };
+        let Ok(report) = report(&text(row, 0)?) else { continue };
         if fits(&report) {
             return Ok(Some(report));
         }
@@ -197,7 +196,7 @@ pub(crate) fn before(
     )?;
     let below = before.map_or(i64::MAX, |before| signed(before.0));
     let rows = select.query_map((directory.0, below, signed(count as u64)), |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        Ok((row.get::<_, i64>(0)?, text(row, 1)?))
     })?;
     rows.map(|row| {
         let (id, text) = row?;
@@ -218,7 +217,7 @@ pub(crate) fn window(
         .prepare_cached(
             "SELECT report FROM run WHERE directory = ?1 AND at < ?2 ORDER BY id DESC LIMIT 1",
         )?
-        .query_row((directory.0, since.0), |row| row.get(0))
+        .query_row((directory.0, since.0), |row| text(row, 0))
         .optional()?;
     // A report that cannot be read counts for nothing.
     let size_then =
@@ -228,7 +227,7 @@ pub(crate) fn window(
          WHERE run.directory = ?1 AND run.at >= ?2 AND NOT run.quiet ORDER BY run.id DESC",
     )?;
     let rows = select.query_map((directory.0, since.0), |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
+        Ok((text(row, 0)?, row.get::<_, Option<i64>>(1)?))
     })?;
     let mut window = RunWindow { size_then: size_then.unwrap_or_default(), ..RunWindow::default() };
     let mut put_back_to: Option<ChangeSeq> = None;
@@ -248,6 +247,12 @@ pub(crate) fn window(
         put_back_to = report.put_back_to.or(put_back_to);
     }
     Ok(window)
+}
+
+/// The text of a column, whatever bytes it has.
+pub(crate) fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
+    let bytes = row.get_ref(at)?.as_bytes().unwrap_or_default();
+    Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// A report for whoever looks; of one that cannot be read, that.

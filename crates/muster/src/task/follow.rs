@@ -82,7 +82,9 @@ fn recent(store: &Store, head: ChangeSeq) -> Result<Recent, StoreError> {
         recent.extend(entries.iter().filter(|entry| entry.seq <= head));
         // What an entry touched that cannot be read is not known: older event tokens are answered 410.
         let gap = damaged.iter().rfind(|entry| entry.seq <= head);
-        gap.into_iter().for_each(|entry| recent.forget_until(entry.seq));
+        if let Some(entry) = gap {
+            recent.forget_until(entry.seq);
+        }
         return Ok(recent);
     }
 }
@@ -160,7 +162,9 @@ fn catch_up(app: &App) -> Result<(), StoreError> {
             }
         }
         recent.extend(&entries);
-        damaged.last().into_iter().for_each(|entry| recent.forget_until(entry.seq));
+        if let Some(entry) = damaged.last() {
+            recent.forget_until(entry.seq);
+        }
     }
     if app.store.floor_of_log()?.seq > before.head {
         // Entries that were not followed yet are not kept any more.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use directory::report::Outcome;
 use directory::{
     change::Change,
     decisions::Node,
@@ -287,6 +288,35 @@ fn decisions_that_cannot_be_read_stop_the_directory_by_name_until_repaired() {
     }
     assert_eq!(store.repair(true).unwrap().len(), 1);
     store.load_decisions(bench.id).unwrap();
+}
+
+#[test]
+fn reports_and_frozen_names_that_cannot_be_read_stop_nothing() {
+    let bench = Bench::new();
+    let database = bench.database();
+    let insert = "INSERT INTO frozen_name (application, directory, no, name, folded_name)
+                  VALUES (1, ?1, 2, CAST(x'FF41' AS TEXT), 'a'), (1, ?1, 3, 'p3', 'p3')";
+    database.execute(insert, [bench.id.0]).unwrap();
+    let update =
+        "UPDATE run SET report = CAST(x'7BFF7D' AS TEXT) WHERE id = (SELECT MAX(id) FROM run)";
+    database.execute(update, ()).unwrap();
+    let store = open(bench.data.path());
+    assert_eq!(store.load_served().unwrap().1[0].1, bench.served);
+    let frozen = store.frozen_names().unwrap();
+    assert_eq!((frozen.len(), frozen[0].1.len()), (1, 1), "the other one is kept");
+    let runs = store.latest_runs(bench.id, 10).unwrap();
+    assert_eq!(runs.len(), 3);
+    assert!(
+        matches!(&runs[0].outcome, Outcome::Failed { error, .. } if error.contains("a report"))
+    );
+    store.run_window(bench.id, NOW).unwrap();
+    store.telling_runs(bench.id, NOW, 10).unwrap();
+    assert_eq!(only(&store.damage(bench.id)).place, Place::FrozenName);
+    let found = store.repair(true).unwrap();
+    assert_eq!(found.len(), 2, "{found:?}");
+    store.frozen_names().unwrap();
+    assert_eq!((store.damage(bench.id), store.repair(false).unwrap()), (vec![], vec![]));
+    assert_eq!(store.latest_runs(bench.id, 10).unwrap().len(), 2);
 }
 
 proptest! {
