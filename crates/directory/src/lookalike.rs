@@ -3,11 +3,14 @@
 //! Invariants: a form here is compared and never served; plain ASCII names, which are nearly all, cost one pass and no
 //! table. What counts as the same is decided in docs/decisions/0010-look-alikes.md.
 
+mod twins;
+
 use std::borrow::Cow;
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_security::skeleton;
 
+pub use self::twins::LookAlikes;
 use crate::text::is_invisible;
 
 /// The form under which two names look the same to people who read them with care: what is invisible, how characters
@@ -78,6 +81,11 @@ fn one_class(letters: impl Iterator<Item = char>) -> String {
         }
     }
     out
+}
+
+/// Whether nothing of a text is seen.
+pub(crate) fn is_unseen(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || is_invisible(c))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{NameTrouble, Plan};
 use crate::{
     decisions::Node, derive::Derive, id::ProviderId, mirror::Dirty, observation::Attribute,
+    text::visible,
 };
 
 /// Something about one object that an administrator should know.
@@ -39,6 +40,11 @@ pub enum Reason {
     },
     /// An administrator discarded its changes; it stays as served until the provider says more.
     Discarded,
+    /// Its name looks like another one that is served; see [`crate::lookalike`].
+    LooksLike {
+        /// The other name.
+        name: String,
+    },
 }
 
 /// For an administrator: lower case, no full stop.
@@ -54,6 +60,9 @@ impl fmt::Display for Reason {
             }
             Self::GroupRenameWaits { name } => {
                 write!(f, "the provider calls it `{name}` now; products hang permissions on the served name, which stays")
+            }
+            Self::LooksLike { name } => {
+                write!(f, "its name looks like `{}`, which is another; people may take one for the other", visible(name))
             }
             Self::Discarded => {
                 f.write_str("its changes were discarded; it stays as served until the provider says something new")

@@ -10,6 +10,7 @@ mod house;
 mod laws;
 mod leaving;
 mod limits;
+mod look_alikes;
 mod naming;
 mod privileged;
 mod random;
