@@ -16,6 +16,7 @@ pub use self::verdict::{Appearance, GroupVerdict, Out, PersonVerdict, Unusable};
 use crate::{
     decisions::{Decisions, Node},
     id::{GroupNo, Millis, UserNo},
+    lookalike::is_unseen,
     mirror::{GroupRow, Mirror, PersonRow, State},
     name::{Name, NameError, fold},
     observation::{Attribute, GroupRecord, PersonKind, PersonRecord},
@@ -168,7 +169,7 @@ impl<'a> Derive<'a> {
             }
         }
         let text = self.rules.user_name.of(Record::User(record))?;
-        let name = Name::parse(&text).map_err(|problem| invalid(&text, problem))?;
+        let name = Name::parse(seen(&text)).map_err(|problem| invalid(&text, problem))?;
         Ok(match self.rules.user_name_case {
             LetterCase::Lower => name.lower_case(),
             LetterCase::Kept => name,
@@ -222,7 +223,7 @@ impl<'a> Derive<'a> {
     /// The name that the rules make of a group.
     pub(crate) fn group_claim(&self, record: &GroupRecord) -> Result<Name, Unusable> {
         let text = self.rules.group_names.apply(self.rules.group_name.of(Record::Group(record))?);
-        Name::parse_cut(&text).map_err(|problem| invalid(&text, problem))
+        Name::parse_cut(seen(&text)).map_err(|problem| invalid(&text, problem))
     }
 
     /// Products hang permissions on group names, so a served name stays until the new one is accepted.
@@ -269,6 +270,11 @@ fn is_within(unit: &str, wanted: &str) -> bool {
         return false;
     };
     fold(head) == fold(wanted) && (rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A text of which nothing is seen is none.
+fn seen(text: &str) -> &str {
+    if is_unseen(text) { "" } else { text }
 }
 
 fn invalid(value: &str, problem: NameError) -> Unusable {

@@ -84,7 +84,7 @@ impl Exceptions {
                 Reason::Name(_) | Reason::GroupRenameWaits { .. } if served => {
                     other.push(issue.node);
                 }
-                Reason::Name(_) | Reason::GroupRenameWaits { .. } => {}
+                Reason::Name(_) | Reason::GroupRenameWaits { .. } | Reason::LooksLike { .. } => {}
             }
             if !served {
                 aside.push(issue.node);

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod anonymous;
+pub mod builtin;
 pub mod change;
 mod cut;
 pub mod decisions;
@@ -16,6 +17,7 @@ pub mod explain;
 pub mod figures;
 pub mod group;
 pub mod id;
+pub mod lookalike;
 pub mod migration;
 pub mod mirror;
 pub mod name;

@@ -248,6 +248,8 @@ pub enum GuardKind {
     Protected,
     /// A protected group would be left without anybody active.
     LastMember,
+    /// A group would get a name that gives power in products, or people would come into such a group.
+    Privileged,
 }
 
 impl GuardKind {
@@ -287,6 +289,7 @@ impl GuardKind {
             Self::Seats => "seats",
             Self::Protected => "protected",
             Self::LastMember => "last_member",
+            Self::Privileged => "privileged",
         }
     }
 }

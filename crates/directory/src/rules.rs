@@ -249,8 +249,8 @@ pub enum RemovedGroups {
     AfterGrace,
 }
 
-/// People and groups that no plan deactivates, removes, renames or empties without an approval; the last active
-/// member of a protected group never goes.
+/// People and groups that no plan deactivates, removes, renames or empties without an approval, and groups that nobody
+/// newly comes into; the last active member of a protected group never goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -259,6 +259,22 @@ pub struct Protected {
     pub people: Vec<PersonChoice>,
     /// Groups; by the names that products see, too.
     pub groups: Vec<GroupChoice>,
+    /// Whether people who come into protected groups wait for an approval.
+    pub joiners: Joiners,
+}
+
+/// Whether people who come into groups with power wait for an approval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Joiners {
+    /// Everyone who comes into a protected group, or into one that administers a product.
+    #[default]
+    Wait,
+    /// Those who come into a group that administers a product, by its name; protected groups are guarded against losses only.
+    AdministratorsWait,
+    /// Nobody.
+    Flow,
 }
 
 #[cfg(test)]

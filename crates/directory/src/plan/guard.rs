@@ -7,10 +7,12 @@
 mod aspects;
 mod future;
 mod losses;
+mod privileged;
 mod protected;
 mod seats;
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt::Write as _,
     sync::Arc,
@@ -84,6 +86,8 @@ pub(super) struct Guard<'a> {
     groups_gone: HashSet<Node>,
     /// Limits of which at least half is used up.
     near: BTreeMap<GuardKind, NearLimit>,
+    /// The forms of the names of protected groups that are served, once they are asked for.
+    protected_forms: OnceCell<HashSet<String>>,
 }
 
 /// A plan on its way.
@@ -131,6 +135,7 @@ impl<'a> Guard<'a> {
             groups_come: false,
             groups_gone: HashSet::new(),
             near: BTreeMap::new(),
+            protected_forms: OnceCell::new(),
         }
     }
 
@@ -204,6 +209,7 @@ impl<'a> Guard<'a> {
     /// Holds the removal and renaming of too many groups.
     pub(super) fn hold_groups(&mut self, drafts: &mut [Draft<Group>]) {
         self.hold_protected_groups(drafts);
+        self.hold_renames_to_power(drafts);
         self.hold_renamed_groups(drafts);
         self.groups_come =
             drafts.iter().any(|draft| draft.before.is_none() && draft.after.is_some());
@@ -492,7 +498,8 @@ pub(super) fn approved_part(lifted: &BTreeSet<GuardKind>, applied: &Applied) -> 
             | GuardKind::Unconfirmed
             | GuardKind::Seats
             | GuardKind::Protected
-            | GuardKind::LastMember => {}
+            | GuardKind::LastMember
+            | GuardKind::Privileged => {}
         }
     }
     part

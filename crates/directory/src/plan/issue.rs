@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{NameTrouble, Plan};
 use crate::{
     decisions::Node, derive::Derive, id::ProviderId, mirror::Dirty, observation::Attribute,
+    text::visible,
 };
 
 /// Something about one object that an administrator should know.
@@ -41,6 +42,11 @@ pub enum Reason {
     Discarded,
     /// Its record cannot be read from the store; it stays as served until the provider is read.
     Damaged,
+    /// Its name looks like another one that is served; see [`crate::lookalike`].
+    LooksLike {
+        /// The other name.
+        name: String,
+    },
 }
 
 /// For an administrator: lower case, no full stop.
@@ -61,6 +67,9 @@ impl fmt::Display for Reason {
                 "what the provider said of it is damaged in the database; it stays as served until everything is read \
                  again, which happens by itself",
             ),
+            Self::LooksLike { name } => {
+                write!(f, "its name looks like `{}`, which is another; people may take one for the other", visible(name))
+            }
             Self::Discarded => {
                 f.write_str("its changes were discarded; it stays as served until the provider says something new")
             }

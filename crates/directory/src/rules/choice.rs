@@ -124,6 +124,16 @@ impl GroupMatcher {
         self.names.contains(name.folded()) || self.fits(name.as_str())
     }
 
+    /// Whether a group is meant by a text that stands for its name.
+    pub(crate) fn has_text(&self, name: &str) -> bool {
+        self.names.contains(&*fold(name)) || self.fits(name)
+    }
+
+    /// Whether a group is meant by its id.
+    pub(crate) fn has_id(&self, id: &ProviderId) -> bool {
+        self.ids.contains(id)
+    }
+
     fn fits(&self, name: &str) -> bool {
         self.patterns.as_ref().is_some_and(|patterns| patterns.is_match(name))
     }

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Rules, Who,
-    choice::{GroupMatcher, PersonMatcher},
+    choice::{GroupChoice, GroupMatcher, PersonMatcher},
     expression::{ExpressionProblem, Formula, Outcome, Subject},
     names::{self, Renamer, SameName, Text},
 };
 use crate::{
     id::ProviderId,
+    lookalike::deceptive,
     name::{Name, fold},
     observation::Attribute,
 };
@@ -84,6 +85,8 @@ pub struct Compiled {
     pub(crate) additions: Vec<(GroupMatcher, Vec<usize>)>,
     pub(crate) protected_people: PersonMatcher,
     pub(crate) protected_groups: GroupMatcher,
+    /// The forms of the names that protected groups are chosen by; see [`crate::lookalike`].
+    pub(crate) protected_forms: HashSet<String>,
     /// By folded name.
     pub(crate) seats: HashMap<Box<str>, u32>,
 }
@@ -158,6 +161,16 @@ impl Compiled {
                 "protected.groups",
                 with,
             ),
+            protected_forms: rules
+                .protected
+                .groups
+                .iter()
+                .filter_map(|choice| match choice {
+                    GroupChoice::Name(name) => Some(deceptive(name)),
+                    _ => None,
+                })
+                .flatten()
+                .collect(),
             seats: seats.map(|limit| (fold(limit.group.trim()).into(), limit.seats)).collect(),
             made,
             rules,

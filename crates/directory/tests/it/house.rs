@@ -146,10 +146,10 @@ impl Provider for House {
     }
 }
 
-/// A directory under rules, read for the first time.
+/// A directory under rules, read for the first time; groups with power are approved, as an administrator does then.
 pub(crate) fn settle(rules: &str, text: &str) -> Bench {
     let mut bench = Bench::new(rules_of(rules));
-    read(&mut bench, text);
+    read_lifted(&mut bench, text, &[GuardKind::Privileged]);
     bench
 }
 

@@ -6,8 +6,8 @@ use directory::{
     plan::pin::pin,
     report::GuardKind,
     rules::{
-        Addition, Disabled, EmptyGroups, GroupRenames, Guests, LetterCase, NestedGroups, Protected,
-        RemovedGroups, Rules, Vanished, Who,
+        Addition, Disabled, EmptyGroups, GroupRenames, Guests, Joiners, LetterCase, NestedGroups,
+        Protected, RemovedGroups, Rules, Vanished, Who,
         choice::{GroupChoice, PersonChoice},
         expression::Expression,
         limits::SeatLimit,
@@ -84,8 +84,10 @@ fn guarded() -> impl Strategy<Value = (Vec<SeatLimit>, Protected)> {
     ];
     let people = prop::collection::vec(person, 0..2);
     let groups = prop::collection::vec(choice(), 0..2);
-    (prop::collection::vec(seats, 0..2), people, groups)
-        .prop_map(|(seats, people, groups)| (seats, Protected { people, groups }))
+    let joiners =
+        prop_oneof![Just(Joiners::Wait), Just(Joiners::AdministratorsWait), Just(Joiners::Flow)];
+    (prop::collection::vec(seats, 0..2), people, groups, joiners)
+        .prop_map(|(seats, people, groups, joiners)| (seats, Protected { people, groups, joiners }))
 }
 
 fn rules() -> impl Strategy<Value = Rules> {
@@ -161,7 +163,7 @@ proptest! {
 
     #[test]
     fn approvals_leave_a_directory_that_fits(rules in rules(), rounds in rounds(colliding_edit())) {
-        check(&[rules], rounds, &[GuardKind::TakeOver, GuardKind::Protected, GuardKind::Seats]);
+        check(&[rules], rounds, &[GuardKind::TakeOver, GuardKind::Protected, GuardKind::Seats, GuardKind::Privileged]);
     }
 
     #[test]
@@ -193,7 +195,8 @@ proptest! {
             tenant.apply_all(&edits);
             let observation = if full { tenant.listing(false) } else { tenant.delta(&before) };
             let old = bench.served.clone();
-            bench.run(&observation, &tenant, &[]);
+            // Groups that are protected come only with an approval.
+            bench.run(&observation, &tenant, &[GuardKind::Privileged]);
             for (no, group) in old.groups_from(0) {
                 let active = |served: &directory::snapshot::Directory| {
                     served.users_of(no).iter().any(|user| {

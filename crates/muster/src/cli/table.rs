@@ -6,7 +6,7 @@ use directory::{
     id::{DAY_MS, HOUR_MS, MINUTE_MS, Millis},
     report::{Outcome, RunKind, RunReport},
     rules::{
-        GroupRenames, Guests, LetterCase, NestedGroups, Rules,
+        GroupRenames, Guests, Joiners, LetterCase, NestedGroups, Rules,
         limits::{Limits, Threshold},
         names::TextRule,
     },
@@ -146,10 +146,20 @@ pub fn rules(rules: &Rules) -> String {
         LetterCase::Kept => "",
     };
     let limits = &rules.limits;
+    let joiners = match rules.protected.joiners {
+        Joiners::Wait => {
+            "people who come into protected groups, or into groups that administer a product, wait for an approval"
+        }
+        Joiners::AdministratorsWait => {
+            "people who come into groups that administer a product wait for an approval"
+        }
+        Joiners::Flow => "people who come into protected groups do not wait",
+    };
     format!(
         "rules: user name from {}{case}; group name from {}; {guests}; {nested}; {renames}; people who left stay inactive for {}\n\
          held for approval within 24 h: more than {} of the people leaving, {} of the groups removed, {} of the \
-         memberships lost, a group of {} or more emptied, {} renamed",
+         memberships lost, a group of {} or more emptied, {} renamed\n\
+         new groups with the name of a product's built-in group wait for an approval; {joiners}",
         text_rule(&rules.user_name),
         text_rule(&rules.group_name),
         duration(rules.grace_ms),

@@ -4,6 +4,7 @@
 
 mod draft;
 pub(super) mod finish;
+pub(super) mod power;
 mod reading;
 pub(super) mod rules;
 pub(super) mod step;

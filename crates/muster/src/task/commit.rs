@@ -24,6 +24,7 @@ use directory::{
     derive::Basis,
     figures::Exceptions,
     id::{ChangeSeq, DAY_MS, Millis},
+    lookalike::LookAlikes,
     mirror::{Dirty, Merged},
     observation::{Listing, Observation},
     plan::{self, Issue, Plan},
@@ -183,7 +184,7 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
         Err(error) => return Err(error),
     };
     keeper.status.send_modify(|status| status.pinned = memory.pinned.is_some());
-    let issues = || Arc::new(memory.issues.iter().cloned().collect());
+    let issues = || Arc::new(memory.all_issues());
     keeper.issues.send_replace(memory.settled.then(issues));
     let last_read = Some(memory.observed).filter(|at| *at > Millis::default());
     *slot = Some(memory);
@@ -229,7 +230,9 @@ pub async fn issues(app: &App, keeper: &Keeper) -> anyhow::Result<Arc<Vec<Issue>
         return Ok(Arc::default());
     }
     let look = |_: &App, planning: &Planning, memory: &Memory| {
-        Ok(planning.plan(memory, &Dirty::everything(), &BTreeSet::new()).issues)
+        let mut issues = planning.plan(memory, &Dirty::everything(), &BTreeSet::new()).issues;
+        issues.extend(LookAlikes::of(&planning.served).issues(&planning.served));
+        Ok(issues)
     };
     let issues = Arc::new(with_planning(app, keeper, look).await?);
     keeper
@@ -409,6 +412,12 @@ impl Run {
             report: &report,
         })?;
         self.memory.decisions.apply(&plan.decisions);
+        match &mut self.memory.look_alikes {
+            Some(known) => known.follow(&plan.changes, &after),
+            None => self.memory.look_alikes = Some(LookAlikes::of(&after)),
+        }
+        let look_alikes = self.memory.look_alikes.as_ref();
+        self.memory.alike = look_alikes.map(|known| known.issues(&after)).unwrap_or_default();
         self.memory.pinned = pin.holds_at(&planning);
         if self.observed.is_some() {
             self.memory.empty_read = self.empty_read;

@@ -13,6 +13,7 @@ use connect::Connector;
 use directory::{
     decisions::{Decisions, Node},
     id::{ChangeSeq, DirectoryId, Millis, ProviderId},
+    lookalike::LookAlikes,
     mirror::Mirror,
     plan::{Issue, Issues},
     rules::compiled::Compiled,
@@ -70,6 +71,10 @@ pub(super) struct Memory {
     pub(super) pending: BTreeSet<Node>,
     /// What is the matter with whom.
     pub(super) issues: Issues,
+    /// Names that look alike, once what is served was looked at.
+    pub(super) look_alikes: Option<LookAlikes>,
+    /// Whose they are.
+    pub(super) alike: Vec<Issue>,
     /// Whether everything was looked at since the memory was loaded or the rules changed.
     pub(super) settled: bool,
     /// When the provider was last read with success.
@@ -86,6 +91,13 @@ pub(super) struct Memory {
     pub(super) pinned: Option<ChangeSeq>,
     /// People who were read alone, and when: a read that began before may know less of them.
     pub(super) read_alone: BTreeMap<ProviderId, Millis>,
+}
+
+impl Memory {
+    /// Everything that an administrator should know of people and groups.
+    pub(super) fn all_issues(&self) -> Vec<Issue> {
+        self.issues.iter().chain(&self.alike).cloned().collect()
+    }
 }
 
 impl Keeper {

@@ -200,3 +200,48 @@ async fn limits_of_an_earlier_version_are_kept_and_told_of() {
     }
     assert!(!demo.muster(&["directory", "show", "entra"]).stdout.contains("earlier version"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_looks_like_administrators_waits_and_says_with_whom() {
+    let demo = Demo::start(60, 6, 200, 14).await;
+    let people: Vec<_> =
+        demo.truth().await.users.into_iter().filter(|user| user.active && !user.guest).collect();
+    // With a Cyrillic letter.
+    let body = json!({"name": "jira-\u{430}dministrators"});
+    let group = demo.control("POST", "groups", body).await["id"].as_str().unwrap().to_owned();
+    let join = |user: &str| format!("groups/{group}/users/{user}");
+    demo.control("PUT", &join(&people[0].id), Value::Null).await;
+    let ran = demo.muster(&["directory", "sync", "entra", "--wait"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stdout.contains("held: 1 groups would get a name that gives power"), "{ran:?}");
+    let preview = demo.muster(&["directory", "preview", "entra"]).stdout;
+    for part in
+        ["looks like jira-administrators", "administers Jira", &people[0].login.to_lowercase()]
+    {
+        assert!(preview.replace('\n', " ").contains(part), "{part}: {preview}");
+    }
+    let seen: Value =
+        serde_json::from_str(&demo.muster(&["directory", "preview", "entra", "--json"]).stdout)
+            .unwrap();
+    let digest = seen["held"][0]["digest"].as_str().unwrap();
+    let approve = ["directory", "approve", "entra", "--digest", digest, "--kind", "privileged"];
+    assert_eq!(demo.muster(&approve).code, 0);
+    assert_eq!(demo.sync(true).0, 0, "it is not asked about again");
+
+    demo.control("PUT", &join(&people[1].id), Value::Null).await;
+    assert_eq!(demo.sync(false).0, 3);
+    let alert = until("the alert", || open(&demo, "held")).await;
+    assert!(
+        alert["details"].to_string().contains("would come into groups that are protected"),
+        "{alert}"
+    );
+    assert_eq!(demo.muster(&["directory", "discard", "entra", "--kind", "privileged"]).code, 0);
+    assert_eq!(demo.sync(false).0, 0);
+    demo.control("PUT", &join(&people[2].id), Value::Null).await;
+    assert_eq!(demo.sync(false).0, 3, "somebody else is another matter");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "[protected]\njoiners = \"flow\"\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    assert_eq!(demo.muster(&["directory", "rules", "entra", "--set", path, "--yes"]).code, 0);
+    assert_eq!(demo.sync(false).0, 0);
+}

@@ -10,6 +10,7 @@ mod providers;
 mod expected;
 mod house;
 mod lying;
+mod power;
 #[path = "../e2e/product.rs"]
 mod product;
 #[path = "../e2e/random.rs"]
@@ -21,7 +22,10 @@ use directory::report::Outcome;
 use serde_json::{Value, json};
 use simulator::{Provider, Quotas};
 
-use self::house::{House, Plan};
+use self::{
+    house::{House, Plan},
+    power::s16_a_group_of_administrators_waits,
+};
 
 for_each_provider!(
     s01_a_full_synchronisation_is_the_model,
@@ -40,6 +44,7 @@ for_each_provider!(
     s13_two_directories_have_one_name,
     s14_a_link_to_another_host_is_not_followed,
     s15_a_provider_that_shows_a_part_takes_nobody_away,
+    s16_a_group_of_administrators_waits,
 );
 
 /// What goes wrong all the time.

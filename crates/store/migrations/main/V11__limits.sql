@@ -16,3 +16,6 @@ UPDATE connection SET rules = json_insert(
     '$.limits.groups_min', json_extract(rules, '$.limits.leaving_min'),
     '$.limits.groups_max', 0
 );
+-- Whoever came into a protected group was served at once until now; those of groups that administer a product wait from now on.
+UPDATE connection SET rules = json_insert(rules, '$.protected.joiners', 'administrators_wait')
+WHERE json_array_length(rules, '$.protected.groups') > 0;

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use directory::rules::{Rules, limits::Limits};
+use directory::rules::{Joiners, Rules, limits::Limits};
 use secrecy::ExposeSecret;
 use store::{Store, StoreError};
 
@@ -140,6 +140,8 @@ fn directories_of_an_older_version_keep_the_limits_they_had() {
     for (before, after) in [
         ("{}", usual),
         (r#"{"guests":"included","limits":{}}"#, usual),
+        (r#"{"protected":{"people":[],"groups":[]}}"#, usual),
+        (r#"{"protected":{"groups":[{"name":"vault"}]}}"#, usual),
         (r#"{"limits":{"leaving_share":1000,"leaving_min":10,"memberships_share":3000}}"#, usual),
         (
             r#"{"limits":{"leaving_share":250,"leaving_min":3,"memberships_share":500,"memberships_min":7,
@@ -161,6 +163,9 @@ fn directories_of_an_older_version_keep_the_limits_they_had() {
         let rest = Rules { limits: Limits::default(), ..rules };
         let mut as_before: Rules = serde_json::from_str(before).unwrap();
         as_before.limits = Limits::default();
+        if before.contains("vault") {
+            as_before.protected.joiners = Joiners::AdministratorsWait;
+        }
         assert_eq!(rest, as_before);
         // Once only: what is saved later stays.
         let new = open(data.path());

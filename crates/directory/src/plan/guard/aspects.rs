@@ -139,5 +139,6 @@ pub(super) fn words(kind: GuardKind) -> &'static str {
         GuardKind::Seats => "people would have no seat",
         GuardKind::Protected => "protected people and groups would be touched",
         GuardKind::LastMember => "protected groups would lose their last active member",
+        GuardKind::Privileged => "groups and people would gain power",
     }
 }

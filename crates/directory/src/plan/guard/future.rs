@@ -70,19 +70,28 @@ impl<'a> Future<'a> {
         groups.iter().flat_map(|no| self.active_directly(*no)).collect()
     }
 
+    /// Everybody in one of these groups, inactive people too.
+    pub(super) fn users_in(&self, groups: &BTreeSet<u32>) -> BTreeSet<UserNo> {
+        groups.iter().flat_map(|no| self.directly(*no)).collect()
+    }
+
     /// Whether anybody active is in one of these groups.
     pub(super) fn has_active(&self, groups: &BTreeSet<u32>) -> bool {
         groups.iter().any(|no| self.active_directly(*no).next().is_some())
     }
 
     fn active_directly(&self, group: u32) -> impl Iterator<Item = UserNo> {
+        self.directly(group).filter(|no| self.is_active(*no))
+    }
+
+    fn directly(&self, group: u32) -> impl Iterator<Item = UserNo> {
         let users = self.served.users_of(GroupNo(group)).iter().map(|no| UserNo(*no));
         let stay = users.filter(move |no| !self.goes(group, Node::User(*no)));
         let came = self.came_to(group).filter_map(|node| match node {
             Node::User(no) => Some(no),
             Node::Group(_) => None,
         });
-        stay.chain(came).filter(|no| self.is_active(*no))
+        stay.chain(came)
     }
 
     fn is_active(&self, no: UserNo) -> bool {

@@ -28,6 +28,7 @@ impl Guard<'_> {
         });
         let gone = groups.iter().filter(|draft| draft.before.is_some() && draft.after.is_none());
         self.groups_gone = gone.map(|draft| draft.node).collect();
+        self.hold_privileged(users, groups, edges);
         self.hold_emptied_groups(edges);
         self.hold_lost_memberships(edges);
         self.hold_seats(users, groups, edges);

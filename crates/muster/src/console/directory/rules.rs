@@ -8,8 +8,9 @@ use directory::{
     id::{DAY_MS, DirectoryId},
     observation::Attribute,
     rules::{
-        Disabled, GroupRenames, Guests, NestedGroups, Rules, Vanished, Who, choice::GroupChoice,
-        compiled::Compiled, expression::Expression, limits::Limits, names::TextRule,
+        Disabled, GroupRenames, Guests, Joiners, NestedGroups, Rules, Vanished, Who,
+        choice::GroupChoice, compiled::Compiled, expression::Expression, limits::Limits,
+        names::TextRule,
     },
     snapshot::Size,
 };
@@ -69,6 +70,17 @@ const VANISHED: [(Vanished, &str, &str); 4] = [
     (Vanished::Kept, "kept", "are kept as they were"),
 ];
 
+/// Whether people who come into groups with power wait, what that is called in the form, and in words.
+const JOINERS: [(Joiners, &str, &str); 3] = [
+    (Joiners::Wait, "wait", "wait for you, in protected groups too"),
+    (
+        Joiners::AdministratorsWait,
+        "administrators_wait",
+        "wait for you only where the group administers a product",
+    ),
+    (Joiners::Flow, "flow", "are served at once"),
+];
+
 /// What the form of rules sends.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(in crate::console) struct RulesForm {
@@ -122,6 +134,8 @@ pub(in crate::console) struct RulesForm {
     emptied_group_min: String,
     #[serde(default)]
     renames_percent: String,
+    #[serde(default)]
+    joiners: String,
     /// `preview` or `save`.
     #[serde(default)]
     then: String,
@@ -164,6 +178,9 @@ impl RulesForm {
         if !self.grace_days.is_empty() {
             let days = number(&self.grace_days, "The days of grace", GRACE_DAYS_MAX)?;
             rules.grace_ms = i64::from(days) * DAY_MS;
+        }
+        if let Some((joiners, ..)) = JOINERS.iter().find(|(_, key, _)| *key == self.joiners) {
+            rules.protected.joiners = *joiners;
         }
         let limits = &mut rules.limits;
         let shares = [
@@ -331,6 +348,7 @@ pub(in crate::console) struct Shown {
     pub(in crate::console) emptied_group_min: u32,
     pub(in crate::console) renames_percent: String,
     pub(in crate::console) limits: LimitFields,
+    pub(in crate::console) joiners: Vec<Choice>,
     /// All rules, those too that the form does not show.
     pub(in crate::console) text: String,
 }
@@ -360,6 +378,11 @@ impl Shown {
             value: (*value).to_owned(),
             label: (*label).to_owned(),
             chosen: *vanished == rules.vanished,
+        });
+        let joiners = JOINERS.iter().map(|(joiners, value, label)| Choice {
+            value: (*value).to_owned(),
+            label: (*label).to_owned(),
+            chosen: *joiners == rules.protected.joiners,
         });
         Self {
             user_names: of_texts(&USER_NAMES, &rules.user_name),
@@ -391,6 +414,7 @@ impl Shown {
             emptied_group_min: rules.limits.emptied_group_min,
             renames_percent: percent(rules.limits.renames_share),
             limits: LimitFields::Folded,
+            joiners: joiners.collect(),
             text: serde_json::to_string_pretty(rules).unwrap_or_default(),
         }
     }

@@ -101,6 +101,7 @@ fn title(kind: GuardKind) -> &'static str {
         "take_over" => "Names would pass from one to another",
         "renames" => "Many people would be renamed",
         "reactivations" => "Many people would become active again",
+        "privileged" => "Groups or people would gain power in products",
         "blanked" => "Mail addresses or names would become blank",
         _ => "Changes that wait",
     }

@@ -14,6 +14,7 @@ use store::ConnectionRow;
 
 use super::{
     draft::Draft,
+    power::{self, Answers},
     reading::{Read, Standing},
 };
 use crate::{
@@ -39,9 +40,12 @@ pub(in crate::console) async fn start(
 ) -> Result<Response, Refusal> {
     let app = visit.app();
     let mut draft = Draft::find(app, &id).await?;
+    let mut answers = Answers::default();
     for (key, value) in url::form_urlencoded::parse(&body) {
         if key == "name" {
             value.trim().clone_into(&mut draft.name);
+        } else if let Some(group) = key.strip_prefix(power::FIELD) {
+            answers.insert(group.to_owned(), value == power::OURS);
         }
     }
     if draft.name.is_empty() {
@@ -54,21 +58,28 @@ pub(in crate::console) async fn start(
             visit.failed(&back, "Test the connection first: nothing could be read otherwise.")
         );
     }
-    let add = Add {
-        name: draft.name.clone(),
-        provider: draft.provider.clone(),
-        settings: draft.settings(),
-        secret: draft.secret().expose_secret().to_owned(),
-        rules: Some(draft.rules()),
-        schedule: None,
-    };
     let reading = visit.console.readings.of(&draft, visit.now());
     let read = reading.and_then(|reading| match reading.standing() {
         Standing::Done(read) => Some(read),
         Standing::Running | Standing::Failed(_) => None,
     });
+    if let Some(read) = &read {
+        let asked = power::groups(Arc::clone(read), draft.rules()).await;
+        if asked.iter().any(|group| !answers.contains_key(&group.id)) {
+            let text = "Say of each group with power whether it is meant to be the product's, or left out.";
+            return Ok(visit.failed(&back, text));
+        }
+    }
+    let add = Add {
+        name: draft.name.clone(),
+        provider: draft.provider.clone(),
+        settings: draft.settings(),
+        secret: draft.secret().expose_secret().to_owned(),
+        rules: Some(power::without_the_others(draft.rules(), &answers)),
+        schedule: None,
+    };
     let connected = match read {
-        Some(read) => with_what_was_read(app, add, &read).await,
+        Some(read) => with_what_was_read(app, add, &read, &answers).await,
         None => connect_directory(app, add).await,
     };
     let row = match connected {
@@ -86,8 +97,10 @@ pub(in crate::console) async fn start(
     }
     visit.console.readings.forget(&id);
     app.blocking(move |store| store.remove_draft(&id)).await?;
-    let detail =
-        json!({"after": {"provider": row.provider, "settings": row.settings, "rules": row.rules}});
+    let detail = json!({
+        "after": {"provider": row.provider, "settings": row.settings, "rules": row.rules},
+        "groups_with_power": answers,
+    });
     audit::record(app, &visit.actor(), "directory.add", &row.name, detail).await;
     Ok(Redirect::to(&format!("/connect/done/{}", segment(&row.name))).into_response())
 }
@@ -97,6 +110,7 @@ async fn with_what_was_read(
     app: &App,
     add: Add,
     read: &Arc<Read>,
+    answers: &Answers,
 ) -> Result<ConnectionRow, Problem> {
     let row = add_directory(app, add).await?;
     let id = row.id;
@@ -110,6 +124,10 @@ async fn with_what_was_read(
         connector: Arc::clone(&read.connector),
     };
     let committed = commit::commit(app, &keeper, Step::Observed(Box::new(observed))).await;
+    let committed = match committed {
+        Ok(_) => power::approve(app, &keeper, answers).await,
+        Err(error) => Err(error),
+    };
     app.blocking(move |store| store.set_paused(id, false)).await?;
     keeper.settings_changed().await;
     app.watches.changed();

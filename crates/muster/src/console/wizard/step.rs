@@ -11,6 +11,7 @@ use axum::{
 
 use super::{
     draft::{Consent, Draft},
+    power::{self, Powerful},
     reading, rules,
     steps::{self, Problems, service_account},
 };
@@ -66,6 +67,8 @@ pub(in crate::console) struct StepPage {
     outlook: String,
     name: String,
     read_already: bool,
+    /// Groups with power, of each of which it is asked whether it is meant.
+    powerful: Vec<Powerful>,
 }
 
 impl StepPage {
@@ -78,6 +81,7 @@ impl StepPage {
         page.made = Some(("PUBLIC".to_owned(), "ABCD".to_owned(), Some("2028-01-01".to_owned())));
         page.account = Some(("123".to_owned(), "a@b".to_owned()));
         page.consent = Some(Consent::Refused("Cancelled.".to_owned()));
+        page.powerful = vec![Powerful::sample()];
         page
     }
 
@@ -116,6 +120,7 @@ impl StepPage {
             outlook: String::new(),
             name: String::new(),
             read_already: false,
+            powerful: Vec::new(),
         }
     }
 
@@ -155,8 +160,10 @@ impl StepPage {
         }
         if slug == "sync" {
             let reading = visit.console.readings.of(draft, visit.now());
-            page.read_already = reading
-                .is_some_and(|reading| matches!(reading.standing(), reading::Standing::Done(_)));
+            if let Some(reading::Standing::Done(read)) = reading.map(|reading| reading.standing()) {
+                page.read_already = true;
+                page.powerful = power::groups(read, draft.rules()).await;
+            }
         }
         page
     }
