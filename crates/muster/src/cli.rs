@@ -19,6 +19,7 @@ pub mod key;
 pub mod migration;
 mod news;
 pub mod preview;
+pub mod product_names;
 pub mod rules;
 pub mod serve;
 pub mod simulate;

@@ -11,6 +11,7 @@ mod laws;
 mod leaving;
 mod limits;
 mod naming;
+mod product_names;
 mod random;
 mod scope;
 mod tenant;
