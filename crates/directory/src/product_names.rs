@@ -431,7 +431,8 @@ fn expression(rule: &NameRule, names: &[&str], made: &TextRule) -> Option<String
             '\'' | '\\' => format!("\\{c}"),
             c => c.to_string(),
         };
-        let _ = write!(text, ".replace('{quoted}', '_')");
+        // Taken out, since each replacement by a text counts as one that could make the name longer.
+        let _ = write!(text, ".replace('{quoted}', '')");
     }
     Some(text)
 }

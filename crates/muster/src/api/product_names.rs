@@ -43,7 +43,7 @@ pub(super) async fn list(
     let looking = tokio::task::spawn_blocking(move || {
         let users = served.users_from(0).map(|(_, user)| user.name());
         let groups = served.groups_from(0).map(|(_, group)| group.name());
-        survey(&products, users, groups.map(|name| name.as_str()), &made)
+        survey(&products, users, groups.map(directory::name::Name::as_str), &made)
     });
     Ok(Json(looking.await.map_err(anyhow::Error::from)?))
 }
