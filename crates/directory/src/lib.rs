@@ -26,6 +26,7 @@ pub mod observation;
 pub mod past;
 pub mod plan;
 pub mod preview;
+pub mod product_names;
 pub mod query;
 pub mod recent;
 pub mod report;

@@ -207,6 +207,32 @@ impl Preview {
         self
     }
 
+    /// The names of users and of groups that would be served then.
+    pub fn names_after(&self, served: &Directory) -> (Vec<String>, Vec<String>) {
+        let moved: HashMap<Node, Option<&str>> = self
+            .lines
+            .iter()
+            .filter_map(|line| {
+                line.effects.iter().find_map(|effect| match effect {
+                    Effect::Removed => Some((line.node, None)),
+                    Effect::Added => Some((line.node, Some(line.name.as_str()))),
+                    Effect::Renamed { to, .. } => Some((line.node, Some(to.as_str()))),
+                    _ => None,
+                })
+            })
+            .collect();
+        let stays = |node: Node| !moved.contains_key(&node);
+        let users = served.users_from(0).filter(|(no, _)| stays(Node::User(*no)));
+        let groups = served.groups_from(0).filter(|(no, _)| stays(Node::Group(*no)));
+        let mut users: Vec<String> = users.map(|(_, user)| user.name().to_owned()).collect();
+        let mut groups: Vec<String> = groups.map(|(_, group)| group.name().to_string()).collect();
+        for (node, name) in &moved {
+            let names = if matches!(node, Node::User(_)) { &mut users } else { &mut groups };
+            names.extend(name.map(str::to_owned));
+        }
+        (users, groups)
+    }
+
     /// Whether nothing would happen.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.held.is_empty()

@@ -26,6 +26,7 @@ pub mod people;
 pub mod person;
 pub mod preview;
 mod problem;
+pub mod product_names;
 pub mod run;
 pub mod secret;
 pub mod server_info;
@@ -89,6 +90,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(application::show, application::remove))
         .routes(routes!(application::sight::change))
         .routes(routes!(application::set_addresses))
+        .routes(routes!(application::set_product))
         .routes(routes!(application::new_password))
         .routes(routes!(alert::list))
         .routes(routes!(alert::acknowledge))
@@ -132,6 +134,7 @@ fn directories() -> OpenApiRouter<App> {
         .routes(routes!(people::members))
         .routes(routes!(run::list))
         .routes(routes!(run::issues))
+        .routes(routes!(product_names::list))
         .routes(routes!(history::show))
         .routes(routes!(directory::pause))
         .routes(routes!(directory::resume))

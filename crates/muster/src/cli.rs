@@ -20,6 +20,7 @@ pub mod migration;
 mod news;
 pub mod preview;
 pub mod repair;
+pub mod product_names;
 pub mod rules;
 pub mod serve;
 pub mod simulate;

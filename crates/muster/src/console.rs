@@ -191,6 +191,7 @@ fn application_pages() -> Router {
         .route("/applications/{name}/live", get(connect::follow))
         .route("/applications/{name}/sight", post(sight::change))
         .route("/applications/{name}/addresses", post(applications::set_addresses))
+        .route("/applications/{name}/product", post(applications::set_product))
         .route("/applications/{name}/password", post(applications::new_password))
         .route("/applications/{name}/remove", post(applications::remove))
 }

@@ -56,11 +56,13 @@ pub struct ApplicationRow {
     pub sight: Sight,
     /// From where it may call; everywhere when empty.
     pub addresses: Vec<String>,
+    /// The key of the product that it was made for, where somebody said so.
+    pub product: Option<String>,
 }
 
 pub(crate) fn list(transaction: &Transaction<'_>) -> Result<Vec<ApplicationRow>, StoreError> {
     let mut select = transaction.prepare_cached(
-        "SELECT id, name, password_hash, directories, aggregate, flattened, frozen_names, addresses
+        "SELECT id, name, password_hash, directories, aggregate, flattened, frozen_names, addresses, product
          FROM application ORDER BY id",
     )?;
     let mut rows = select.query(())?;
@@ -78,6 +80,7 @@ pub(crate) fn list(transaction: &Transaction<'_>) -> Result<Vec<ApplicationRow>,
                 frozen_names: row.get(6)?,
             },
             addresses: serde_json::from_str(&row.get::<_, String>(7)?).map_err(&json)?,
+            product: row.get(8)?,
         });
     }
     Ok(applications)
@@ -134,6 +137,16 @@ pub(crate) fn remove(transaction: &Transaction<'_>, id: u32) -> Result<(), Store
     transaction.execute("DELETE FROM frozen_name WHERE application = ?1", [id])?;
     transaction.execute("DELETE FROM webhook WHERE application = ?1", [id])?;
     Ok(())
+}
+
+pub(crate) fn set_product(
+    transaction: &Transaction<'_>,
+    id: u32,
+    product: Option<&str>,
+) -> Result<(), StoreError> {
+    let changed =
+        transaction.execute("UPDATE application SET product = ?2 WHERE id = ?1", (id, product))?;
+    if changed == 1 { Ok(()) } else { Err(StoreError::Removed) }
 }
 
 pub(crate) fn set_addresses(

@@ -389,6 +389,18 @@ impl Store {
         self.0.main.write(|transaction| applications::set_addresses(transaction, id, addresses))
     }
 
+    /// Says which product an application was made for.
+    ///
+    /// # Errors
+    /// When there is no such application, or the store cannot be written.
+    pub fn set_application_product(
+        &self,
+        id: u32,
+        product: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| applications::set_product(transaction, id, product))
+    }
+
     /// Changes what an application sees, and how.
     pub fn set_sight(&self, id: u32, sight: &Sight) -> Result<(), StoreError> {
         self.0.main.write(|transaction| applications::set_sight(transaction, id, sight))

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::{MAIN_FILE, STATE_FILE, StoreError, log_index};
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 11;
+pub(crate) const SCHEMA: u32 = 16;
 /// The oldest schema whose programs may still read what this one writes: older ones know no limits with a largest number.
 const MIN_READER: u32 = 11;
 
@@ -36,6 +36,10 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V9__api_tokens", include_str!("../migrations/main/V9__api_tokens.sql")),
             ("V10__checksums", include_str!("../migrations/main/V10__checksums.sql")),
             ("V11__limits", include_str!("../migrations/main/V11__limits.sql")),
+            (
+                "V16__application_product",
+                include_str!("../migrations/main/V16__application_product.sql"),
+            ),
         ],
     )?;
     let transaction = connection.transaction()?;

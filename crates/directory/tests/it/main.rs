@@ -14,6 +14,7 @@ mod limits;
 mod look_alikes;
 mod naming;
 mod privileged;
+mod product_names;
 mod random;
 mod scope;
 mod tenant;

@@ -4,7 +4,13 @@
 
 use axum::extract::State;
 use connect::ProbeReport;
-use directory::{decisions::Node, id::DirectoryId, report::RunReport, rules::Rules};
+use directory::{
+    decisions::Node,
+    id::DirectoryId,
+    product_names::{Product, RefusedNames},
+    report::RunReport,
+    rules::Rules,
+};
 use serde_json::json;
 use store::{Role, Schedule};
 
@@ -21,7 +27,7 @@ use super::{
     extract::{Json, Path, Query},
     person,
     preview::{self, Preview},
-    token,
+    product_names, token,
     undo::{self, Undo, Undone, Unpin},
 };
 use crate::app::App;
@@ -175,6 +181,23 @@ pub async fn set_addresses(
     let body = application::Addresses { addresses: addresses.clone() };
     application::set_addresses(State(app.clone()), named(name), Json(body)).await?;
     Ok(json!({"before": before, "after": addresses}))
+}
+
+/// Says which product an application was made for; gives what was said before.
+pub async fn set_product(
+    app: &App,
+    name: &str,
+    product: Option<Product>,
+) -> Result<serde_json::Value, Problem> {
+    let before = application::row_named(app, name).await?.product;
+    let body = application::MadeFor { product };
+    application::set_product(State(app.clone()), named(name), Json(body)).await?;
+    Ok(json!({"before": before, "after": product}))
+}
+
+/// Names that products refuse or change.
+pub async fn product_names(app: &App, name: &str) -> Result<Vec<RefusedNames>, Problem> {
+    Ok(product_names::list(State(app.clone()), named(name)).await?.0)
 }
 
 /// Changes, oldest first.

@@ -6,6 +6,7 @@ use argon2::{Argon2, PasswordHasher};
 use axum::{extract::State, http::StatusCode};
 use directory::{
     id::{DirectoryId, Millis},
+    product_names::Product,
     resource_name,
     view::Shape,
 };
@@ -42,6 +43,9 @@ pub struct Summary {
     pub frozen_names: bool,
     /// From where it may call; everywhere when empty.
     pub addresses: Vec<String>,
+    /// The product that it was made for, where somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<Product>,
     /// The addresses that it wants to be told at.
     #[serde(default)]
     pub webhooks: Vec<WebhookSummary>,
@@ -148,6 +152,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
         aggregate: row.sight.aggregate,
         nested_groups: !row.sight.flattened,
         frozen_names: row.sight.frozen_names,
+        product: row.product.as_deref().and_then(Product::of_key),
         addresses: row.addresses.into_iter().map(shown_rule).collect(),
     });
     Ok(Json(summaries.collect()))
@@ -287,6 +292,30 @@ fn check_addresses(addresses: &[String]) -> Result<(), Problem> {
         address.parse::<AddressRule>().map_err(|error| Problem::bad_request(error.to_string()))?;
     }
     Ok(())
+}
+
+/// Which product an application was made for.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MadeFor {
+    /// The product; none when that is not known.
+    pub product: Option<Product>,
+}
+
+/// Says which product an application was made for, so that names which it refuses are told.
+#[utoipa::path(put, path = "/applications/{name}/product", tag = "applications", responses(
+    (status = 204, description = "The product is kept."),
+))]
+pub(super) async fn set_product(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Json(MadeFor { product }): Json<MadeFor>,
+) -> Result<StatusCode, Problem> {
+    let row = row_named(&app, &name).await?;
+    let key = product.map(Product::key);
+    audit::say(|| json!({"before": row.product, "after": key}));
+    app.blocking(move |store| store.set_application_product(row.id, key)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A new password.

@@ -14,6 +14,7 @@ use super::{
     change::{self, Entry},
     directory::{keeper, named},
     extract::{Json, Path, Query},
+    product_names,
 };
 use crate::{app::App, task::commit};
 
@@ -84,6 +85,10 @@ pub(super) async fn explain(
              rules make of the provider's record now is not served",
             pin.to
         ));
+    }
+    if let Some(name) = &explanation.name {
+        let products = product_names::products(&app, row.id).await?;
+        explanation.because.extend(product_names::of_user(&products, name));
     }
     let last_change = change::of(&app, row.id, Node::User(no), 1).await?.pop();
     Ok(Json(Explained { explanation, last_change }))

@@ -9,6 +9,7 @@ use directory::{
     observation::Attribute,
     plan::guard::Held,
     preview::{self, Effect, Page},
+    product_names::RefusedNames,
     report::{Applied, GuardKind},
     rules::{Rules, compiled::Compiled},
     snapshot::Size,
@@ -21,6 +22,7 @@ use super::{
     Problem,
     directory::{keeper, named, refused},
     extract::{Json, Path, Query},
+    product_names,
 };
 use crate::{app::App, task::commit};
 
@@ -86,6 +88,9 @@ pub struct Preview {
     /// Where the directory was put back to; nothing of this happens while it stays there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
+    /// Names that products would refuse or change then, for each product that an application was made for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub product_names: Vec<RefusedNames>,
     /// Person by person and group by group, those that were asked for.
     pub page: Page,
 }
@@ -199,8 +204,15 @@ async fn look(
 ) -> Result<Preview, Problem> {
     let query = wanted.query()?;
     let row = named(app, name).await?;
+    let made = rules.as_ref().map_or(&row.rules, Compiled::rules).user_name.clone();
     let seen = commit::foretell(app, &*keeper(app, row.id)?, rules).await?;
+    let products = product_names::products(app, row.id).await?;
+    let refused = match app.served(row.id).filter(|_| !products.is_empty()) {
+        Some(served) => product_names::of_names(&products, &seen.names_after(&served), &made),
+        None => Vec::new(),
+    };
     Ok(Preview {
+        product_names: refused,
         held: seen.held.iter().map(PreviewKind::of).collect(),
         flowing: seen.flowing,
         applied: seen.applied,

@@ -1,13 +1,13 @@
 //! `muster application …`.
 
 use clap::{Args, Subcommand};
-use directory::decisions::Digest;
+use directory::{decisions::Digest, product_names::Product};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::{
     api::application::{
-        Add as AddBody, Credentials, Summary,
+        Add as AddBody, Credentials, MadeFor, Summary,
         sight::{Change, Effect},
     },
     cli::{
@@ -17,6 +17,16 @@ use crate::{
     },
 };
 
+/// The products that are told apart.
+const PRODUCTS: [&str; Product::ALL.len()] = {
+    let mut keys = [""; Product::ALL.len()];
+    let mut at = 0;
+    while at < keys.len() {
+        keys[at] = Product::ALL[at].key();
+        at += 1;
+    }
+    keys
+};
 /// Names that are listed.
 const SHOWN: usize = 20;
 
@@ -29,6 +39,8 @@ pub enum ApplicationCommand {
     Add(Add),
     /// Change what a product sees; shows first what it would do.
     Set(Set),
+    /// Say which product an application was made for, so that names which it refuses are told.
+    Product(MadeForProduct),
     /// Make a new password; the old one stops working.
     Password(Named),
     /// Shut a product out.
@@ -47,6 +59,18 @@ pub struct Plain {
 pub struct Named {
     /// The application's name.
     name: String,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Say which product an application was made for, so that names which it refuses are told.
+#[derive(Debug, Args)]
+pub struct MadeForProduct {
+    /// The application's name.
+    name: String,
+    /// The product.
+    #[arg(value_parser = PRODUCTS)]
+    product: String,
     #[command(flatten)]
     remote: Remote,
 }
@@ -72,6 +96,9 @@ pub struct Add {
     /// Keep the user names under which the product first knew people, for clients that know only names.
     #[arg(long)]
     frozen_names: bool,
+    /// The product, so that names which it refuses are told.
+    #[arg(long, value_parser = PRODUCTS)]
+    product: Option<String>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -133,8 +160,23 @@ impl ApplicationCommand {
                     addresses: add.addresses,
                     password: None,
                 };
-                let credentials = Client::new(&add.remote)?.post("/applications", &body).await?;
+                let client = Client::new(&add.remote)?;
+                let credentials: Credentials = client.post("/applications", &body).await?;
+                if let Some(product) = &add.product {
+                    made_for(&client, &credentials.name, product).await?;
+                }
                 show_credentials(&credentials, &add.remote)
+            }
+            Self::Product(MadeForProduct { name, product, remote }) => {
+                made_for(&Client::new(&remote)?, &name, &product).await?;
+                if remote.json {
+                    println!("{}", json!({"name": name, "product": product}));
+                } else {
+                    println!(
+                        "{name} was made for {product}; `muster directory product-names` tells which names it refuses"
+                    );
+                }
+                Ok(Done::Ok)
             }
             Self::Password(Named { name, remote }) => {
                 let path = format!("/applications/{}/password", path_part(&name));
@@ -153,6 +195,12 @@ impl ApplicationCommand {
             }
         }
     }
+}
+
+async fn made_for(client: &Client, name: &str, product: &str) -> anyhow::Result<()> {
+    let path = format!("/applications/{}/product", path_part(name));
+    let body = MadeFor { product: Product::of_key(product) };
+    client.order_with(Method::PUT, &path, &body).await
 }
 
 impl Set {
@@ -234,8 +282,15 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         println!("no application yet; `muster application add` lets one in");
         return Ok(Done::Ok);
     }
-    let mut table =
-        table::plain(&["name", "directories", "memberships", "nested groups", "names", "from"]);
+    let mut table = table::plain(&[
+        "name",
+        "product",
+        "directories",
+        "memberships",
+        "nested groups",
+        "names",
+        "from",
+    ]);
     let mut told = Vec::new();
     for row in rows {
         if !row.webhooks.is_empty() {
@@ -253,7 +308,8 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         let directories = row.directories.join(", ");
         let cells = [memberships, nested, names].map(str::to_owned);
         let [memberships, nested, names] = cells;
-        table.add_row([row.name, directories, memberships, nested, names, from]);
+        let product = row.product.map_or_else(String::new, |product| product.key().to_owned());
+        table.add_row([row.name, product, directories, memberships, nested, names, from]);
     }
     println!("{table}");
     for (name, webhooks) in told {

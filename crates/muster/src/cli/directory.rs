@@ -30,6 +30,7 @@ use crate::{
         history::Told,
         key::Key,
         preview::Preview,
+        product_names::ProductNames,
         rules::RulesOf,
         table,
         undo::{Undo, Unpin},
@@ -67,6 +68,8 @@ pub enum DirectoryCommand {
     Discard(Discard),
     /// Tell why somebody is or is not there.
     Explain(Explain),
+    /// Tell which names products refuse or change, and the rules that mend them.
+    ProductNames(ProductNames),
     /// Tell what became of somebody, and how they were at a time.
     History(Told),
     /// Put a directory back to how it was, and keep it so.
@@ -167,6 +170,7 @@ impl DirectoryCommand {
             Self::Approve(approve) => approve.run().await,
             Self::Discard(discard) => discard.run().await,
             Self::Explain(explain) => explain.run().await,
+            Self::ProductNames(names) => names.run().await,
             Self::History(told) => told.run().await,
             Self::Undo(undo) => undo.run().await,
             Self::Unpin(unpin) => unpin.run().await,

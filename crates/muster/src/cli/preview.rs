@@ -15,7 +15,7 @@ use crate::{
     cli::{
         Done, Remote,
         client::{Client, path_part, query_part},
-        rules, table,
+        product_names, rules, table,
     },
 };
 
@@ -125,6 +125,14 @@ pub(super) fn show(seen: &Seen, offset: usize) {
     if !seen.pending.is_empty() {
         let names: Vec<&str> = seen.pending.iter().map(|attribute| attribute.as_str()).collect();
         println!("known only after the next complete read: {}", names.join(", "));
+    }
+    for refused in &seen.product_names {
+        println!("{}", product_names::line(refused));
+    }
+    if !seen.product_names.is_empty() {
+        println!(
+            "`muster directory product-names` tells where that is written and which rule mends it"
+        );
     }
     for kind in &seen.held {
         waiting(kind);

@@ -11,7 +11,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use directory::resource_name;
+use directory::{product_names::Product, resource_name};
 use serde::Deserialize;
 use serde_json::json;
 use store::{ApplicationRow, Store};
@@ -180,7 +180,8 @@ pub(super) async fn add(visit: Visit, RawForm(body): RawForm) -> Result<Response
         addresses: addresses(&form.addresses),
         password: None,
     };
-    let detail = json!({"after": {"directories": add.directories, "addresses": add.addresses}});
+    let detail = json!({"after": {"directories": add.directories, "addresses": add.addresses,
+        "product": form.product}});
     let made = match admit(visit.app(), add).await {
         Ok(made) => made,
         Err(problem) if problem.status < 500 => {
@@ -190,6 +191,9 @@ pub(super) async fn add(visit: Visit, RawForm(body): RawForm) -> Result<Response
         Err(problem) => return Err(problem.into()),
     };
     audit::record(visit.app(), &visit.actor(), "application.add", &made.name, detail).await;
+    if let Some(product) = Product::of_key(&form.product) {
+        actions::set_product(visit.app(), &made.name, Some(product)).await?;
+    }
     Ok(reveal(&visit, &made.name, made.password, &form.product))
 }
 
@@ -222,6 +226,25 @@ pub(super) async fn new_password(
     let made = actions::new_password(visit.app(), &name).await?;
     audit::record(visit.app(), &visit.actor(), "application.password", &made.name, json!({})).await;
     Ok(reveal(&visit, &made.name, made.password, "jira"))
+}
+
+#[derive(Deserialize)]
+pub(super) struct MadeFor {
+    #[serde(default)]
+    product: String,
+}
+
+pub(super) async fn set_product(
+    visit: Visit,
+    Path(name): Path<String>,
+    Form(typed): Form<MadeFor>,
+) -> Result<Response, Refusal> {
+    let row = row(&visit, &name).await?;
+    let path = format!("/applications/{}", segment(&row.name));
+    let product = Product::of_key(&typed.product);
+    let change = actions::set_product(visit.app(), &row.name, product).await?;
+    audit::record(visit.app(), &visit.actor(), "application.product", &row.name, change).await;
+    Ok(visit.done(&path, "The product is saved."))
 }
 
 #[derive(Deserialize)]

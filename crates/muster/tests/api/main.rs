@@ -12,6 +12,7 @@ mod lists;
 mod names;
 #[path = "../e2e/product.rs"]
 mod product;
+mod product_names;
 #[path = "../e2e/random.rs"]
 mod random;
 mod shown;

@@ -5,9 +5,9 @@ use axum::{
     extract::{Path, RawForm},
     response::Response,
 };
-use directory::decisions::Digest;
 #[cfg(test)]
 use directory::id::Millis;
+use directory::{decisions::Digest, product_names::Product};
 use serde_json::json;
 
 use super::{connect::light, everywhere, row};
@@ -64,6 +64,9 @@ pub(in crate::console) struct ApplicationPage {
     addresses: String,
     rules: String,
     webhooks: Vec<(String, String)>,
+    products: Vec<(&'static str, &'static str)>,
+    /// The key of the product that it was made for; empty when nobody said so.
+    product: &'static str,
     light: String,
     outcome: Option<Outcome>,
 }
@@ -83,6 +86,8 @@ impl ApplicationPage {
             addresses: "10.0.0.0/8".to_owned(),
             rules: "10.0.0.0/8".to_owned(),
             webhooks: vec![("jira.example.org".to_owned(), "told".to_owned())],
+            products: vec![("jira", "Jira")],
+            product: "jira",
             light: light(None, Millis(0)),
             outcome: Some(Outcome {
                 concerns: vec!["Much would go.".to_owned()],
@@ -165,6 +170,8 @@ async fn page(
         rules: everywhere(&row.addresses),
         addresses: row.addresses.join("\n"),
         webhooks: summary.webhooks.into_iter().map(webhook).collect(),
+        products: Product::ALL.map(|product| (product.key(), product.name())).to_vec(),
+        product: summary.product.map_or("", Product::key),
         light: light(caller.as_ref(), visit.now()),
         outcome,
         name: row.name,

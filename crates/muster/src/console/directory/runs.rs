@@ -4,17 +4,23 @@ use askama::Template;
 use axum::{extract::Path, response::Response};
 use directory::{
     id::{DirectoryId, Millis, RunId},
+    product_names::{RefusedNames, Subject},
     report::{Applied, Outcome, RunKind, RunReport},
 };
 
 use super::{Head, found, frame};
-use crate::console::{
-    page::{Frame, Refusal, Visit, sentence, show},
-    words::{When, counted, length, query_part, segment},
+use crate::{
+    api::actions,
+    console::{
+        page::{Frame, Refusal, Visit, sentence, show},
+        words::{When, counted, length, query_part, segment},
+    },
 };
 
 /// Runs on the page.
 const RUNS_MAX: usize = 100;
+/// Names shown of each rule of a product.
+const NAMES_MAX: usize = 20;
 
 /// A run in a table.
 #[derive(Debug)]
@@ -156,6 +162,32 @@ pub(in crate::console) struct SetAsidePage {
     issues: Vec<Issue>,
     /// Whether nobody has been looked at yet since the server started.
     unknown: bool,
+    refused: Vec<Refused>,
+}
+
+/// Names that a product refuses or changes.
+#[derive(Debug)]
+struct Refused {
+    count: String,
+    names: String,
+    effect: String,
+    source: String,
+    mend: String,
+}
+
+impl Refused {
+    fn of(one: RefusedNames) -> Self {
+        let what = if one.subject == Subject::User { "user name" } else { "group name" };
+        let names: Vec<&str> = one.names.iter().take(NAMES_MAX).map(String::as_str).collect();
+        let more = if one.count > names.len() { ", …" } else { "" };
+        Self {
+            count: counted(one.count as u64, what),
+            names: format!("{}{more}", names.join(", ")),
+            effect: sentence(&one.effect),
+            source: one.source,
+            mend: one.mend.unwrap_or_default(),
+        }
+    }
 }
 
 impl SetAsidePage {
@@ -168,8 +200,15 @@ impl SetAsidePage {
             served: false,
             why: "The name is taken.".to_owned(),
         };
+        let refused = Refused {
+            count: "2 user names".to_owned(),
+            names: "a+b, r&d".to_owned(),
+            effect: "Confluence refuses such a user name.".to_owned(),
+            source: "https://example.org/".to_owned(),
+            mend: "user_name_case = \"lower\"".to_owned(),
+        };
         let (frame, head) = (Frame::sample(), Head::sample("set-aside"));
-        Self { frame, head, issues: vec![issue], unknown: false }
+        Self { frame, head, issues: vec![issue], unknown: false, refused: vec![refused] }
     }
 }
 
@@ -190,5 +229,8 @@ pub(in crate::console) async fn set_aside(
     let issues: Vec<Issue> = issues.collect();
     let id = DirectoryId(detail.summary.id);
     let unknown = visit.app().keeper(id).is_none_or(|keeper| keeper.issues().is_none());
-    show(&SetAsidePage { frame: frame(&visit, &head, "Set aside"), head, issues, unknown })
+    let refused = actions::product_names(visit.app(), &name).await?;
+    let refused = refused.into_iter().map(Refused::of).collect();
+    let frame = frame(&visit, &head, "Set aside");
+    show(&SetAsidePage { frame, head, issues, unknown, refused })
 }
