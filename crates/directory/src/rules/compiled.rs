@@ -161,16 +161,7 @@ impl Compiled {
                 "protected.groups",
                 with,
             ),
-            protected_forms: rules
-                .protected
-                .groups
-                .iter()
-                .filter_map(|choice| match choice {
-                    GroupChoice::Name(name) => Some(deceptive(name)),
-                    _ => None,
-                })
-                .flatten()
-                .collect(),
+            protected_forms: protected_forms(&rules),
             seats: seats.map(|limit| (fold(limit.group.trim()).into(), limit.seats)).collect(),
             made,
             rules,
@@ -363,6 +354,15 @@ fn made(rules: &Rules, with: &mut Compiler) -> Vec<Made> {
     with.at_most("everyone", made.len(), MADE_GROUPS_MAX);
     made.sort_by(|a, b| a.id.cmp(&b.id));
     made
+}
+
+/// The forms of the names that protected groups are chosen by.
+fn protected_forms(rules: &Rules) -> HashSet<String> {
+    let names = rules.protected.groups.iter().filter_map(|choice| match choice {
+        GroupChoice::Name(name) => Some(deceptive(name)),
+        _ => None,
+    });
+    names.flatten().collect()
 }
 
 fn logins(logins: &[String]) -> HashSet<Box<str>> {

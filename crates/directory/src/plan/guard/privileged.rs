@@ -94,7 +94,7 @@ impl Guard<'_> {
             let what = format!(
                 "would be renamed to {}{}",
                 gives.told(after.name().as_str()),
-                with_people(names)
+                with_people(&names)
             );
             let name = before.name().to_string();
             items.push(HeldItem { node: draft.node, id: draft.id.clone(), name, what });
@@ -147,7 +147,7 @@ impl Guard<'_> {
             let people = future.users_in(&future.below(*no));
             let names = self.names_of(&people, users);
             let (name, id) = (after.name().to_string(), draft.id.clone());
-            let what = format!("would be served as {}{}", gives.told(&name), with_people(names));
+            let what = format!("would be served as {}{}", gives.told(&name), with_people(&names));
             items.push(HeldItem { node: draft.node, id, name, what });
         }
         let waiting: HashSet<u32> = new.iter().map(|(_, no, _)| no.0).collect();
@@ -240,7 +240,7 @@ impl Guard<'_> {
                 let _ = write!(what, ", and {also} into {}", above.join(", "));
             }
             if matches!(member, Node::Group(_)) {
-                what.push_str(&with_people(self.names_of(&people, users)));
+                what.push_str(&with_people(&self.names_of(&people, users)));
             }
             of_member.entry(member).or_default().push(what);
         }
@@ -360,7 +360,7 @@ impl Guard<'_> {
 }
 
 /// Whom a group brings, in words.
-fn with_people(names: Vec<String>) -> String {
+fn with_people(names: &[String]) -> String {
     if names.is_empty() {
         return ", with nobody in it".to_owned();
     }
@@ -368,7 +368,7 @@ fn with_people(names: Vec<String>) -> String {
         return format!(", with {}", names.join(", "));
     }
     let mut hash = Sha256::new();
-    for name in &names {
+    for name in names {
         hash.update(name);
         hash.update([0]);
     }
