@@ -15,3 +15,4 @@ mod naming;
 mod random;
 mod scope;
 mod tenant;
+mod unread;
