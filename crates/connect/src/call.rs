@@ -5,7 +5,7 @@
 //! for again and never used in part; a refused token is renewed once; who asks to slow down slows down everybody.
 
 use reqwest::{
-    Method,
+    Method, StatusCode,
     header::{self, HeaderMap},
 };
 use serde_json::Value;
@@ -13,7 +13,9 @@ use url::Url;
 
 use crate::{
     error::{ConnectError, Kind},
+    garbled,
     http::{Answer, Http, Setback, Tries},
+    odd::{Loose, Odd, What},
     progress::Progress,
 };
 
@@ -93,24 +95,24 @@ pub(crate) trait Api {
         error
     }
 
-    /// What a successful answer means that cannot be read.
-    fn unreadable(&self, answer: &Answer, what: &str) -> ConnectError {
-        crate::garbled::unreadable(answer, Self::WHO, what)
-    }
+    /// The status that the vendor's error document means, where this is one that came with a success.
+    fn meant(&self, said: &Value) -> Option<StatusCode>;
 }
 
-/// Sends a request until it is answered; `read` must change nothing before it has read the whole answer.
+/// Sends a request until it is answered; `read` must change nothing before it has read the whole answer. What it does not
+/// take as it is it gets once more, without what is odd.
 ///
 /// # Errors
-/// When it is not answered, or cannot be.
+/// When it is not answered, or cannot be; [`Kind::Odd`] when the one record that was asked for says nothing.
 pub(crate) async fn call<A: Api, T>(
     api: &A,
     ask: Ask<'_>,
-    what: &str,
+    what: impl Into<What<'_>>,
     progress: &Progress,
     mut read: impl FnMut(&Answer) -> serde_json::Result<T>,
 ) -> Result<T, ConnectError> {
-    check_address(api, ask.url, what)?;
+    let what = what.into();
+    check_address(api, ask.url, what.name)?;
     let http = api.http();
     let mut tries = Tries::default();
     loop {
@@ -122,19 +124,21 @@ pub(crate) async fn call<A: Api, T>(
         }
         let request = request.header(header::ACCEPT, "application/json").headers(admission.headers);
         let setback = match http.once(progress, request).await {
-            Err(error) => Setback::Failed(error.during(what), None),
+            Err(error) => Setback::Failed(error.during(what.name), None),
             Ok(answer) => {
                 api.heard(&ask, &answer);
                 if answer.status.is_success() {
-                    match read(&answer) {
+                    let done = read(&answer)
+                        .or_else(|_| read_loosely(api, &ask, &answer, what, progress, &mut read));
+                    match done {
                         Ok(done) => {
                             http.succeeded(&answer);
                             return Ok(done);
                         }
-                        Err(_) => Setback::Failed(api.unreadable(&answer, what), None),
+                        Err(setback) => setback,
                     }
                 } else {
-                    api.setback(&ask, &answer, what)
+                    api.setback(&ask, &answer, what.name)
                 }
             }
         };
@@ -142,6 +146,60 @@ pub(crate) async fn call<A: Api, T>(
             api.refused(&ask, admission.generation).await;
         }
         tries.again(http, progress, setback).await.map_err(|error| api.worn_out(error))?;
+    }
+}
+
+/// Reads an answer that is not all as it should be.
+#[expect(clippy::too_many_arguments, reason = "the rest of `call`, with what that has at hand")]
+fn read_loosely<A: Api, T>(
+    api: &A,
+    ask: &Ask<'_>,
+    answer: &Answer,
+    what: What<'_>,
+    progress: &Progress,
+    read: &mut impl FnMut(&Answer) -> serde_json::Result<T>,
+) -> Result<T, Setback> {
+    let failed = |error| Setback::Failed(error, None);
+    let with = |status, body| Answer {
+        status,
+        headers: answer.headers.clone(),
+        body,
+        latency: answer.latency,
+    };
+    let Some(loose) = Loose::parse(&answer.body) else {
+        return Err(failed(garbled::unreadable(answer, A::WHO, what.name)));
+    };
+    if let Some(status) = api.meant(loose.value()) {
+        let said = with(status, loose.value().to_string().into());
+        return Err(doubted(api.setback(ask, &said, what.name), answer.status));
+    }
+    let mut odd = Odd::default();
+    let mended = loose.mended(what, &mut odd);
+    let done = match mended {
+        Ok(body) => read(&with(answer.status, body))
+            .map_err(|_| failed(garbled::unexpected(A::WHO, what.name)))?,
+        Err(why) => {
+            progress.odd().absorb(odd);
+            let text = format!("what {} says of it cannot be used: {why}", A::WHO);
+            return Err(failed(ConnectError::new(Kind::Odd, None, text).during(what.name)));
+        }
+    };
+    progress.odd().absorb(odd);
+    Ok(done)
+}
+
+/// An error that came as a success: nothing is believed to be gone because of it.
+fn doubted(setback: Setback, status: StatusCode) -> Setback {
+    let doubt = |mut error: ConnectError| {
+        if error.kind == Kind::NotFound {
+            error.kind = Kind::Protocol;
+        }
+        error.adding(&format!("it came with the status {status}"))
+    };
+    match setback {
+        Setback::Failed(error, pause) => Setback::Failed(doubt(error), pause),
+        Setback::Unauthorised(error) => Setback::Unauthorised(doubt(error)),
+        Setback::Throttled(pause) => Setback::Throttled(pause),
     }
 }
 
@@ -153,27 +211,35 @@ pub(crate) async fn call<A: Api, T>(
 pub(crate) async fn follow<A: Api>(
     api: &A,
     first: String,
-    what: &str,
+    what: impl Into<What<'_>>,
     progress: &Progress,
     mut page: impl FnMut(&Answer) -> serde_json::Result<Links>,
 ) -> Result<Option<String>, ConnectError> {
+    let what = what.into();
     let mut url = first;
-    let mut empty = 0;
+    let (mut empty, mut number) = (0, 1);
     loop {
-        let links = call(api, Ask::get(&url), what, progress, &mut page).await?;
+        let links = call(api, Ask::get(&url), what, progress, &mut page).await;
+        let links = links.map_err(|error| on_page(error, number))?;
+        number += 1;
         empty = if links.items == 0 { empty + 1 } else { 0 };
         let Some(next) = links.next else {
             // It will be asked for at the next pull, and must not be kept if that would be refused.
             if let Some(later) = &links.later {
-                check_address(api, later, what)?;
+                check_address(api, later, what.name)?;
             }
             return Ok(links.later);
         };
         if next == url || empty > EMPTY_MAX {
-            return Err(circular::<A>(what));
+            return Err(circular::<A>(what.name));
         }
         url = next;
     }
+}
+
+/// Says which page of a list it was that could not be read, where it matters.
+pub(crate) fn on_page(error: ConnectError, number: usize) -> ConnectError {
+    if error.code() == Some("N-TRUNC") { error.adding(&format!("page {number}")) } else { error }
 }
 
 /// A list that has no end.

@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Unsupported,
     /// The answer is not what the protocol says.
     Protocol,
+    /// The record that was asked for says nothing.
+    Odd,
 }
 
 impl ConnectError {

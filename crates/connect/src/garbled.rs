@@ -17,6 +17,12 @@ pub(crate) fn unreadable(answer: &Answer, who: &str, what: &str) -> ConnectError
         .during(what)
 }
 
+/// JSON of `who` that is not what was asked for.
+pub(crate) fn unexpected(who: &str, what: &str) -> ConnectError {
+    let text = format!("an answer of {who} is not what was asked for; it was not used");
+    ConnectError::new(Kind::Temporary, "N-TRUNC", text).during(what)
+}
+
 /// Something else than `who` answered.
 pub(crate) fn not_json(answer: &Answer, who: &str) -> Option<ConnectError> {
     let status = answer.status.as_u16();

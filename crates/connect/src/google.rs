@@ -25,16 +25,20 @@ use std::{
 };
 
 use directory::id::ProviderId;
-use reqwest::header::{self, HeaderValue};
+use reqwest::{
+    StatusCode,
+    header::{self, HeaderValue},
+};
 use secrecy::SecretString;
 use url::Url;
 
 use self::{key::KeyFile, settings::Settings, token::Tokens};
 use crate::{
     Surroundings,
-    call::{Admission, Api, Ask, EMPTY_MAX, call, circular},
+    call::{Admission, Api, Ask, EMPTY_MAX, call, circular, on_page},
     error::{ConnectError, Kind},
     http::{Answer, Http, Setback},
+    odd::What,
     pace::Speed,
     progress::Progress,
     scope::LastScope,
@@ -102,7 +106,7 @@ impl Google {
     async fn get<T>(
         &self,
         url: &Url,
-        what: &str,
+        what: impl Into<What<'_>>,
         progress: &Progress,
         mut read: impl FnMut(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, ConnectError> {
@@ -114,10 +118,11 @@ impl Google {
     async fn pages(
         &self,
         first: &Url,
-        what: &str,
+        what: impl Into<What<'_>>,
         progress: &Progress,
         mut page: impl FnMut(&[u8], bool) -> serde_json::Result<Turned>,
     ) -> Result<(), ConnectError> {
+        let what = what.into();
         let mut starts = 1;
         loop {
             match self.pages_once(first, what, progress, &mut page).await {
@@ -130,23 +135,25 @@ impl Google {
     async fn pages_once(
         &self,
         first: &Url,
-        what: &str,
+        what: What<'_>,
         progress: &Progress,
         mut page: impl FnMut(&[u8], bool) -> serde_json::Result<Turned>,
     ) -> Result<(), ConnectError> {
         let mut token: Option<String> = None;
-        let mut empty = 0;
+        let (mut empty, mut number) = (0, 1);
         loop {
             let mut url = first.clone();
             if let Some(token) = &token {
                 url.query_pairs_mut().append_pair("pageToken", token);
             }
             let starts = token.is_none();
-            let turned = self.get(&url, what, progress, |bytes| page(bytes, starts)).await?;
+            let turned = self.get(&url, what, progress, |bytes| page(bytes, starts)).await;
+            let turned = turned.map_err(|error| on_page(error, number))?;
+            number += 1;
             empty = if turned.items == 0 { empty + 1 } else { 0 };
             let Some(next) = turned.next.filter(|next| !next.is_empty()) else { return Ok(()) };
             if token.as_ref() == Some(&next) || empty > EMPTY_MAX {
-                return Err(circular::<Self>(what));
+                return Err(circular::<Self>(what.name));
             }
             token = Some(next);
         }
@@ -183,6 +190,10 @@ impl Api for Google {
         let text = "Google keeps asking us to slow down; the next run tries again; a lower `requests_per_minute` helps, \
                     or a larger quota (Cloud console > APIs & Services > Admin SDK API > Quotas)";
         ConnectError::new(error.kind, "G-QUOTA", text)
+    }
+
+    fn meant(&self, said: &serde_json::Value) -> Option<StatusCode> {
+        catalogue::meant(said)
     }
 
     fn setback(&self, _: &Ask<'_>, answer: &Answer, what: &str) -> Setback {

@@ -293,7 +293,12 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         let headers = std::mem::take(response.headers_mut());
-        Ok(Answer { status: response.status(), headers, body: body.freeze(), latency })
+        let mut body = body.freeze();
+        // Some gateways put a byte order mark before JSON.
+        if body.starts_with(b"\xef\xbb\xbf") {
+            body = body.slice(3..);
+        }
+        Ok(Answer { status: response.status(), headers, body, latency })
     }
 
     fn note_clock(&self, headers: &HeaderMap) {

@@ -12,6 +12,7 @@ mod garbled;
 mod google;
 pub mod http;
 mod notes;
+mod odd;
 mod okta;
 mod pace;
 mod password;

@@ -23,6 +23,8 @@ pub(crate) fn add(
     progress: &Progress,
 ) {
     observation.notes.extend(clock(provider, skew_ms));
+    let odd = std::mem::take(&mut *progress.odd());
+    odd.tell(observation);
     observation.usage = progress.usage();
     let usage = observation.usage;
     if usage.throttled > 0 {

@@ -28,7 +28,10 @@ use std::{
 };
 
 use directory::id::ProviderId;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{
+    StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
+};
 use secrecy::SecretString;
 use url::Url;
 
@@ -183,6 +186,10 @@ impl Api for Okta {
         if answer.status.as_u16() == 429 {
             self.crowded.store(catalogue::crowded(answer), Relaxed);
         }
+    }
+
+    fn meant(&self, said: &serde_json::Value) -> Option<StatusCode> {
+        catalogue::meant(said)
     }
 
     fn setback(&self, ask: &Ask<'_>, answer: &Answer, what: &str) -> Setback {

@@ -1,8 +1,13 @@
 //! What a read has come to so far, for whoever watches.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use directory::observation::Usage;
+
+use crate::odd::Odd;
 
 /// Counters of one read; shared between the reader and those who watch.
 #[derive(Debug, Default)]
@@ -15,6 +20,7 @@ pub struct Progress {
     pub(crate) retries: AtomicU64,
     pub(crate) throttled: AtomicU64,
     pub(crate) bytes: AtomicU64,
+    odd: Mutex<Odd>,
 }
 
 /// The counters at one moment.
@@ -49,6 +55,17 @@ impl Progress {
         ] {
             counter.store(0, Relaxed);
         }
+        *self.odd() = Odd::default();
+    }
+
+    /// What was odd about what was read so far.
+    pub(crate) fn odd(&self) -> MutexGuard<'_, Odd> {
+        self.odd.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a list held records that are nobody's, or say nothing: it proves nothing about whom it lacks.
+    pub(crate) fn lost_some(&self) -> bool {
+        self.odd().lacks_some()
     }
 
     /// The counters now.
@@ -63,8 +80,10 @@ impl Progress {
         }
     }
 
-    /// Adds what another one counted of requests.
+    /// Adds what another one counted of requests, and what was odd.
     pub(crate) fn absorb_requests(&self, other: &Self) {
+        let odd = std::mem::take(&mut *other.odd());
+        self.odd().absorb(odd);
         let usage = other.usage();
         self.requests.fetch_add(usage.requests, Relaxed);
         self.retries.fetch_add(usage.retries, Relaxed);

@@ -19,7 +19,7 @@ use crate::{
     lookalike::is_unseen,
     mirror::{GroupRow, Mirror, PersonRow, State},
     name::{Name, NameError, fold},
-    observation::{Attribute, GroupRecord, PersonKind, PersonRecord},
+    observation::{Attribute, Attributes, GroupRecord, PersonKind, PersonRecord},
     rules::{
         Disabled, GroupRenames, Guests, LetterCase, RemovedGroups, Who,
         compiled::{Compiled, Made, is_made},
@@ -107,6 +107,10 @@ impl<'a> Derive<'a> {
     /// What the rules make of a person.
     pub fn person(&self, row: &PersonRow) -> PersonVerdict {
         let (record, rules) = (&row.record, self.rules);
+        if let Some(unread) = unread(row.state, &record.attributes) {
+            let (claim, active) = (Err(unread), false);
+            return PersonVerdict::Wanted { claim, active, appearance: Appearance::Record };
+        }
         let standing = match self.standing(row) {
             Ok(standing) => standing,
             Err(out) => return PersonVerdict::Out(out),
@@ -204,7 +208,10 @@ impl<'a> Derive<'a> {
         match made {
             Some(made) => GroupVerdict::Wanted { claim: Ok(made.name.clone()), waiting_name: None },
             None if is_made(&row.record.id) => GroupVerdict::Out(Out::NotMade),
-            None => GroupVerdict::Out(Out::NoRecord),
+            None => match unread(row.state, &row.record.attributes) {
+                Some(unread) => GroupVerdict::Wanted { claim: Err(unread), waiting_name: None },
+                None => GroupVerdict::Out(Out::NoRecord),
+            },
         }
     }
 
@@ -261,6 +268,12 @@ impl<'a> Derive<'a> {
     fn served_user(&self, no: UserNo) -> Option<&crate::user::User> {
         self.served.user(no).map(|user| &**user)
     }
+}
+
+/// Why somebody or a group that was only mentioned was not read, if its record came.
+pub(crate) fn unread(state: State, attributes: &Attributes) -> Option<Unusable> {
+    let why = attributes.get(Attribute::State).filter(|_| state == State::Mentioned)?.to_owned();
+    Some(Unusable::Unread { why })
 }
 
 /// Whether an organisational unit is this one or below it.

@@ -31,6 +31,11 @@ impl PersonRecord {
     pub(crate) fn mentioned(id: ProviderId) -> Self {
         Self { id, kind: PersonKind::Unknown, enabled: None, attributes: Attributes::default() }
     }
+
+    /// The same for one whose record came and could not be read.
+    pub(crate) fn unread(id: ProviderId, kept: &Kept) -> Self {
+        Self { attributes: kept.attributes(Attribute::Login), ..Self::mentioned(id) }
+    }
 }
 
 /// What kind of account a person has.
@@ -63,6 +68,12 @@ impl GroupRecord {
     pub(crate) fn mentioned(id: ProviderId) -> Self {
         let (kind, attributes) = (GroupKind::Other, Attributes::default());
         Self { id, kind, hidden_members: false, attributes }
+    }
+
+    /// The same for one whose record came and could not be read.
+    pub(crate) fn unread(id: ProviderId, kept: &Kept) -> Self {
+        let attributes = kept.attributes(Attribute::DisplayName);
+        Self { attributes, ..Self::mentioned(id) }
     }
 }
 
@@ -106,12 +117,35 @@ pub struct Observation {
     pub members: Vec<GroupMembers>,
     /// Whether everything there is was read, members of all groups included.
     pub everything: bool,
+    /// People and groups that came and could not be read: each stays as it was, or is set aside if nothing was known of it.
+    pub kept: Vec<Kept>,
+    /// Groups whose members came in part only, so that all of them should be read.
+    pub reread: Vec<ProviderId>,
     /// Where the next pull goes on; `None` leaves the stored cursor as it is.
     pub cursor: Option<Cursor>,
     /// What happened on the way, in plain words for the run report.
     pub notes: Vec<String>,
     /// What it cost.
     pub usage: Usage,
+}
+
+/// Somebody or something that the provider has, and of which it says nothing that can be used now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Who or what it is.
+    pub object: Member,
+    /// What the provider calls it, if that can be read.
+    pub label: Option<String>,
+    /// Why its record cannot be used, in plain words.
+    pub why: String,
+}
+
+impl Kept {
+    /// What the mirror keeps of it where nothing else is known: the label, and as its state why it was not read.
+    fn attributes(&self, name: Attribute) -> Attributes {
+        let label = self.label.as_deref().unwrap_or_default();
+        Attributes::pack([(name, label), (Attribute::State, self.why.as_str())])
+    }
 }
 
 /// What is known of one collection.

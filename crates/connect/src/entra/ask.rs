@@ -19,7 +19,7 @@ use super::{
     batch::Part,
     listing::links,
     scope::BY_ID_MAX,
-    wire::{IdItem, Ids, MemberItem, Page},
+    wire::{self, IdItem, Ids, MemberItem, Page},
 };
 use crate::{
     DirectGroups,
@@ -120,7 +120,7 @@ impl Entra {
                 .collect();
             let body = json!({"ids": ids, "types": ["user", "group"]});
             let progress = Progress::default();
-            let found = self.post((&url, &body), "objects by id", &progress, |bytes| {
+            let found = self.post((&url, &body), wire::OBJECTS_BY_ID, &progress, |bytes| {
                 let page: Page<'_, MemberItem<'_>> = serde_json::from_slice(bytes)?;
                 Ok(page.value.iter().filter_map(MemberItem::member).collect::<Vec<Member>>())
             });
@@ -281,7 +281,8 @@ impl Entra {
         let (kind, id) = path_of(member);
         let url = self.settings.graph_url(&format!("{kind}/{id}/memberOf?$select=id&$top=100"));
         let mut groups = Vec::new();
-        let read = self.pages(url, "groups of one object", progress, |bytes| {
+        let own = Progress::default();
+        let read = self.pages(url, wire::GROUPS_OF_ONE, &own, |bytes| {
             let page: Page<'_, MemberItem<'_>> = serde_json::from_slice(bytes)?;
             groups.extend(page.value.iter().filter_map(|item| match item.member() {
                 Some(Member::Group(id)) => Some(id),
@@ -289,8 +290,12 @@ impl Entra {
             }));
             Ok(links(page.next, None, page.value.len()))
         });
-        match read.await.map(drop) {
-            Ok(()) => Ok(Some(groups)),
+        let read = read.await.map(drop);
+        let lost_some = own.lost_some();
+        progress.absorb_requests(&own);
+        match read {
+            // A list with records that are nobody's does not say which groups it lacks.
+            Ok(()) => Ok((!lost_some).then_some(groups)),
             Err(error) if error.kind == Kind::Refused => Ok(None),
             Err(error) => Err(error),
         }
@@ -350,18 +355,18 @@ fn shows_its_members(body: &[u8]) -> bool {
 }
 
 fn members(body: &[u8]) -> Option<HashSet<ProviderId>> {
-    let page: Page<'_, IdItem<'_>> = serde_json::from_slice(body).ok()?;
-    Some(page.value.iter().filter_map(|item| ProviderId::parse(&item.id).ok()).collect())
+    let page: Page<'_, IdItem> = serde_json::from_slice(body).ok()?;
+    Some(page.value.into_iter().map(|item| item.id.0).collect())
 }
 
 fn is_about(body: &[u8], id: &ProviderId) -> bool {
-    let item: Option<IdItem<'_>> = serde_json::from_slice(body).ok();
-    item.is_some_and(|item| ProviderId::parse(&item.id).is_ok_and(|said| said == *id))
+    let item: Option<IdItem> = serde_json::from_slice(body).ok();
+    item.is_some_and(|item| item.id.0 == *id)
 }
 
 fn ids(body: &[u8]) -> Option<HashSet<ProviderId>> {
-    let answer: Ids<'_> = serde_json::from_slice(body).ok()?;
-    Some(answer.value.iter().filter_map(|id| ProviderId::parse(id).ok()).collect())
+    let answer: Ids = serde_json::from_slice(body).ok()?;
+    Some(answer.value.into_iter().map(|id| id.0).collect())
 }
 
 fn path_of(member: &Member) -> (&'static str, &ProviderId) {

@@ -14,11 +14,12 @@ use reqwest::{
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::{Entra, catalogue};
+use super::{Entra, catalogue, wire};
 use crate::{
     call::{Ask, call},
     error::{ConnectError, Kind},
     http::{Answer, Setback},
+    odd::What,
     progress::Progress,
 };
 
@@ -47,7 +48,7 @@ struct Document {
 }
 
 #[derive(Deserialize)]
-struct PartAnswer {
+pub(super) struct PartAnswer {
     id: String,
     status: u16,
     #[serde(default)]
@@ -126,6 +127,7 @@ impl Entra {
             chunk.iter().map(|index| request(*index, &parts[*index])).collect();
         let body = json!({"requests": requests});
         let url = self.settings.graph_url("$batch");
+        let what = What::page(what, "responses", &wire::PART);
         call(self, Ask::post(&url, &body), what, progress, |answer| {
             let document: Document = serde_json::from_slice(&answer.body)?;
             let answers = document.responses.into_iter();

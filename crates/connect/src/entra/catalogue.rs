@@ -3,13 +3,16 @@
 //! Invariant: branches on status and the vendor's codes only; the vendor's own words are shown at the end,
 //! shortened, and never a body as a whole.
 
+use reqwest::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::wire::{ErrorBody, ErrorDocument};
 use crate::{
     error::{ConnectError, Kind},
     garbled::{not_json, redirected, shortened},
     http::{Answer, Setback},
+    odd::loosely,
 };
 
 /// The login host's error document.
@@ -25,7 +28,7 @@ pub(super) struct LoginError {
 impl LoginError {
     /// Empty if the answer is no such document.
     pub(super) fn read(answer: &Answer) -> Self {
-        serde_json::from_slice(&answer.body).unwrap_or_default()
+        loosely(&answer.body)
     }
 
     /// Whether nothing is said.
@@ -241,7 +244,7 @@ pub(super) fn login(answer: &Answer, now: directory::id::Millis) -> Setback {
 pub(super) fn graph(answer: &Answer, what: &str, now: directory::id::Millis) -> Setback {
     let pause = answer.retry_after(now);
     let status = answer.status.as_u16();
-    let document: ErrorDocument = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let document: ErrorDocument = loosely(&answer.body);
     let ErrorBody { code, message, inner_error } = document.error;
     if status == 429 || (status == 503 && code == "Request_ThrottledTemporarily") {
         return Setback::Throttled(pause);
@@ -261,6 +264,32 @@ pub(super) fn graph(answer: &Answer, what: &str, now: directory::id::Millis) -> 
     let (kind, entry, say) = graph_meaning(status, &format!("{code} {message}").to_lowercase());
     let error = ConnectError::new(kind, entry, format!("{say} ({details})")).during(what);
     if status == 401 { Setback::Unauthorised(error) } else { Setback::Failed(error, pause) }
+}
+
+/// The status that Graph's error document means by its code, where this is one; it can come with another status.
+pub(super) fn meant(said: &Value) -> Option<StatusCode> {
+    let error = said.get("error").filter(|error| error.is_object())?;
+    let code = error["code"].as_str().unwrap_or_default().to_lowercase();
+    let statuses = [
+        ("toomanyrequests", StatusCode::TOO_MANY_REQUESTS),
+        ("throttled", StatusCode::TOO_MANY_REQUESTS),
+        ("activitylimitreached", StatusCode::TOO_MANY_REQUESTS),
+        ("authenticationtoken", StatusCode::UNAUTHORIZED),
+        ("unauthenticated", StatusCode::UNAUTHORIZED),
+        ("authorization_", StatusCode::FORBIDDEN),
+        ("denied", StatusCode::FORBIDDEN),
+        ("notfound", StatusCode::NOT_FOUND),
+        ("unsupported", StatusCode::BAD_REQUEST),
+        ("badrequest", StatusCode::BAD_REQUEST),
+        ("expiredpagetoken", StatusCode::BAD_REQUEST),
+        ("resyncrequired", StatusCode::GONE),
+    ];
+    if code == "syncstatenotfound" {
+        return Some(StatusCode::GONE);
+    }
+    let found = statuses.iter().find(|(part, _)| code.contains(part));
+    // What is not known is tried again, as any failure of a server.
+    Some(found.map_or(StatusCode::INTERNAL_SERVER_ERROR, |(_, status)| *status))
 }
 
 /// Kind, catalogue entry and words for a status of Graph and the vendor's (lower-case) code and message.

@@ -13,11 +13,12 @@ use directory::{
 use super::{
     Entra,
     listing::links,
-    wire::{GROUP_SELECT, GroupItem, Page, Removal, USER_SELECT, UserItem},
+    wire::{self, GROUP_SELECT, GroupItem, Page, Removal, USER_SELECT, UserItem},
 };
 use crate::{
     call::Links,
     error::{ConnectError, Kind},
+    odd::What,
     progress::{Progress, add},
 };
 
@@ -69,22 +70,22 @@ impl Entra {
             .settings
             .graph_url(&format!("groups/delta?$select={GROUP_SELECT},members&$deltatoken=latest"));
         tokio::try_join!(
-            self.link_from_now(users, "changes of users", progress),
-            self.link_from_now(groups, "changes of groups", progress)
+            self.link_from_now(users, "changes of users".into(), progress),
+            self.link_from_now(groups, "changes of groups".into(), progress)
         )
     }
 
     async fn link_from_now(
         &self,
         url: String,
-        what: &str,
+        what: What<'_>,
         progress: &Progress,
     ) -> Result<String, ConnectError> {
         let link = self.pages(url, what, progress, |bytes| {
             let page: Page<'_, serde::de::IgnoredAny> = serde_json::from_slice(bytes)?;
             Ok(links(page.next, page.delta, page.value.len()))
         });
-        link.await?.ok_or_else(|| no_link(what))
+        link.await?.ok_or_else(|| no_link(what.name))
     }
 
     /// What changed about people since a link was given.
@@ -94,7 +95,7 @@ impl Entra {
         progress: &Progress,
     ) -> Result<PeopleRound, ConnectError> {
         let read =
-            self.round(link, "changes of users", progress, |round: &mut PeopleRound, bytes| {
+            self.round(link, wire::USER_CHANGES, progress, |round: &mut PeopleRound, bytes| {
                 let page: Page<'_, UserItem<'_>> = serde_json::from_slice(bytes)?;
                 for item in &page.value {
                     round.add(item);
@@ -114,7 +115,7 @@ impl Entra {
         progress: &Progress,
     ) -> Result<GroupsRound, ConnectError> {
         let read =
-            self.round(link, "changes of groups", progress, |round: &mut GroupsRound, bytes| {
+            self.round(link, wire::GROUP_CHANGES, progress, |round: &mut GroupsRound, bytes| {
                 let page: Page<'_, GroupItem<'_>> = serde_json::from_slice(bytes)?;
                 for item in &page.value {
                     add(&progress.memberships, item.members.len());
@@ -133,7 +134,7 @@ impl Entra {
     async fn round<R: Default>(
         &self,
         link: &str,
-        what: &str,
+        what: What<'_>,
         progress: &Progress,
         mut page: impl FnMut(&mut R, &[u8]) -> serde_json::Result<Links>,
     ) -> Result<(R, String), ConnectError> {
@@ -143,7 +144,7 @@ impl Entra {
             match self.pages(link.to_owned(), what, progress, |bytes| page(&mut round, bytes)).await
             {
                 Ok(Some(later)) => return Ok((round, later)),
-                Ok(None) => return Err(no_link(what)),
+                Ok(None) => return Err(no_link(what.name)),
                 Err(error) if error.kind == Kind::PageExpired && starts < ROUNDS => starts += 1,
                 Err(error) => return Err(expired(error)),
             }
@@ -159,7 +160,7 @@ impl Entra {
         for (id, word) in &mut round.words {
             if matches!(word, Word::Partial) {
                 let url = self.settings.graph_url(&format!("users/{id}?$select={USER_SELECT}"));
-                let read = self.get(&url, "a user", progress, |bytes| {
+                let read = self.get(&url, wire::ONE_USER, progress, |bytes| {
                     let item: UserItem<'_> = serde_json::from_slice(bytes)?;
                     Ok(item.record(id.clone()))
                 });
@@ -178,7 +179,7 @@ impl Entra {
         for (id, word) in &mut round.words {
             if matches!(word, Word::Partial) {
                 let url = self.settings.graph_url(&format!("groups/{id}?$select={GROUP_SELECT}"));
-                let read = self.get(&url, "a group", progress, |bytes| {
+                let read = self.get(&url, wire::ONE_GROUP, progress, |bytes| {
                     let item: GroupItem<'_> = serde_json::from_slice(bytes)?;
                     Ok(item.record(id.clone()))
                 });
@@ -191,11 +192,11 @@ impl Entra {
 
 impl PeopleRound {
     fn add(&mut self, item: &UserItem<'_>) {
-        let Ok(id) = ProviderId::parse(&item.id) else { return };
+        let id = item.id.0.clone();
         let word = match &item.removed {
             Some(removal) => gone(removal),
             // A sign-in name is never absent; an item without one tells only that something changed.
-            None if item.user_principal_name.is_none() => Word::Partial,
+            None if item.partial || item.user_principal_name.is_none() => Word::Partial,
             None => Word::Put(item.record(id.clone())),
         };
         keep(&mut self.words, id, word);
@@ -204,7 +205,7 @@ impl PeopleRound {
 
 impl GroupsRound {
     fn add(&mut self, item: &GroupItem<'_>) {
-        let Ok(id) = ProviderId::parse(&item.id) else { return };
+        let id = item.id.0.clone();
         if let Some(removal) = &item.removed {
             self.members.remove(&id);
             self.words.insert(id, gone(removal));
@@ -220,7 +221,7 @@ impl GroupsRound {
         }
         if item.display_name.is_some() {
             keep(&mut self.words, id.clone(), Word::Put(item.record(id)));
-        } else if !item.is_piece() {
+        } else if item.partial || !item.is_piece() {
             keep(&mut self.words, id, Word::Partial);
         }
     }
@@ -243,6 +244,8 @@ fn found<R>(read: Result<R, ConnectError>) -> Result<Word<R>, ConnectError> {
     match read {
         Ok(record) => Ok(Word::Put(record)),
         Err(error) if error.kind == Kind::NotFound => Ok(Word::Gone { restorable: true }),
+        // It stays as it was, which the observation says.
+        Err(error) if error.kind == Kind::Odd => Ok(Word::Partial),
         Err(error) => Err(error),
     }
 }

@@ -1,6 +1,9 @@
 //! Requests to Graph: one object, or all pages of a list.
 
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{
+    StatusCode,
+    header::{ACCEPT, HeaderValue},
+};
 use serde_json::Value;
 use url::Url;
 
@@ -9,6 +12,7 @@ use crate::{
     call::{Admission, Api, Ask, Links, call, follow},
     error::ConnectError,
     http::{Answer, Http, Setback},
+    odd::What,
     progress::Progress,
 };
 
@@ -44,6 +48,10 @@ impl Api for Entra {
         }
     }
 
+    fn meant(&self, said: &Value) -> Option<StatusCode> {
+        catalogue::meant(said)
+    }
+
     fn setback(&self, _: &Ask<'_>, answer: &Answer, what: &str) -> Setback {
         catalogue::graph(answer, what, self.http.now())
     }
@@ -54,7 +62,7 @@ impl Entra {
     pub(super) async fn get<T>(
         &self,
         url: &str,
-        what: &str,
+        what: impl Into<What<'_>>,
         progress: &Progress,
         mut read: impl FnMut(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, ConnectError> {
@@ -65,7 +73,7 @@ impl Entra {
     pub(super) async fn post<T>(
         &self,
         (url, body): (&str, &Value),
-        what: &str,
+        what: impl Into<What<'_>>,
         progress: &Progress,
         mut read: impl FnMut(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, ConnectError> {
@@ -77,7 +85,7 @@ impl Entra {
     pub(super) async fn pages(
         &self,
         first: String,
-        what: &str,
+        what: impl Into<What<'_>>,
         progress: &Progress,
         mut page: impl FnMut(&[u8]) -> serde_json::Result<Links>,
     ) -> Result<Option<String>, ConnectError> {

@@ -13,11 +13,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Entra, SPEED,
-    wire::{GROUP_SELECT, GroupItem, MemberItem, Page, Text, USER_SELECT, UserItem},
+    wire::{self, GROUP_SELECT, GroupItem, MemberItem, Page, Text, USER_SELECT, UserItem},
 };
 use crate::{
     call::Links,
     error::{ConnectError, Kind},
+    odd::What,
     progress::{Progress, add},
 };
 
@@ -41,15 +42,13 @@ impl Entra {
     ) -> Result<HashMap<ProviderId, PersonRecord>, ConnectError> {
         let mut people = HashMap::new();
         let path = format!("users?$select={USER_SELECT}");
-        self.whole_list(&path, "users", progress, |bytes, first| {
+        self.whole_list(&path, wire::USERS, progress, |bytes, first| {
             let page: Page<'_, UserItem<'_>> = serde_json::from_slice(bytes)?;
             if first {
                 people.clear();
             }
             for item in &page.value {
-                if let Ok(id) = ProviderId::parse(&item.id) {
-                    people.insert(id.clone(), item.record(id));
-                }
+                people.insert(item.id.0.clone(), item.record(item.id.0.clone()));
             }
             progress.users.store(people.len() as u64, Relaxed);
             Ok(links(page.next, None, page.value.len()))
@@ -65,15 +64,13 @@ impl Entra {
     ) -> Result<HashMap<ProviderId, GroupRecord>, ConnectError> {
         let mut groups = HashMap::new();
         let path = format!("groups?$select={GROUP_SELECT}");
-        self.whole_list(&path, "groups", progress, |bytes, first| {
+        self.whole_list(&path, wire::GROUPS, progress, |bytes, first| {
             let page: Page<'_, GroupItem<'_>> = serde_json::from_slice(bytes)?;
             if first {
                 groups.clear();
             }
             for item in &page.value {
-                if let Ok(id) = ProviderId::parse(&item.id) {
-                    groups.insert(id.clone(), item.record(id));
-                }
+                groups.insert(item.id.0.clone(), item.record(item.id.0.clone()));
             }
             progress.groups.store(groups.len() as u64, Relaxed);
             Ok(links(page.next, None, page.value.len()))
@@ -104,7 +101,7 @@ impl Entra {
         let mut members = MemberSet::default();
         let path = format!("groups/{group}/members?$select=id");
         let read = self
-            .whole_list(&path, "members of a group", progress, |bytes, first| {
+            .whole_list(&path, wire::MEMBERS, progress, |bytes, first| {
                 let page: Page<'_, MemberItem<'_>> = serde_json::from_slice(bytes)?;
                 if first {
                     members = MemberSet::default();
@@ -136,10 +133,11 @@ impl Entra {
     pub(super) async fn whole_list(
         &self,
         path: &str,
-        what: &str,
+        what: impl Into<What<'_>>,
         progress: &Progress,
         mut page: impl FnMut(&[u8], bool) -> serde_json::Result<Links>,
     ) -> Result<(), ConnectError> {
+        let what = what.into();
         let mut starts = 1;
         loop {
             let size = self.page_size.load(Relaxed);

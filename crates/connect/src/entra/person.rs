@@ -1,14 +1,11 @@
 //! One person, by id, user principal name or mail address.
 
-use directory::{
-    id::ProviderId,
-    observation::{Member, PersonRecord},
-};
+use directory::observation::{Member, PersonRecord};
 use url::{Url, form_urlencoded};
 
 use super::{
     Entra,
-    wire::{Page, USER_SELECT, UserItem},
+    wire::{self, Page, USER_SELECT, UserItem},
 };
 use crate::{
     error::{ConnectError, Kind},
@@ -49,9 +46,9 @@ impl Entra {
         progress: &Progress,
     ) -> Result<Option<PersonRecord>, ConnectError> {
         let Some(url) = self.user_url(key) else { return Ok(None) };
-        let read = self.get(&url, "one user", progress, |bytes| {
+        let read = self.get(&url, wire::THE_USER, progress, |bytes| {
             let item: UserItem<'_> = serde_json::from_slice(bytes)?;
-            Ok(record(&item))
+            Ok(Some(record(&item)))
         });
         match read.await {
             Ok(record) => Ok(record),
@@ -71,9 +68,9 @@ impl Entra {
         let path =
             format!("users?$filter={}&$select={USER_SELECT}&$top=2", filter.replace('+', "%20"));
         let url = self.settings.graph_url(&path);
-        let found = self.get(&url, "users by mail", progress, |bytes| {
+        let found = self.get(&url, wire::USERS_BY_MAIL, progress, |bytes| {
             let page: Page<'_, UserItem<'_>> = serde_json::from_slice(bytes)?;
-            Ok(page.value.iter().filter_map(record).collect::<Vec<_>>())
+            Ok(page.value.iter().map(record).collect::<Vec<_>>())
         });
         let mut found = found.await?;
         Ok(if found.len() == 1 { found.pop() } else { None })
@@ -87,6 +84,6 @@ impl Entra {
     }
 }
 
-fn record(item: &UserItem<'_>) -> Option<PersonRecord> {
-    Some(item.record(ProviderId::parse(&item.id).ok()?))
+fn record(item: &UserItem<'_>) -> PersonRecord {
+    item.record(item.id.0.clone())
 }

@@ -1,11 +1,11 @@
 //! The check of an Entra connection: reach, token, roles, users, groups, members, changes.
 
-use directory::{id::ProviderId, observation::GroupRecord};
+use directory::observation::GroupRecord;
 use reqwest::Method;
 
 use super::{
     Entra,
-    wire::{GroupItem, IdItem, Page},
+    wire::{self, GroupItem, IdItem, Page},
 };
 use crate::{
     error::{ConnectError, Kind},
@@ -147,10 +147,10 @@ impl Entra {
         let progress = Progress::default();
         let url = self.settings.graph_url(&format!("groups?$top={SAMPLE}&$select=id,visibility"));
         let groups = self
-            .get(&url, "the first groups", &progress, |bytes| {
+            .get(&url, wire::FIRST_GROUPS, &progress, |bytes| {
                 let page: Page<'_, GroupItem<'_>> = serde_json::from_slice(bytes)?;
                 let groups = page.value.iter();
-                Ok(groups.filter_map(|g| Some(g.record(ProviderId::parse(&g.id).ok()?))).collect())
+                Ok(groups.map(|group| group.record(group.id.0.clone())).collect())
             })
             .await;
         let groups: Vec<GroupRecord> = groups?;
@@ -215,9 +215,9 @@ impl Entra {
     /// The id of the first object of a list.
     async fn first(&self, path: &str) -> Result<Option<String>, ConnectError> {
         let url = self.settings.graph_url(&format!("{path}?$top=1&$select=id"));
-        self.get(&url, "the first object", &Progress::default(), |bytes| {
-            let page: Page<'_, IdItem<'_>> = serde_json::from_slice(bytes)?;
-            Ok(page.value.first().map(|item| item.id.0.clone().into_owned()))
+        self.get(&url, wire::FIRST_OBJECT, &Progress::default(), |bytes| {
+            let page: Page<'_, IdItem> = serde_json::from_slice(bytes)?;
+            Ok(page.value.first().map(|item| item.id.0.to_string()))
         })
         .await
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{
     Entra,
     listing::links,
-    wire::{AssignmentItem, GROUP_SELECT, GroupItem, Page, USER_SELECT, UserItem},
+    wire::{self, AssignmentItem, GROUP_SELECT, GroupItem, Page, USER_SELECT, UserItem},
 };
 use crate::{
     error::{ConnectError, Kind},
@@ -70,10 +70,10 @@ impl Reader for Entra {
             self.settings.graph_url(&format!("directoryObjects/getByIds?$select={USER_SELECT}"));
         for chunk in ids.chunks(BY_ID_MAX) {
             let body = by_ids(chunk, "user");
-            let found = self.post((&url, &body), "users by id", progress, |bytes| {
+            let found = self.post((&url, &body), wire::USERS_BY_ID, progress, |bytes| {
                 let page: Page<'_, UserItem<'_>> = serde_json::from_slice(bytes)?;
                 let items = page.value.iter();
-                Ok(items.filter_map(|i| Some(i.record(ProviderId::parse(&i.id).ok()?))).collect())
+                Ok(items.map(|item| item.record(item.id.0.clone())).collect())
             });
             let found: Vec<PersonRecord> = found.await?;
             add(&progress.users, found.len());
@@ -83,13 +83,13 @@ impl Reader for Entra {
         for person in people.iter_mut().filter(|person| person.enabled.is_none()) {
             let id = person.id.clone();
             let url = self.settings.graph_url(&format!("users/{id}?$select={USER_SELECT}"));
-            let read = self.get(&url, "a user", progress, |bytes| {
+            let read = self.get(&url, wire::ONE_USER, progress, |bytes| {
                 let item: UserItem<'_> = serde_json::from_slice(bytes)?;
                 Ok(item.record(id.clone()))
             });
             match read.await {
                 Ok(record) => *person = record,
-                Err(error) if error.kind == Kind::NotFound => {}
+                Err(error) if matches!(error.kind, Kind::NotFound | Kind::Odd) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -106,10 +106,10 @@ impl Reader for Entra {
             self.settings.graph_url(&format!("directoryObjects/getByIds?$select={GROUP_SELECT}"));
         for chunk in ids.chunks(BY_ID_MAX) {
             let body = by_ids(chunk, "group");
-            let found = self.post((&url, &body), "groups by id", progress, |bytes| {
+            let found = self.post((&url, &body), wire::GROUPS_BY_ID, progress, |bytes| {
                 let page: Page<'_, GroupItem<'_>> = serde_json::from_slice(bytes)?;
                 let items = page.value.iter();
-                Ok(items.filter_map(|i| Some(i.record(ProviderId::parse(&i.id).ok()?))).collect())
+                Ok(items.map(|item| item.record(item.id.0.clone())).collect())
             });
             let found: Vec<GroupRecord> = found.await?;
             add(&progress.groups, found.len());
@@ -138,7 +138,7 @@ impl Entra {
             "servicePrincipals(appId='{app}')/appRoleAssignedTo?$select=principalId,principalType"
         );
         let mut assigned = BTreeSet::new();
-        let read = self.whole_list(&path, "assignments", progress, |bytes, first| {
+        let read = self.whole_list(&path, wire::ASSIGNMENTS, progress, |bytes, first| {
             let page: Page<'_, AssignmentItem<'_>> = serde_json::from_slice(bytes)?;
             if first {
                 assigned.clear();
@@ -167,6 +167,9 @@ impl Entra {
             Scope::Everything => return Verdict::Exists,
             Scope::Groups(_) => false,
             Scope::Assigned(app) => match self.assigned(app, &progress).await {
+                Ok(assigned) if !assigned.contains(object) && progress.lost_some() => {
+                    return Verdict::Unknown;
+                }
                 Ok(assigned) => assigned.contains(object),
                 Err(_) => return Verdict::Unknown,
             },

@@ -9,6 +9,10 @@ use directory::{
     },
 };
 use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use super::batch::PartAnswer;
+use crate::odd::{Id, Mirrored, Record, What};
 
 /// What is selected of people: the wide set of DESIGN.md 10.7, since a delta token freezes it.
 pub(super) const USER_SELECT: &str = "id,userPrincipalName,accountEnabled,userType,externalUserState,displayName,\
@@ -18,6 +22,86 @@ pub(super) const USER_SELECT: &str = "id,userPrincipalName,accountEnabled,userTy
 /// What is selected of groups; a delta adds `members`.
 pub(super) const GROUP_SELECT: &str = "id,displayName,description,mail,mailNickname,mailEnabled,securityEnabled,\
     groupTypes,visibility,onPremisesSamAccountName,createdDateTime";
+
+/// Fields that say who a person is and whether they may be served.
+const USER_DECIDES: &[&str] = &["@removed", "userPrincipalName", "accountEnabled", "userType"];
+/// Fields that say which group it is and what is to be read of it.
+const GROUP_DECIDES: &[&str] =
+    &["@removed", "displayName", "mailEnabled", "securityEnabled", "groupTypes", "visibility"];
+
+/// A person in a list or by itself.
+static USER: Record = Record {
+    noun: "user",
+    id: Some("id"),
+    mirrored: Some(Mirrored::People),
+    decides: USER_DECIDES,
+    piece: None,
+    members: None,
+    accepts: |value: &Value| UserItem::deserialize(value).is_ok(),
+};
+/// A person among changes.
+static CHANGED_USER: Record = Record { piece: Some(&[]), ..USER };
+/// A group in a list or by itself.
+static GROUP: Record = Record {
+    noun: "group",
+    id: Some("id"),
+    mirrored: Some(Mirrored::Groups),
+    decides: GROUP_DECIDES,
+    piece: None,
+    members: Some(MEMBERS_DELTA),
+    accepts: |value: &Value| GroupItem::deserialize(value).is_ok(),
+};
+/// A group among changes.
+static CHANGED_GROUP: Record = Record { piece: Some(&[MEMBERS_DELTA]), ..GROUP };
+/// A member of a group, or a group of a member.
+static MEMBER: Record = Record {
+    noun: "member",
+    id: Some("id"),
+    mirrored: None,
+    decides: &["@odata.type", "@removed"],
+    piece: None,
+    members: None,
+    accepts: |value: &Value| MemberItem::deserialize(value).is_ok(),
+};
+static ASSIGNMENT: Record = Record {
+    noun: "assignment",
+    id: Some("principalId"),
+    decides: &["principalType"],
+    accepts: |value: &Value| AssignmentItem::deserialize(value).is_ok(),
+    ..MEMBER
+};
+static OBJECT: Record = Record {
+    noun: "object",
+    decides: &[],
+    accepts: |value: &Value| IdItem::deserialize(value).is_ok(),
+    ..MEMBER
+};
+/// The answer to one question of many.
+pub(super) static PART: Record = Record {
+    noun: "answer",
+    id: None,
+    decides: &["id", "status"],
+    accepts: |value: &Value| PartAnswer::deserialize(value).is_ok(),
+    ..MEMBER
+};
+const MEMBERS_DELTA: &str = "members@delta";
+
+pub(super) const USERS: What<'_> = What::page("users", "value", &USER);
+pub(super) const USERS_BY_ID: What<'_> = What::page("users by id", "value", &USER);
+pub(super) const USERS_BY_MAIL: What<'_> = What::page("users by mail", "value", &USER);
+pub(super) const USER_CHANGES: What<'_> = What::page("changes of users", "value", &CHANGED_USER);
+pub(super) const ONE_USER: What<'_> = What::one("a user", &USER);
+pub(super) const THE_USER: What<'_> = What::one("one user", &USER);
+pub(super) const GROUPS: What<'_> = What::page("groups", "value", &GROUP);
+pub(super) const FIRST_GROUPS: What<'_> = What::page("the first groups", "value", &GROUP);
+pub(super) const GROUPS_BY_ID: What<'_> = What::page("groups by id", "value", &GROUP);
+pub(super) const GROUP_CHANGES: What<'_> = What::page("changes of groups", "value", &CHANGED_GROUP);
+pub(super) const ONE_GROUP: What<'_> = What::one("a group", &GROUP);
+pub(super) const MEMBERS: What<'_> = What::page("members of a group", "value", &MEMBER);
+pub(super) const GROUPS_OF_ONE: What<'_> = What::page("groups of one object", "value", &MEMBER);
+pub(super) const OBJECTS_BY_ID: What<'_> = What::page("objects by id", "value", &MEMBER);
+pub(super) const FIRST_OBJECT: What<'_> = What::page("the first object", "value", &OBJECT);
+pub(super) const ASSIGNMENTS: What<'_> = What::page("assignments", "value", &ASSIGNMENT);
 
 /// A text that borrows from the page unless it holds escapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +165,10 @@ impl Removal<'_> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UserItem<'a> {
-    #[serde(borrow)]
-    pub(super) id: Text<'a>,
+    pub(super) id: Id,
+    /// It says only that something changed; no vendor has such a field (`odd::reduce`).
+    #[serde(rename = "@muster.partial", default)]
+    pub(super) partial: bool,
     #[serde(rename = "@removed", borrow)]
     pub(super) removed: Option<Removal<'a>>,
     #[serde(borrow)]
@@ -176,8 +262,10 @@ impl UserItem<'_> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct GroupItem<'a> {
-    #[serde(borrow)]
-    pub(super) id: Text<'a>,
+    pub(super) id: Id,
+    /// It says only that something changed; no vendor has such a field (`odd::reduce`).
+    #[serde(rename = "@muster.partial", default)]
+    pub(super) partial: bool,
     #[serde(rename = "@removed", borrow)]
     pub(super) removed: Option<Removal<'a>>,
     #[serde(rename = "members@delta", borrow, default)]
@@ -245,8 +333,7 @@ impl GroupItem<'_> {
 pub(super) struct MemberItem<'a> {
     #[serde(rename = "@odata.type", borrow)]
     kind: Option<Text<'a>>,
-    #[serde(borrow)]
-    id: Text<'a>,
+    id: Id,
     #[serde(rename = "@removed", borrow)]
     pub(super) removed: Option<Removal<'a>>,
 }
@@ -255,8 +342,8 @@ impl MemberItem<'_> {
     /// The person or group it names; devices, service principals and what else there may be are nobody.
     pub(super) fn member(&self) -> Option<Member> {
         match self.kind.as_deref()? {
-            "#microsoft.graph.user" => ProviderId::parse(&self.id).ok().map(Member::User),
-            "#microsoft.graph.group" => ProviderId::parse(&self.id).ok().map(Member::Group),
+            "#microsoft.graph.user" => Some(Member::User(self.id.0.clone())),
+            "#microsoft.graph.group" => Some(Member::Group(self.id.0.clone())),
             _ => None,
         }
     }
@@ -266,17 +353,16 @@ impl MemberItem<'_> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AssignmentItem<'a> {
+    principal_id: Id,
     #[serde(borrow)]
-    principal_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    principal_type: Option<Text<'a>>,
+    principal_type: Text<'a>,
 }
 
 impl AssignmentItem<'_> {
     /// The person or group that is assigned.
     pub(super) fn principal(&self) -> Option<Member> {
-        let id = ProviderId::parse(self.principal_id.as_deref()?).ok()?;
-        match self.principal_type.as_deref()? {
+        let id = self.principal_id.0.clone();
+        match &*self.principal_type {
             "User" => Some(Member::User(id)),
             "Group" => Some(Member::Group(id)),
             _ => None,
@@ -286,16 +372,14 @@ impl AssignmentItem<'_> {
 
 /// An object of which only the id matters.
 #[derive(Debug, Deserialize)]
-pub(super) struct IdItem<'a> {
-    #[serde(borrow)]
-    pub(super) id: Text<'a>,
+pub(super) struct IdItem {
+    pub(super) id: Id,
 }
 
 /// Ids, as `checkMemberGroups` answers.
 #[derive(Debug, Deserialize)]
-pub(super) struct Ids<'a> {
-    #[serde(borrow)]
-    pub(super) value: Vec<Text<'a>>,
+pub(super) struct Ids {
+    pub(super) value: Vec<Id>,
 }
 
 /// Graph's error document.
@@ -341,7 +425,7 @@ mod tests {
         let page: Page<'_, UserItem<'_>> = serde_json::from_str(json).unwrap();
         assert_eq!(page.next.as_deref(), Some("https://graph.example/next"));
         let item = &page.value[0];
-        let record = item.record(ProviderId::parse(&item.id).unwrap());
+        let record = item.record(item.id.0.clone());
         assert_eq!((record.kind, record.enabled), (PersonKind::Guest, Some(false)));
         assert_eq!(record.attributes.get(Attribute::DisplayName), Some("A\"nn"));
         assert_eq!(record.attributes.get(Attribute::OtherMails), Some("a@x\nb@x"));

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     Google, Turned,
-    wire::{Groups, IdItem},
+    wire::{self, GroupIds, IdItem},
 };
 use crate::{
     DirectGroups,
@@ -125,10 +125,9 @@ impl Google {
     async fn exists(&self, segments: &[&str], id: &ProviderId) -> Verdict {
         let url = self.settings.directory_url(segments, &[("fields", "id")]);
         let progress = Progress::default();
-        let read = self.get(&url, "one object", &progress, |bytes| {
-            let item: IdItem<'_> = serde_json::from_slice(bytes)?;
-            let said = item.id.as_deref().and_then(|said| ProviderId::parse(said).ok());
-            Ok(said.is_some_and(|said| said == *id))
+        let read = self.get(&url, wire::ONE_OBJECT, &progress, |bytes| {
+            let item: IdItem = serde_json::from_slice(bytes)?;
+            Ok(item.id.0 == *id)
         });
         match read.await {
             Ok(true) => Verdict::Exists,
@@ -150,7 +149,9 @@ impl Google {
                         groups.dedup();
                         Ok((id, Some(groups)))
                     }
-                    Err(error) if error.kind == Kind::NotFound => Ok((id, None)),
+                    Err(error) if matches!(error.kind, Kind::NotFound | Kind::Odd) => {
+                        Ok((id, None))
+                    }
                     Err(error) => Err(error),
                 }
             })
@@ -173,16 +174,24 @@ impl Google {
         ];
         let url = self.settings.directory_url(&["groups"], &parameters);
         let mut groups = Vec::new();
-        self.pages(&url, "groups of one person", progress, |bytes, first| {
-            let page: Groups<'_> = serde_json::from_slice(bytes)?;
+        let own = Progress::default();
+        let read = self.pages(&url, wire::GROUPS_OF_ONE, &own, |bytes, first| {
+            let page: GroupIds = serde_json::from_slice(bytes)?;
+            let items = page.groups.len();
             if first {
                 groups.clear();
             }
-            let ids = page.groups.iter().filter_map(|item| item.id.as_deref());
-            groups.extend(ids.filter_map(|id| ProviderId::parse(id).ok()));
-            Ok(Turned { next: page.next_page_token, items: page.groups.len() })
-        })
-        .await?;
+            groups.extend(page.groups.into_iter().map(|item| item.id.0));
+            Ok(Turned { next: page.next_page_token, items })
+        });
+        read.await?;
+        let lost_some = own.lost_some();
+        progress.absorb_requests(&own);
+        if lost_some {
+            let text = "Google's list of somebody's groups holds groups without a usable id, so that it does not say \
+                        which it lacks";
+            return Err(ConnectError::new(Kind::Odd, None, text));
+        }
         Ok(groups)
     }
 }

@@ -4,13 +4,16 @@
 //! vendor's own words are shown at the end, shortened.
 
 use directory::id::Millis;
+use reqwest::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{key::KeyFile, settings::Settings, token::SCOPES};
 use crate::{
     error::{ConnectError, Kind},
     garbled::{not_json, redirected, shortened},
     http::{Answer, Setback},
+    odd::loosely,
 };
 
 /// The token endpoint's error document.
@@ -75,7 +78,7 @@ pub(super) fn token(answer: &Answer, subject: &str, key: &KeyFile, now: Millis) 
     if let Some(error) = error {
         return Setback::Failed(error, pause);
     }
-    let said: TokenError = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let said: TokenError = loosely(&answer.body);
     let details = format!("{}: {}", shortened(&said.error), shortened(&said.error_description));
     if answer.status.is_server_error() || said.error == "temporarily_unavailable" {
         let text = format!("Google has a temporary problem; it is tried again ({details})");
@@ -153,7 +156,7 @@ fn token_meaning(
 pub(super) fn api(answer: &Answer, what: &str, settings: &Settings, now: Millis) -> Setback {
     let pause = answer.retry_after(now);
     let status = answer.status.as_u16();
-    let ErrorDocument { error: said } = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let ErrorDocument { error: said } = loosely(&answer.body);
     let reasons: Vec<&str> = said
         .errors
         .iter()
@@ -179,6 +182,16 @@ pub(super) fn api(answer: &Answer, what: &str, settings: &Settings, now: Millis)
     let details = format!("{status} {}: {}", shortened(reason), shortened(&said.message));
     let error = ConnectError::new(kind, code, format!("{text} ({details})")).during(what);
     if status == 401 { Setback::Unauthorised(error) } else { Setback::Failed(error, pause) }
+}
+
+/// The status that Google's error document names, where this is one; it can come with another status.
+pub(super) fn meant(said: &Value) -> Option<StatusCode> {
+    let error = said.get("error").filter(|error| !error.is_null())?;
+    let code = error["code"].as_u64().and_then(|code| u16::try_from(code).ok());
+    let status = code.and_then(|code| StatusCode::from_u16(code).ok());
+    let failure = status.filter(|status| status.is_client_error() || status.is_server_error());
+    // What is not known is tried again, as any failure of a server.
+    Some(failure.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 fn api_meaning(

@@ -13,10 +13,13 @@ use directory::{
     observation::{GroupMembers, GroupRecord, Member, MemberSet, MembersListing, PersonRecord},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
 
 use super::{
     Google, Turned,
-    wire::{GROUP_FIELDS, Groups, IdItem, Listed, MEMBER_FIELDS, Members, USER_FIELDS, Users},
+    wire::{
+        self, GROUP_FIELDS, Groups, IdItem, Listed, MEMBER_FIELDS, Members, USER_FIELDS, Users,
+    },
 };
 use crate::{
     error::{ConnectError, Kind},
@@ -56,15 +59,13 @@ impl Google {
             ],
         );
         let mut people = HashMap::new();
-        self.pages(&url, "users", progress, |bytes, first| {
+        self.pages(&url, wire::USERS, progress, |bytes, first| {
             let page: Users<'_> = serde_json::from_slice(bytes)?;
             if first {
                 people.clear();
             }
             for item in &page.users {
-                if let Some(id) = item.id.as_deref().and_then(|id| ProviderId::parse(id).ok()) {
-                    people.insert(id.clone(), item.record(id));
-                }
+                people.insert(item.id.0.clone(), item.record(item.id.0.clone()));
             }
             progress.users.store(people.len() as u64, Relaxed);
             Ok(Turned { next: page.next_page_token, items: page.users.len() })
@@ -84,20 +85,18 @@ impl Google {
             ],
         );
         let mut groups = GroupsRead::default();
-        self.pages(&url, "groups", progress, |bytes, first| {
+        self.pages(&url, wire::GROUPS, progress, |bytes, first| {
             let page: Groups<'_> = serde_json::from_slice(bytes)?;
             if first {
                 groups.clear();
             }
             for item in &page.groups {
-                if let Some(id) = item.id.as_deref().and_then(|id| ProviderId::parse(id).ok()) {
-                    let count = item.direct_members_count.as_deref().unwrap_or_default();
-                    let etag = item.etag.as_deref().unwrap_or_default();
-                    let etag: String = etag.chars().filter(char::is_ascii_alphanumeric).collect();
-                    let tail = etag.len().saturating_sub(8);
-                    let sign = format!("{count}.{}", &etag[tail..]);
-                    groups.insert(id.clone(), (item.record(id), sign));
-                }
+                let count = item.direct_members_count.as_deref().unwrap_or_default();
+                let etag = item.etag.as_deref().unwrap_or_default();
+                let etag: String = etag.chars().filter(char::is_ascii_alphanumeric).collect();
+                let tail = etag.len().saturating_sub(8);
+                let sign = format!("{count}.{}", &etag[tail..]);
+                groups.insert(item.id.0.clone(), (item.record(item.id.0.clone()), sign));
             }
             progress.groups.store(groups.len() as u64, Relaxed);
             Ok(Turned { next: page.next_page_token, items: page.groups.len() })
@@ -129,7 +128,7 @@ impl Google {
         let url = self.settings.directory_url(&["groups", &id, "members"], &parameters);
         let mut read = MembersRead::default();
         let done = self
-            .pages(&url, "members of a group", progress, |bytes, first| {
+            .pages(&url, wire::MEMBERS, progress, |bytes, first| {
                 let page: Members<'_> = serde_json::from_slice(bytes)?;
                 if first {
                     read = MembersRead::default();
@@ -202,9 +201,8 @@ impl Google {
         self.get(&url, "the first object", &Progress::default(), |bytes| {
             let document: serde_json::Value = serde_json::from_slice(bytes)?;
             let first = document.get(list).and_then(|list| list.get(0)).cloned();
-            let text = first.unwrap_or_default().to_string();
-            let item: Option<IdItem<'_>> = serde_json::from_str(&text)?;
-            Ok(item.and_then(|item| item.id.map(std::borrow::Cow::into_owned)))
+            let item = first.and_then(|first| IdItem::deserialize(first).ok());
+            Ok(item.map(|item| item.id.0.to_string()))
         })
         .await
     }

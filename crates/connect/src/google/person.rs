@@ -1,11 +1,13 @@
 //! One person, by id, address or alias.
 
-use directory::{
-    id::ProviderId,
-    observation::{Cursor, Member, PersonRecord},
-};
+use directory::observation::{Cursor, Member, PersonRecord};
 
-use super::{Google, cursor::Position, scope::optional, wire::UserItem};
+use super::{
+    Google,
+    cursor::Position,
+    scope::optional,
+    wire::{self, UserItem},
+};
 use crate::{
     error::{ConnectError, Kind},
     person::{OnePerson, within},
@@ -22,12 +24,14 @@ impl Google {
     ) -> Result<OnePerson, ConnectError> {
         let fields = [("fields", Self::user_fields())];
         let url = self.settings.directory_url(&["users", key], &fields);
-        let read = self.get(&url, "one user", progress, |bytes| {
+        let read = self.get(&url, wire::ONE_USER, progress, |bytes| {
             let item: UserItem<'_> = serde_json::from_slice(bytes)?;
-            let id = item.id.as_deref().and_then(|id| ProviderId::parse(id).ok());
-            Ok(id.map(|id| item.record(id)))
+            Ok(item.record(item.id.0.clone()))
         });
-        let found: Option<PersonRecord> = optional(read.await)?.flatten();
+        let found: Option<PersonRecord> = match read.await {
+            Err(error) if error.kind == Kind::Odd => return Err(error),
+            read => optional(read)?,
+        };
         let Some(record) = found else { return Ok(OnePerson::Nobody) };
         if self.settings.scope != Scope::Everything {
             let verdict = self.in_scope(&Member::User(record.id.clone())).await;

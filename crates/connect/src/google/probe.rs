@@ -2,7 +2,7 @@
 
 use super::{
     Google, reports,
-    wire::{GroupItem, Groups, Users},
+    wire::{self, GroupItem, Groups, Users},
 };
 use crate::{
     error::{ConnectError, Kind},
@@ -106,7 +106,7 @@ impl Google {
         let mut counted = Counted::default();
         for _ in 0..PAGES_MAX {
             let (count, next) = self
-                .get(&url, "users", &Progress::default(), |bytes| {
+                .get(&url, wire::USERS, &Progress::default(), |bytes| {
                     let page: Users<'_> = serde_json::from_slice(bytes)?;
                     Ok((page.users.len(), page.next_page_token))
                 })
@@ -129,7 +129,7 @@ impl Google {
         let (mut counted, mut lists) = (Counted::default(), 0);
         for _ in 0..PAGES_MAX {
             let (count, requests, next) = self
-                .get(&url, "groups", &Progress::default(), |bytes| {
+                .get(&url, wire::GROUPS, &Progress::default(), |bytes| {
                     let page: Groups<'_> = serde_json::from_slice(bytes)?;
                     let members = |group: &GroupItem<'_>| {
                         let count = group.direct_members_count.as_deref().unwrap_or_default();

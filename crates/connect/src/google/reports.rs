@@ -7,10 +7,12 @@ use std::{borrow::Cow, collections::HashSet};
 
 use directory::id::Millis;
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Google, Turned};
+use super::{Google, Turned, wire::NoError};
 use crate::{
     error::{ConnectError, Kind},
+    odd::{Record, What},
     progress::Progress,
     watch::written,
 };
@@ -37,9 +39,23 @@ const EVENTS: [&str; 8] = [
 /// Parameters that name the group, by address.
 const NAMES: [&str; 2] = ["GROUP_EMAIL", "group_id"];
 
+/// An entry of a log. It is a hint only, so nothing in it decides.
+static ENTRY: Record = Record {
+    noun: "entry of the audit log",
+    id: None,
+    mirrored: None,
+    decides: &[],
+    piece: None,
+    members: None,
+    accepts: |value: &Value| Activity::deserialize(value).is_ok(),
+};
+const ENTRIES: What<'_> = What::page("the audit log", "items", &ENTRY);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page<'a> {
+    #[serde(default, rename = "error")]
+    _error: NoError,
     next_page_token: Option<String>,
     #[serde(borrow, default)]
     items: Vec<Activity<'a>>,
@@ -99,7 +115,7 @@ impl Google {
             let url = self.settings.url(&path, &parameters);
             let mut read = HashSet::new();
             let done = self
-                .pages(&url, "the audit log", progress, |bytes, first| {
+                .pages(&url, ENTRIES, progress, |bytes, first| {
                     let page: Page<'_> = serde_json::from_slice(bytes)?;
                     if first {
                         read.clear();

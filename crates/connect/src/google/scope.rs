@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Google,
-    wire::{GroupItem, UserItem},
+    wire::{self, GroupItem, UserItem},
 };
 use crate::{
     error::{ConnectError, Kind},
@@ -71,7 +71,7 @@ impl Reader for Google {
             .map(|id| async move {
                 let (text, fields) = (id.to_string(), Self::user_fields());
                 let url = self.settings.directory_url(&["users", &text], &[("fields", fields)]);
-                let read = self.get(&url, "one user", progress, |bytes| {
+                let read = self.get(&url, wire::ONE_USER, progress, |bytes| {
                     let item: UserItem<'_> = serde_json::from_slice(bytes)?;
                     Ok(item.record(id.clone()))
                 });
@@ -92,7 +92,7 @@ impl Reader for Google {
         let found: Vec<Option<GroupRecord>> = stream::iter(ids)
             .map(|id| async move {
                 let url = self.settings.directory_url(&["groups", &id.to_string()], &[]);
-                let read = self.get(&url, "one group", progress, |bytes| {
+                let read = self.get(&url, wire::ONE_GROUP, progress, |bytes| {
                     let item: GroupItem<'_> = serde_json::from_slice(bytes)?;
                     Ok(item.record(id.clone()))
                 });
@@ -137,11 +137,11 @@ fn names(group: &GroupRecord) -> Vec<String> {
     all.into_iter().flatten().collect()
 }
 
-/// A record, or nothing where the object is not there or is another organisation's.
+/// A record, or nothing where the object is not there, is another organisation's, or says nothing.
 pub(super) fn optional<R>(read: Result<R, ConnectError>) -> Result<Option<R>, ConnectError> {
     match read {
         Ok(record) => Ok(Some(record)),
-        Err(error) if error.kind == Kind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind, Kind::NotFound | Kind::Odd) => Ok(None),
         Err(error) if error.code() == Some("G-SUBJECT-ADMIN") => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,6 +1,6 @@
 //! The Directory API's documents, read without copying where the text allows it.
 //!
-//! Invariant: an array that is absent is empty; an item without an id is not an item.
+//! Invariant: an array that is absent is empty; an item without an id is not an item; an error is no page.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,10 @@ use directory::{
         Attribute, Attributes, GroupKind, GroupRecord, Member, PersonKind, PersonRecord,
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use crate::odd::{Id, Mirrored, Record, What};
 
 /// What is asked for of people: the wide set of DESIGN.md 10.7.
 pub(super) const USER_FIELDS: &str = "nextPageToken,users(id,primaryEmail,name(givenName,familyName,fullName,\
@@ -22,12 +25,66 @@ pub(super) const GROUP_FIELDS: &str =
 /// What is asked for of members.
 pub(super) const MEMBER_FIELDS: &str = "nextPageToken,members(id,type)";
 
+static USER: Record = Record {
+    noun: "user",
+    id: Some("id"),
+    mirrored: Some(Mirrored::People),
+    decides: &["primaryEmail", "suspended", "archived", "isGuestUser"],
+    piece: None,
+    members: None,
+    accepts: |value: &Value| UserItem::deserialize(value).is_ok(),
+};
+static GROUP: Record = Record {
+    noun: "group",
+    mirrored: Some(Mirrored::Groups),
+    decides: &["email", "name"],
+    accepts: |value: &Value| GroupItem::deserialize(value).is_ok(),
+    ..USER
+};
+/// Some members have no id: those of other organisations, and everybody.
+static MEMBER: Record = Record {
+    noun: "member",
+    id: None,
+    mirrored: None,
+    decides: &["id", "type"],
+    accepts: |value: &Value| MemberItem::deserialize(value).is_ok(),
+    ..USER
+};
+static OBJECT: Record = Record {
+    noun: "object",
+    mirrored: None,
+    decides: &[],
+    accepts: |value: &Value| IdItem::deserialize(value).is_ok(),
+    ..USER
+};
+
+pub(super) const USERS: What<'_> = What::page("users", "users", &USER);
+pub(super) const ONE_USER: What<'_> = What::one("one user", &USER);
+pub(super) const GROUPS: What<'_> = What::page("groups", "groups", &GROUP);
+pub(super) const ONE_GROUP: What<'_> = What::one("one group", &GROUP);
+pub(super) const GROUPS_OF_ONE: What<'_> = What::page("groups of one person", "groups", &OBJECT);
+pub(super) const MEMBERS: What<'_> = What::page("members of a group", "members", &MEMBER);
+pub(super) const ONE_OBJECT: What<'_> = What::one("one object", &OBJECT);
+
 type Text<'a> = Option<Cow<'a, str>>;
+
+/// Stands where an answer that is an error has it: then the answer is no page, though every field of one can be absent.
+#[derive(Debug, Default)]
+pub(super) struct NoError;
+
+impl<'de> Deserialize<'de> for NoError {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(de::Error::custom("an error in the place of a page"))
+    }
+}
 
 /// A page of people.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub(super) struct Users<'a> {
+    #[serde(default, rename = "error")]
+    _error: NoError,
     pub(super) next_page_token: Option<String>,
     #[serde(borrow, default)]
     pub(super) users: Vec<UserItem<'a>>,
@@ -36,16 +93,33 @@ pub(super) struct Users<'a> {
 /// A page of groups.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub(super) struct Groups<'a> {
+    #[serde(default, rename = "error")]
+    _error: NoError,
     pub(super) next_page_token: Option<String>,
     #[serde(borrow, default)]
     pub(super) groups: Vec<GroupItem<'a>>,
 }
 
+/// A page of groups of which only the ids matter.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GroupIds {
+    #[serde(default, rename = "error")]
+    _error: NoError,
+    pub(super) next_page_token: Option<String>,
+    #[serde(default)]
+    pub(super) groups: Vec<IdItem>,
+}
+
 /// A page of members.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub(super) struct Members<'a> {
+    #[serde(default, rename = "error")]
+    _error: NoError,
     pub(super) next_page_token: Option<String>,
     #[serde(borrow, default)]
     pub(super) members: Vec<MemberItem<'a>>,
@@ -55,8 +129,7 @@ pub(super) struct Members<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UserItem<'a> {
-    #[serde(borrow)]
-    pub(super) id: Text<'a>,
+    pub(super) id: Id,
     #[serde(borrow)]
     primary_email: Text<'a>,
     #[serde(borrow, default)]
@@ -123,8 +196,7 @@ struct Language<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct GroupItem<'a> {
-    #[serde(borrow)]
-    pub(super) id: Text<'a>,
+    pub(super) id: Id,
     #[serde(borrow)]
     email: Text<'a>,
     #[serde(borrow)]
@@ -141,17 +213,15 @@ pub(super) struct GroupItem<'a> {
 /// A member of a group.
 #[derive(Debug, Deserialize)]
 pub(super) struct MemberItem<'a> {
-    #[serde(borrow)]
-    pub(super) id: Text<'a>,
+    id: Option<Id>,
     #[serde(rename = "type", borrow)]
     kind: Text<'a>,
 }
 
 /// An object of which only the id matters.
 #[derive(Debug, Deserialize)]
-pub(super) struct IdItem<'a> {
-    #[serde(borrow)]
-    pub(super) id: Text<'a>,
+pub(super) struct IdItem {
+    pub(super) id: Id,
 }
 
 /// Who is meant by an entry in a list of members.
@@ -231,7 +301,7 @@ impl GroupItem<'_> {
 impl MemberItem<'_> {
     /// Whom it means; `None` for kinds that do not exist yet.
     pub(super) fn listed(&self) -> Option<Listed> {
-        let id = self.id.as_deref().and_then(|id| ProviderId::parse(id).ok());
+        let id = self.id.as_ref().map(|id| id.0.clone());
         match (self.kind.as_deref()?, id) {
             ("CUSTOMER", _) => Some(Listed::Everybody),
             ("USER", Some(id)) => Some(Listed::Member(Member::User(id))),

@@ -14,7 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Okta,
-    wire::{GroupItem, MembershipEvent, Standing, UserItem},
+    wire::{self, GroupItem, MembershipEvent, OwnGroupItem, Standing, UserItem},
 };
 use crate::{
     DirectGroups,
@@ -141,12 +141,13 @@ impl Okta {
         let url = self.settings.api(&["users", &text], &[]);
         let ask = Ask::get(&url);
         let progress = Progress::default();
-        let read = call(self, ask, "one user", &progress, |answer| {
+        let read = call(self, ask, wire::ONE_USER, &progress, |answer| {
             let item: UserItem<'_> = serde_json::from_slice(&answer.body)?;
             // A login is accepted in the place of an id: it must be the one that was meant.
-            Ok(item.id().filter(|said| said == id).map(|_| item.standing()))
+            Ok((item.id() == *id).then(|| item.standing()))
         });
         match read.await {
+            Err(error) if error.kind == Kind::Odd => Ok(Found::There),
             Ok(Some(Standing::Deactivated)) => Ok(Found::Deactivated),
             Ok(Some(_)) => Ok(Found::There),
             Ok(None) => Ok(Found::Nowhere),
@@ -159,9 +160,9 @@ impl Okta {
         let url = self.settings.api(&["groups", &id.to_string()], &[]);
         let ask = Ask::get(&url);
         let progress = Progress::default();
-        let read = call(self, ask, "one group", &progress, |answer| {
+        let read = call(self, ask, wire::ONE_GROUP, &progress, |answer| {
             let item: GroupItem<'_> = serde_json::from_slice(&answer.body)?;
-            Ok(item.id().is_some_and(|said| said == *id))
+            Ok(item.id() == *id)
         });
         match read.await {
             Ok(true) => self.group_in_scope(id).await,
@@ -204,13 +205,14 @@ impl Okta {
         let url = self.settings.api(&["users", &id.to_string(), "groups"], &[]);
         let mut groups = Vec::new();
         let progress = Progress::default();
-        follow(self, url, "groups of one user", &progress, |answer| {
-            let page: Vec<GroupItem<'_>> = serde_json::from_slice(&answer.body)?;
-            groups.extend(page.iter().filter_map(GroupItem::id));
+        follow(self, url, wire::GROUPS_OF_ONE, &progress, |answer| {
+            let page: Vec<OwnGroupItem<'_>> = serde_json::from_slice(&answer.body)?;
+            groups.extend(page.iter().map(OwnGroupItem::id));
             let next = super::listing::next_link(&answer.headers);
             Ok(Links { next, later: None, items: page.len() })
         })
         .await?;
+        check_whole(&progress)?;
         Ok(groups)
     }
 
@@ -227,7 +229,9 @@ impl Okta {
                         };
                         Ok((id, Some(groups.into_iter().filter(wanted).collect())))
                     }
-                    Err(error) if error.kind == Kind::NotFound => Ok((id, None)),
+                    Err(error) if matches!(error.kind, Kind::NotFound | Kind::Odd) => {
+                        Ok((id, None))
+                    }
                     Err(error) => Err(error),
                 }
             })
@@ -244,6 +248,7 @@ impl Okta {
         let asked = stream::iter(people).map(|id| async move {
             let removed = |restorable| Some(Removed { id: id.clone(), restorable });
             Ok(match self.find(&id).await? {
+                // An odd record is a record: somebody is there.
                 Found::There => None,
                 Found::Deactivated => removed(true),
                 Found::Nowhere => removed(false),
@@ -261,4 +266,16 @@ impl Okta {
         });
         asked.buffer_unordered(ASKING).filter_map(std::future::ready).collect().await
     }
+}
+
+/// Refuses to conclude anything from a list of groups with some that are nobody's: it does not say which it lacks.
+///
+/// # Errors
+/// When there were such.
+pub(super) fn check_whole(progress: &Progress) -> Result<(), ConnectError> {
+    if !progress.lost_some() {
+        return Ok(());
+    }
+    let text = "Okta's list of somebody's groups holds groups without a usable id, so that it does not say which it lacks";
+    Err(ConnectError::new(Kind::Odd, None, text))
 }

@@ -5,13 +5,16 @@
 use std::time::Duration;
 
 use directory::id::Millis;
+use reqwest::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{settings::Settings, token::SCOPES};
 use crate::{
     error::{ConnectError, Kind},
     garbled::{not_json, redirected, shortened},
     http::{Answer, Setback},
+    odd::loosely,
 };
 
 /// Both of the vendor's error documents.
@@ -34,7 +37,7 @@ const RESET_MAX_MS: i64 = 120_000;
 impl ErrorDocument {
     /// Empty if the answer is no such document.
     pub(super) fn read(answer: &Answer) -> Self {
-        serde_json::from_slice(&answer.body).unwrap_or_default()
+        loosely(&answer.body)
     }
 
     /// The API's code, such as `E0000004`.
@@ -192,6 +195,21 @@ pub(super) fn api(
     } else {
         Setback::Failed(error, pause)
     }
+}
+
+/// The status that Okta's error document means by its code, where this is one; it can come with another status.
+pub(super) fn meant(said: &Value) -> Option<StatusCode> {
+    let oauth = said.get("error").is_some_and(Value::is_string);
+    let code = said.get("errorCode").and_then(Value::as_str).or(oauth.then_some(""))?;
+    Some(match code {
+        "E0000047" => StatusCode::TOO_MANY_REQUESTS,
+        "E0000004" | "E0000005" | "E0000011" | "E0000015" => StatusCode::UNAUTHORIZED,
+        "E0000006" => StatusCode::FORBIDDEN,
+        "E0000007" | "E0000008" | "E0000048" => StatusCode::NOT_FOUND,
+        "E0000001" | "E0000003" | "E0000031" | "E0000053" => StatusCode::BAD_REQUEST,
+        // What is not known is tried again, as any failure of a server.
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    })
 }
 
 fn api_meaning(

@@ -7,8 +7,9 @@ use directory::{
 
 use super::{
     Okta,
+    ask::check_whole,
     listing::links,
-    wire::{GroupItem, Standing, UserItem},
+    wire::{self, OwnGroupItem, Standing, UserItem},
 };
 use crate::{
     call::{Ask, call, follow},
@@ -55,9 +56,9 @@ impl Okta {
         progress: &Progress,
     ) -> Result<Option<Found>, ConnectError> {
         let url = self.settings.api(&["users", key], &[]);
-        let read = call(self, Ask::get(&url), "one user", progress, |answer| {
+        let read = call(self, Ask::get(&url), wire::ONE_USER, progress, |answer| {
             let item: UserItem<'_> = serde_json::from_slice(&answer.body)?;
-            Ok(found(&item))
+            Ok(Some(found(&item)))
         });
         match read.await {
             Err(error) if error.kind == Kind::NotFound => Ok(None),
@@ -74,9 +75,9 @@ impl Okta {
         let mail = mail.replace('\\', "\\\\").replace('"', "\\\"");
         let filter = format!("profile.email eq \"{mail}\"");
         let url = self.settings.api(&["users"], &[("filter", &filter), ("limit", "2")]);
-        let read = call(self, Ask::get(&url), "users by mail", progress, |answer| {
+        let read = call(self, Ask::get(&url), wire::USERS_BY_MAIL, progress, |answer| {
             let items: Vec<UserItem<'_>> = serde_json::from_slice(&answer.body)?;
-            Ok(items.iter().filter_map(found).collect::<Vec<_>>())
+            Ok(items.iter().map(found).collect::<Vec<_>>())
         });
         let mut read = read.await?;
         Ok(if read.len() == 1 { read.pop() } else { None })
@@ -90,17 +91,20 @@ impl Okta {
     ) -> Result<Vec<ProviderId>, ConnectError> {
         let url = self.settings.api(&["users", &id.to_string(), "groups"], &[]);
         let mut groups = Vec::new();
-        follow(self, url, "groups of one user", progress, |answer| {
-            let page: Vec<GroupItem<'_>> = serde_json::from_slice(&answer.body)?;
+        let own = Progress::default();
+        let read = follow(self, url, wire::GROUPS_OF_ONE, &own, |answer| {
+            let page: Vec<OwnGroupItem<'_>> = serde_json::from_slice(&answer.body)?;
             let wanted = page.iter().filter(|g| self.settings.expand_everyone || !g.is_everyone());
-            groups.extend(wanted.filter_map(GroupItem::id));
+            groups.extend(wanted.map(OwnGroupItem::id));
             Ok(links(&answer.headers, page.len()))
-        })
-        .await?;
+        });
+        read.await?;
+        check_whole(&own)?;
+        progress.absorb_requests(&own);
         Ok(groups)
     }
 }
 
-fn found(item: &UserItem<'_>) -> Option<Found> {
-    Some((item.record(item.id()?), item.standing() == Standing::Deactivated))
+fn found(item: &UserItem<'_>) -> Found {
+    (item.record(item.id()), item.standing() == Standing::Deactivated)
 }

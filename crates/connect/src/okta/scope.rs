@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Okta,
-    wire::{AppUserItem, MemberItem, Standing, UserItem},
+    wire::{self, AppUserItem, MemberItem, Standing, UserItem},
 };
 use crate::{
     call::{Ask, call},
@@ -82,13 +82,13 @@ impl Reader for Okta {
             .map(|id| async move {
                 let url = self.settings.api(&["users", &id.to_string()], &[]);
                 let ask = Ask::get(&url);
-                let read = call(self, ask, "one user", progress, |answer| {
+                let read = call(self, ask, wire::ONE_USER, progress, |answer| {
                     let item: UserItem<'_> = serde_json::from_slice(&answer.body)?;
                     let there = item.standing() != Standing::Deactivated;
                     Ok(there.then(|| item.record(id.clone())))
                 });
                 match read.await {
-                    Err(error) if error.kind == Kind::NotFound => Ok(None),
+                    Err(error) if matches!(error.kind, Kind::NotFound | Kind::Odd) => Ok(None),
                     read => read,
                 }
             })
@@ -122,13 +122,13 @@ impl Okta {
         let url =
             self.settings.api(&["apps", app, "users"], &[("limit", "500"), ("expand", "user")]);
         let mut people = HashMap::new();
-        let read = self.whole_list(&url, "assigned people", progress, |answer, first| {
+        let read = self.whole_list(&url, wire::ASSIGNED_PEOPLE, progress, |answer, first| {
             let page: Vec<AppUserItem<'_>> = serde_json::from_slice(&answer.body)?;
             if first {
                 people.clear();
             }
             for item in page.iter().filter(|item| item.is_assigned()) {
-                let Some(id) = item.id() else { continue };
+                let id = item.id();
                 // Without the record beside the assignment the person is asked for.
                 let record = item.user().map(|user| user.record(id.clone()));
                 people.insert(id, record);
@@ -147,12 +147,12 @@ impl Okta {
     ) -> Result<std::collections::HashSet<ProviderId>, ConnectError> {
         let url = self.settings.api(&["apps", app, "groups"], &[("limit", "200")]);
         let mut groups = std::collections::HashSet::new();
-        let read = self.whole_list(&url, "assigned groups", progress, |answer, first| {
-            let page: Vec<MemberItem<'_>> = serde_json::from_slice(&answer.body)?;
+        let read = self.whole_list(&url, wire::ASSIGNED_GROUPS, progress, |answer, first| {
+            let page: Vec<MemberItem> = serde_json::from_slice(&answer.body)?;
             if first {
                 groups.clear();
             }
-            groups.extend(page.iter().filter_map(MemberItem::id));
+            groups.extend(page.iter().map(MemberItem::id));
             Ok(super::listing::links(&answer.headers, page.len()))
         });
         read.await.map_err(|error| app_error(error, app))?;
@@ -174,7 +174,7 @@ impl Okta {
         };
         let url = self.settings.api(&["apps", app, "users", &id.to_string()], &[]);
         let (ask, progress) = (Ask::get(&url), Progress::default());
-        let read = call(self, ask, "one assignment", &progress, |answer| {
+        let read = call(self, ask, wire::ONE_ASSIGNMENT, &progress, |answer| {
             let item: AppUserItem<'_> = serde_json::from_slice(&answer.body)?;
             Ok(item.is_assigned())
         });
@@ -192,9 +192,11 @@ impl Okta {
             Scope::Everything => return Verdict::Exists,
             Scope::Groups(_) => {}
             Scope::Assigned(app) => {
-                let assigned = self.assigned_groups(app, &Progress::default()).await;
+                let progress = Progress::default();
+                let assigned = self.assigned_groups(app, &progress).await;
                 return match assigned {
                     Ok(groups) if groups.contains(id) => Verdict::Exists,
+                    Ok(_) if progress.lost_some() => Verdict::Unknown,
                     Ok(_) => Verdict::Gone,
                     Err(_) => Verdict::Unknown,
                 };

@@ -5,6 +5,7 @@ mod asking;
 mod catalogue;
 mod faults;
 mod google;
+mod odd;
 mod okta;
 mod passwords;
 mod permissions;

@@ -143,6 +143,12 @@ pub enum Unusable {
         /// What is wrong with it.
         problem: String,
     },
+    /// The provider has it, and its record could not be read since it was first seen.
+    #[error("the provider's record of it cannot be used: {why}")]
+    Unread {
+        /// Why.
+        why: String,
+    },
     /// The expression that makes the name cannot be worked out.
     #[error("the expression that makes the name cannot be worked out: {problem}")]
     Expression {

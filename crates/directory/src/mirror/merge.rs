@@ -2,7 +2,8 @@
 //!
 //! Invariants: the order of records inside an observation does not matter (new ids are numbered in their
 //! own order); merging what is known already changes nothing; what a listing alone lacks becomes
-//! unconfirmed, never absent. People come before groups, and groups before members.
+//! unconfirmed, never absent; what came and could not be read stays as it was. People come before groups, and
+//! groups before members.
 
 use std::collections::{BTreeSet, btree_map};
 
@@ -14,8 +15,8 @@ use crate::{
     decisions::Node,
     id::{GroupNo, Millis, ProviderId, UserNo},
     observation::{
-        GroupMembers, GroupRecord, Listing, MemberSet, MembersListing, Observation, PersonRecord,
-        Removed,
+        GroupMembers, GroupRecord, Kept, Listing, MemberSet, MembersListing, Observation,
+        PersonRecord, Removed,
     },
     report::ReadCounts,
 };
@@ -76,9 +77,11 @@ impl Mirror {
     /// Merges an observation that completed at `at`.
     pub fn merge(&mut self, observation: &Observation, at: Millis) -> Merged {
         let mut merged = Merged::default();
-        merged.read.users = self.merge_listing(&observation.people, at, &mut merged);
-        merged.read.groups = self.merge_listing(&observation.groups, at, &mut merged);
+        let kept = &observation.kept;
+        merged.read.users = self.merge_listing(&observation.people, kept, at, &mut merged);
+        merged.read.groups = self.merge_listing(&observation.groups, kept, at, &mut merged);
         self.merge_members(&observation.members, at, &mut merged);
+        merged.reread.extend(observation.reread.iter().filter_map(|id| self.group_no(id)));
         merged
     }
 
@@ -173,29 +176,82 @@ impl Mirror {
     fn merge_listing<R: Record>(
         &mut self,
         listing: &Listing<R>,
+        kept: &[Kept],
         at: Millis,
         merged: &mut Merged,
     ) -> u64 {
         match listing {
-            Listing::NotRead => 0,
+            Listing::NotRead => {
+                self.keep_all::<R>(kept, merged);
+                0
+            }
             Listing::Complete(records) => {
                 self.put_all(records, merged);
-                let listed: BTreeSet<u32> =
-                    records.iter().filter_map(|r| R::no(self, r.id())).collect();
+                let kept = self.keep_all::<R>(kept, merged);
+                let listed = records.iter().filter_map(|r| R::no(self, r.id()));
+                let listed: BTreeSet<u32> = listed.chain(kept.iter().copied()).collect();
                 let missing: Vec<Node> =
                     R::present(self).filter(|no| !listed.contains(no)).map(R::node).collect();
                 for node in missing {
                     self.set_state(node, State::Unconfirmed { since: at }, merged);
                 }
+                let ended = R::mentioned(self).filter(|(no, record)| {
+                    !kept.contains(no) && **record != R::unknown(record.id(), None)
+                });
+                for no in ended.map(|(no, _)| no).collect::<Vec<u32>>() {
+                    self.forget_unread::<R>(no, merged);
+                }
                 records.len() as u64
             }
             Listing::Delta { put, removed } => {
                 self.put_all(put, merged);
+                self.keep_all::<R>(kept, merged);
                 for Removed { id, restorable } in removed {
                     self.remove::<R>(id, *restorable, at, merged);
                 }
                 (put.len() + removed.len()) as u64
             }
+        }
+    }
+
+    /// Keeps what came and could not be read as it is; what is not known yet is mentioned, with the reason. Gives all
+    /// their numbers.
+    fn keep_all<R: Record>(&mut self, kept: &[Kept], merged: &mut Merged) -> BTreeSet<u32> {
+        let mut mine: Vec<(&ProviderId, &Kept)> =
+            kept.iter().filter_map(|one| Some((R::id_of(one)?, one))).collect();
+        mine.sort_by_key(|(id, _)| *id);
+        let mut numbers = BTreeSet::new();
+        for (id, one) in mine {
+            let record = R::unknown(id, Some(one));
+            match R::no(self, id) {
+                None => R::insert(self, record, State::Mentioned, merged),
+                Some(no) => match self.state(R::node(no)) {
+                    Some(State::Unconfirmed { .. }) => {
+                        self.set_state(R::node(no), State::Present, merged);
+                    }
+                    Some(State::Mentioned) => self.set_unread(no, record, merged),
+                    _ => {}
+                },
+            }
+            numbers.extend(R::no(self, id));
+        }
+        numbers
+    }
+
+    /// Sets what is told of one that was only mentioned.
+    fn set_unread<R: Record>(&mut self, no: u32, record: R, merged: &mut Merged) {
+        if let Some(slot) = R::slot(self, no)
+            && *slot != record
+        {
+            *slot = record;
+            mark::<R>(no, merged);
+        }
+    }
+
+    /// One that could not be read is not there any more, or what it was is said elsewhere.
+    fn forget_unread<R: Record>(&mut self, no: u32, merged: &mut Merged) {
+        if let Some(id) = R::slot(self, no).map(|slot| slot.id().clone()) {
+            self.set_unread(no, R::unknown(&id, None), merged);
         }
     }
 
@@ -211,7 +267,8 @@ impl Mirror {
         let node = R::node(no);
         let evidence = if restorable { Evidence::Deleted } else { Evidence::Purged };
         let since = match self.state(node) {
-            None | Some(State::Mentioned) => return,
+            None => return,
+            Some(State::Mentioned) => return self.forget_unread::<R>(no, merged),
             Some(State::Absent { since, .. }) => since,
             Some(State::Present | State::Unconfirmed { .. }) => at,
         };

@@ -6,7 +6,7 @@ use super::{GroupEntry, GroupRow, Merged, Mirror, PersonEntry, PersonRow, State}
 use crate::{
     decisions::Node,
     id::{GroupNo, ProviderId, UserNo},
-    observation::{GroupRecord, PersonRecord},
+    observation::{GroupRecord, Kept, Member, PersonRecord},
 };
 
 pub(super) fn mark<R: Record>(no: u32, merged: &mut Merged) {
@@ -18,7 +18,7 @@ pub(super) fn mark<R: Record>(no: u32, merged: &mut Merged) {
 }
 
 /// What people and groups have in common here.
-pub(super) trait Record: Clone + PartialEq {
+pub(super) trait Record: Clone + PartialEq + 'static {
     fn id(&self) -> &ProviderId;
     /// This record, with what the provider would not show now taken from the one before.
     fn completed_by(&self, before: &Self) -> Self;
@@ -26,6 +26,12 @@ pub(super) trait Record: Clone + PartialEq {
     fn no(mirror: &Mirror, id: &ProviderId) -> Option<u32>;
     fn slot(mirror: &mut Mirror, no: u32) -> Option<&mut Self>;
     fn present(mirror: &Mirror) -> impl Iterator<Item = u32>;
+    /// Those of which no more than the id, or that they were not read, is known.
+    fn mentioned(mirror: &Mirror) -> impl Iterator<Item = (u32, &Self)>;
+    /// The id that something that was kept has, if it is of this kind.
+    fn id_of(kept: &Kept) -> Option<&ProviderId>;
+    /// The record of one of which nothing is known but the id, and why it was not read if it came.
+    fn unknown(id: &ProviderId, kept: Option<&Kept>) -> Self;
     fn insert(mirror: &mut Mirror, record: Self, state: State, merged: &mut Merged);
 }
 
@@ -52,6 +58,25 @@ impl Record for PersonRecord {
 
     fn present(mirror: &Mirror) -> impl Iterator<Item = u32> {
         mirror.people().filter(|row| row.state == State::Present).map(|row| row.no.0)
+    }
+
+    fn mentioned(mirror: &Mirror) -> impl Iterator<Item = (u32, &Self)> {
+        let rows = mirror.people().filter(|row| row.state == State::Mentioned);
+        rows.map(|row| (row.no.0, &row.record))
+    }
+
+    fn id_of(kept: &Kept) -> Option<&ProviderId> {
+        match &kept.object {
+            Member::User(id) => Some(id),
+            Member::Group(_) => None,
+        }
+    }
+
+    fn unknown(id: &ProviderId, kept: Option<&Kept>) -> Self {
+        match kept {
+            Some(kept) => Self::unread(id.clone(), kept),
+            None => Self::mentioned(id.clone()),
+        }
     }
 
     fn insert(mirror: &mut Mirror, record: Self, state: State, merged: &mut Merged) {
@@ -86,6 +111,25 @@ impl Record for GroupRecord {
 
     fn present(mirror: &Mirror) -> impl Iterator<Item = u32> {
         mirror.groups().filter(|row| row.state == State::Present).map(|row| row.no.0)
+    }
+
+    fn mentioned(mirror: &Mirror) -> impl Iterator<Item = (u32, &Self)> {
+        let rows = mirror.groups().filter(|row| row.state == State::Mentioned);
+        rows.map(|row| (row.no.0, &row.record))
+    }
+
+    fn id_of(kept: &Kept) -> Option<&ProviderId> {
+        match &kept.object {
+            Member::Group(id) => Some(id),
+            Member::User(_) => None,
+        }
+    }
+
+    fn unknown(id: &ProviderId, kept: Option<&Kept>) -> Self {
+        match kept {
+            Some(kept) => Self::unread(id.clone(), kept),
+            None => Self::mentioned(id.clone()),
+        }
     }
 
     fn insert(mirror: &mut Mirror, record: Self, state: State, merged: &mut Merged) {

@@ -8,7 +8,11 @@ use serde::Serialize;
 
 use super::{NameTrouble, Plan};
 use crate::{
-    decisions::Node, derive::Derive, id::ProviderId, mirror::Dirty, observation::Attribute,
+    decisions::Node,
+    derive::{Derive, Unusable},
+    id::ProviderId,
+    mirror::Dirty,
+    observation::Attribute,
     text::visible,
 };
 
@@ -53,6 +57,9 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Name(NameTrouble::Unusable(unread @ Unusable::Unread { .. })) => {
+                write!(f, "{unread}")
+            }
             Self::Name(NameTrouble::Unusable(problem)) => write!(f, "no name can be made: {problem}"),
             Self::Name(NameTrouble::Taken { name, holder }) => {
                 write!(f, "the name `{name}` belongs to {holder}, which uses it still")

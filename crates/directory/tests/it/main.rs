@@ -18,3 +18,4 @@ mod product_names;
 mod random;
 mod scope;
 mod tenant;
+mod unread;
