@@ -57,6 +57,8 @@ pub struct Shape {
 pub struct Served {
     /// Its name.
     pub name: Box<str>,
+    /// The first part of its users' keys.
+    pub key: Box<str>,
     /// What is in it.
     pub directory: Arc<Directory>,
     /// Whether a first complete load was ever committed.
@@ -103,6 +105,7 @@ pub struct View {
 struct Layer {
     id: DirectoryId,
     name: Box<str>,
+    key: Box<str>,
     directory: Arc<Directory>,
 }
 
@@ -151,8 +154,8 @@ impl View {
             }
             let frozen = shape.frozen.and_then(|application| published.frozen.get(&application));
             let directory = frozen.and_then(|f| f.directory(*id)).unwrap_or(&served.directory);
-            let (name, directory) = (served.name.clone(), Arc::clone(directory));
-            layers.push(Layer { id: *id, name, directory });
+            let (name, key) = (served.name.clone(), served.key.clone());
+            layers.push(Layer { id: *id, name, key, directory: Arc::clone(directory) });
         }
         if layers.is_empty() {
             return Err(Unservable::NoDirectory);
@@ -233,6 +236,21 @@ impl View {
     /// The name of the directory that owns a person's name.
     pub fn owner_name(&self, at: UserAt) -> &str {
         &self.layers[at.layer as usize].name
+    }
+
+    /// The first part of a person's key.
+    pub fn directory_key(&self, at: UserAt) -> &str {
+        &self.layers[at.layer as usize].key
+    }
+
+    /// The first part of what would be a group's key.
+    pub fn directory_key_of_group(&self, at: GroupAt) -> &str {
+        &self.layers[at.layer as usize].key
+    }
+
+    /// The directory whose users have keys that begin so.
+    pub fn directory_with_key(&self, key: &str) -> Option<DirectoryId> {
+        self.layers.iter().find(|layer| &*layer.key == key).map(|layer| layer.id)
     }
 
     /// The directory that owns a group's name.

@@ -70,6 +70,7 @@ fn server() -> Router {
     let directory = Arc::new(Directory::default().apply(&changes).expect("it fits"));
     let served = Served {
         name: "d".into(),
+        key: "1".into(),
         directory,
         served_once: true,
         removing: false,

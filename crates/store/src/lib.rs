@@ -71,7 +71,7 @@ pub use self::{
     callers::CallerRow,
     change_log::{DamagedEntry, LogSlice},
     channels::{ChannelRow, NewChannel},
-    connections::{ConnectionRow, NewConnection, Pin, Schedule},
+    connections::{ConnectionRow, KeptKey, NewConnection, Pin, Schedule},
     console_sessions::ConsoleSessionRow,
     damage::{Damage, Instead, Place},
     drafts::DraftRow,
@@ -202,7 +202,12 @@ impl Store {
         self.0.main.write(|transaction| connections::add(transaction, &self.0.key, new, now))
     }
 
-    /// Removes a directory and everything in it; its number is never given again.
+    /// The keys of directories that were removed, those connected first first.
+    pub fn kept_keys(&self) -> Result<Vec<KeptKey>, StoreError> {
+        self.0.main.read(connections::kept_keys)
+    }
+
+    /// Removes a directory and everything in it; its number is never given again, and its key is kept.
     pub fn remove_connection(&self, id: DirectoryId) -> Result<(), StoreError> {
         self.0.main.write(|transaction| connections::remove(transaction, id))
     }

@@ -44,12 +44,13 @@ fn view(directories: Vec<Directory>, aggregate: bool) -> View {
 }
 
 fn shaped(directories: Vec<Directory>, shape: Shape, names: FrozenNames) -> View {
-    let served = |(no, directory)| {
+    let served = |(no, directory): (u32, Directory)| {
         let name = format!("d{no}").into();
         let directory = Arc::new(directory);
+        let key = no.to_string().into();
         (
             DirectoryId(no),
-            Served { name, directory, served_once: true, removing: false, incomplete: false },
+            Served { name, key, directory, served_once: true, removing: false, incomplete: false },
         )
     };
     let directories: BTreeMap<_, _> = (1..).zip(directories).map(served).collect();

@@ -249,6 +249,7 @@ impl Copy {
 fn served(store: &Store, row: &store::ConnectionRow, directory: Arc<Directory>) -> Served {
     Served {
         name: row.name.as_str().into(),
+        key: row.key.as_str().into(),
         directory,
         served_once: row.served_once,
         removing: row.removing,

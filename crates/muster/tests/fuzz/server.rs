@@ -171,5 +171,12 @@ fn served(people: &[Known], teams: &[Known]) -> Served {
     });
     let changes: Vec<Change> = users.chain(groups).collect();
     let directory = Arc::new(Directory::default().apply(&changes).unwrap());
-    Served { name: "d".into(), directory, served_once: true, removing: false, incomplete: false }
+    Served {
+        name: "d".into(),
+        key: "1".into(),
+        directory,
+        served_once: true,
+        removing: false,
+        incomplete: false,
+    }
 }

@@ -173,6 +173,7 @@ impl World {
                 full_every_s: 10_000_000,
                 ..Schedule::default()
             }),
+            key: None,
         };
         let row = api::directory::connect_directory(&self.server().app, add).await.unwrap();
         let mut oracle = Oracle::default();

@@ -61,6 +61,7 @@ pub(in crate::console) async fn start(
         secret: draft.secret().expose_secret().to_owned(),
         rules: Some(draft.rules()),
         schedule: None,
+        key: None,
     };
     let reading = visit.console.readings.of(&draft, visit.now());
     let read = reading.and_then(|reading| match reading.standing() {
