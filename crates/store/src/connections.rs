@@ -125,7 +125,8 @@ const COLUMNS: &str = "id, name, provider, settings, secret, rules, schedule, pa
                        cursor, last_full_read, last_read, expires, pin, key";
 
 /// Everything that belongs to a directory beside its row.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 20] = [
+    "gone_user",
     "mirror_person",
     "mirror_group",
     "mirror_members",

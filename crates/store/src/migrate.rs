@@ -6,10 +6,10 @@
 use refinery::{Migration, Runner};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{MAIN_FILE, STATE_FILE, StoreError, log_index};
+use crate::{MAIN_FILE, STATE_FILE, StoreError, gone, log_index};
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 12;
+pub(crate) const SCHEMA: u32 = 15;
 /// The oldest schema whose programs may still read what this one writes: older ones would serve users under the
 /// number of their directory, and products delete whom they know by another key.
 const MIN_READER: u32 = 12;
@@ -38,10 +38,12 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V10__checksums", include_str!("../migrations/main/V10__checksums.sql")),
             ("V11__limits", include_str!("../migrations/main/V11__limits.sql")),
             ("V12__directory_keys", include_str!("../migrations/main/V12__directory_keys.sql")),
+            ("V15__gone", include_str!("../migrations/main/V15__gone.sql")),
         ],
     )?;
     let transaction = connection.transaction()?;
     log_index::complete(&transaction)?;
+    gone::complete(&transaction)?;
     transaction.commit()?;
     for (name, value) in [("schema", SCHEMA), ("min_reader", MIN_READER)] {
         connection.execute(

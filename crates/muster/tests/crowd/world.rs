@@ -250,6 +250,8 @@ impl World {
             directories,
             recent: Recent::from(ChangeSeq(0)),
             frozen: BTreeMap::new(),
+            successors: Arc::default(),
+            without_leavers: BTreeMap::new(),
         };
         let published = Arc::new(ArcSwap::from_pointee(published));
         let applications = Arc::new(ApplicationRegistry::default());

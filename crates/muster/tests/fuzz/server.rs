@@ -100,6 +100,8 @@ impl Server {
             directories: [(DirectoryId(1), served(&people, &teams))].into(),
             recent: Recent::default(),
             frozen: BTreeMap::new(),
+            successors: Arc::default(),
+            without_leavers: BTreeMap::new(),
         };
         let params = Params::new(8, 1, 1, None).unwrap();
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
