@@ -21,6 +21,7 @@ mod probe;
 mod progress;
 mod scope;
 mod signer;
+mod tenant;
 mod turns;
 mod waiting;
 mod watch;
@@ -42,6 +43,7 @@ pub use self::{
     person::OnePerson,
     probe::{ProbeReport, ProbeStep, StepOutcome},
     progress::{Counts, Progress},
+    tenant::tenant_of,
     waiting::{Wait, Waits, clock_time, with_patience},
     watch::{Callback, Subscription},
 };

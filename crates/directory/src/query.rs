@@ -5,12 +5,7 @@
 
 use memchr::memmem::Finder;
 
-use crate::{
-    group::Group,
-    id::{DirectoryId, Millis},
-    name::fold,
-    user::User,
-};
+use crate::{group::Group, id::Millis, name::fold, user::User};
 
 /// What an object must be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,13 +178,13 @@ impl Filter {
         }
     }
 
-    /// Whether it admits a person of a directory.
-    pub fn admits_user(&self, user: &User, directory: DirectoryId) -> bool {
+    /// Whether it admits a person of a directory, whose users' keys begin with `directory`.
+    pub fn admits_user(&self, user: &User, directory: &str) -> bool {
         self.admits(&Fields::User(user, directory))
     }
 
     /// Whether it admits a group of a directory.
-    pub fn admits_group(&self, group: &Group, directory: DirectoryId) -> bool {
+    pub fn admits_group(&self, group: &Group, directory: &str) -> bool {
         self.admits(&Fields::Group(group, directory))
     }
 
@@ -229,8 +224,8 @@ fn matches(text: &str, how: TextMatch, sought: &Folded) -> bool {
 
 /// A person or group, read alike.
 enum Fields<'a> {
-    User(&'a User, DirectoryId),
-    Group(&'a Group, DirectoryId),
+    User(&'a User, &'a str),
+    Group(&'a Group, &'a str),
 }
 
 impl Fields<'_> {
@@ -248,10 +243,10 @@ impl Fields<'_> {
         }
     }
 
-    fn key(&self) -> (DirectoryId, String) {
+    fn key(&self) -> (&str, String) {
         match self {
-            Self::User(user, directory) => (*directory, user.id().to_string()),
-            Self::Group(group, directory) => (*directory, group.id().to_string()),
+            Self::User(user, directory) => (directory, user.id().to_string()),
+            Self::Group(group, directory) => (directory, group.id().to_string()),
         }
     }
 
@@ -296,7 +291,7 @@ mod tests {
     }
 
     fn admits(filter: &Filter) -> bool {
-        filter.admits_user(&alice(), DirectoryId(7))
+        filter.admits_user(&alice(), "7")
     }
 
     #[test]

@@ -7,12 +7,14 @@
 
 mod difference;
 mod frozen;
+mod successors;
 
 use std::{cmp::Ordering, collections::BTreeMap, iter::Peekable, sync::Arc};
 
 pub use self::{
     difference::Difference,
     frozen::{Frozen, FrozenNames, renamed},
+    successors::{PersonAt, Successors, is_same_person},
 };
 use crate::{
     group::Group,
@@ -39,6 +41,51 @@ pub struct Published {
     pub recent: Recent,
     /// Names frozen for applications, by the application's number.
     pub frozen: BTreeMap<u32, Frozen>,
+    /// Who has taken the place of people who are gone.
+    pub successors: Arc<Successors>,
+    /// Directories without those who make way in them, as views in this order and with these frozen names need them.
+    pub without_leavers: WithoutLeavers,
+}
+
+/// Directories without people who make way, by the order of directories and the application whose names are frozen.
+pub type WithoutLeavers = BTreeMap<(Vec<DirectoryId>, Option<u32>), Arc<Remaining>>;
+
+/// What is left of an order of directories when leavers have made way.
+#[derive(Clone, Debug, Default)]
+pub struct Remaining {
+    /// Who has made way.
+    leavers: Vec<PersonAt>,
+    /// The directories that had some of them.
+    directories: BTreeMap<DirectoryId, Arc<Directory>>,
+}
+
+impl Published {
+    /// A directory as an application sees it, frozen names included.
+    fn layer(&self, id: DirectoryId, frozen: Option<u32>) -> Option<&Arc<Directory>> {
+        let frozen = frozen.and_then(|application| self.frozen.get(&application));
+        let served = || self.directories.get(&id).map(|served| &served.directory);
+        frozen.and_then(|frozen| frozen.directory(id)).or_else(served)
+    }
+
+    /// What is left of directories in an order, when those who are gone have made way.
+    pub fn remaining(&self, order: &[DirectoryId], frozen: Option<u32>) -> Remaining {
+        let layers: Vec<_> =
+            order.iter().filter_map(|id| Some((*id, self.layer(*id, frozen)?))).collect();
+        let leavers = successors::leavers(&layers, &self.successors);
+        let mut directories = BTreeMap::new();
+        for (id, directory) in layers {
+            let of_it: Vec<UserNo> =
+                leavers.iter().filter(|leaver| leaver.0 == id).map(|leaver| leaver.1).collect();
+            if of_it.is_empty() {
+                continue;
+            }
+            // What does not fit is a fault of the log, which the follower finds; then everybody is as served.
+            if let Some(without) = successors::without(directory, &of_it) {
+                directories.insert(id, Arc::new(without));
+            }
+        }
+        Remaining { leavers, directories }
+    }
 }
 
 /// How an application sees its directories.
@@ -57,6 +104,8 @@ pub struct Shape {
 pub struct Served {
     /// Its name.
     pub name: Box<str>,
+    /// The first part of its users' keys.
+    pub key: Box<str>,
     /// What is in it.
     pub directory: Arc<Directory>,
     /// Whether a first complete load was ever committed.
@@ -97,12 +146,14 @@ pub struct View {
     shape: Shape,
     /// The first directory of which somebody is missing.
     incomplete: Option<Box<str>>,
+    remaining: Option<Arc<Remaining>>,
 }
 
 #[derive(Clone, Debug)]
 struct Layer {
     id: DirectoryId,
     name: Box<str>,
+    key: Box<str>,
     directory: Arc<Directory>,
 }
 
@@ -136,6 +187,7 @@ impl View {
         directories: &[DirectoryId],
         shape: Shape,
     ) -> Result<Self, Unservable> {
+        let remaining = remaining(&published, directories, shape);
         let mut layers = Vec::with_capacity(directories.len());
         let mut incomplete = None;
         for id in directories {
@@ -149,15 +201,16 @@ impl View {
             if served.incomplete {
                 incomplete.get_or_insert_with(|| served.name.clone());
             }
-            let frozen = shape.frozen.and_then(|application| published.frozen.get(&application));
-            let directory = frozen.and_then(|f| f.directory(*id)).unwrap_or(&served.directory);
-            let (name, directory) = (served.name.clone(), Arc::clone(directory));
-            layers.push(Layer { id: *id, name, directory });
+            let rest = remaining.as_ref().and_then(|remaining| remaining.directories.get(id));
+            let directory = rest.or_else(|| published.layer(*id, shape.frozen));
+            let directory = Arc::clone(directory.unwrap_or(&served.directory));
+            let (name, key) = (served.name.clone(), served.key.clone());
+            layers.push(Layer { id: *id, name, key, directory });
         }
         if layers.is_empty() {
             return Err(Unservable::NoDirectory);
         }
-        Ok(Self { published, layers, shape, incomplete })
+        Ok(Self { published, layers, shape, incomplete, remaining })
     }
 
     /// Whether lists of it lack nobody; who is there can be asked for one by one in any case.
@@ -166,6 +219,11 @@ impl View {
     /// [`Unservable::Incomplete`] when they would.
     pub fn whole(&self) -> Result<(), Unservable> {
         self.incomplete.clone().map_or(Ok(()), |name| Err(Unservable::Incomplete(name)))
+    }
+
+    /// The people of its directories who are gone and have made way to somebody of a later one.
+    pub fn leavers(&self) -> &[PersonAt] {
+        self.remaining.as_ref().map_or(&[], |remaining| &remaining.leavers)
     }
 
     /// The publication that it shows.
@@ -233,6 +291,21 @@ impl View {
     /// The name of the directory that owns a person's name.
     pub fn owner_name(&self, at: UserAt) -> &str {
         &self.layers[at.layer as usize].name
+    }
+
+    /// The first part of a person's key.
+    pub fn directory_key(&self, at: UserAt) -> &str {
+        &self.layers[at.layer as usize].key
+    }
+
+    /// The first part of what would be a group's key.
+    pub fn directory_key_of_group(&self, at: GroupAt) -> &str {
+        &self.layers[at.layer as usize].key
+    }
+
+    /// The directory whose users have keys that begin so.
+    pub fn directory_with_key(&self, key: &str) -> Option<DirectoryId> {
+        self.layers.iter().find(|layer| &*layer.key == key).map(|layer| layer.id)
     }
 
     /// The directory that owns a group's name.
@@ -466,6 +539,19 @@ impl View {
             self.group_named(directory.group(GroupNo(*no))?.folded_name())
         })
     }
+}
+
+/// What is left when leavers have made way; as published, or found now for a view that nobody has yet.
+fn remaining(
+    published: &Published,
+    directories: &[DirectoryId],
+    shape: Shape,
+) -> Option<Arc<Remaining>> {
+    if directories.len() < 2 || published.successors.is_empty() {
+        return None;
+    }
+    let known = published.without_leavers.get(&(directories.to_vec(), shape.frozen));
+    Some(known.map_or_else(|| Arc::new(published.remaining(directories, shape.frozen)), Arc::clone))
 }
 
 /// Takes up to `max` objects in the order of their names; of equal names the topmost directory's.

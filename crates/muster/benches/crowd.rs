@@ -70,6 +70,7 @@ fn server() -> Router {
     let directory = Arc::new(Directory::default().apply(&changes).expect("it fits"));
     let served = Served {
         name: "d".into(),
+        key: "1".into(),
         directory,
         served_once: true,
         removing: false,
@@ -82,6 +83,8 @@ fn server() -> Router {
         directories: [(DirectoryId(1), served)].into(),
         recent: Recent::default(),
         frozen: std::collections::BTreeMap::new(),
+        successors: Arc::default(),
+        without_leavers: std::collections::BTreeMap::new(),
     };
     let params = Params::new(8, 1, 1, None).expect("the least that argon2 takes");
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);

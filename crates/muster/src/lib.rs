@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod crowd;
+pub mod directory_key;
 pub mod entropy;
 pub mod health;
 pub mod hooks;

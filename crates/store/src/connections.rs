@@ -67,6 +67,21 @@ pub struct NewConnection {
     pub rules: Rules,
     /// When it is read.
     pub schedule: Schedule,
+    /// The first part of its users' keys; its number when there is none.
+    pub key: Option<String>,
+}
+
+/// The key of a directory that was removed: the same tenant, connected again, has it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptKey {
+    /// The key.
+    pub key: String,
+    /// The provider.
+    pub provider: String,
+    /// How the provider was reached.
+    pub settings: BTreeMap<String, String>,
+    /// The directory's name, folded.
+    pub folded_name: String,
 }
 
 /// A directory's settings and position.
@@ -102,13 +117,16 @@ pub struct ConnectionRow {
     pub expires: Option<Millis>,
     /// Where it was put back to, if it stays there.
     pub pin: Option<Pin>,
+    /// The first part of its users' keys, the same as long as it is there.
+    pub key: String,
 }
 
 const COLUMNS: &str = "id, name, provider, settings, secret, rules, schedule, paused, removing, served_once, \
-                       cursor, last_full_read, last_read, expires, pin";
+                       cursor, last_full_read, last_read, expires, pin, key";
 
 /// Everything that belongs to a directory beside its row.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 20] = [
+    "gone_user",
     "mirror_person",
     "mirror_group",
     "mirror_members",
@@ -169,10 +187,20 @@ pub(crate) fn add(
         DirectoryId(small(
             transaction.query_row("SELECT directory FROM head", (), |row| row.get(0))?,
         )?);
+    let directory_key = new.key.clone().unwrap_or_else(|| id.to_string());
+    let taken: bool = transaction.query_row(
+        "SELECT EXISTS (SELECT 1 FROM connection WHERE key = ?1)",
+        [&directory_key],
+        |row| row.get(0),
+    )?;
+    if taken {
+        return Err(StoreError::KeyTaken(directory_key));
+    }
+    transaction.execute("DELETE FROM kept_key WHERE key = ?1", [&directory_key])?;
     transaction.execute(
         "INSERT INTO connection (id, name, folded_name, provider, settings, secret, rules, schedule, paused,
-                                 removing, served_once, next_user, next_group, created)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, FALSE, FALSE, FALSE, 0, 0, ?9)",
+                                 removing, served_once, next_user, next_group, created, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, FALSE, FALSE, FALSE, 0, 0, ?9, ?10)",
         (
             id.0,
             &new.name,
@@ -183,6 +211,7 @@ pub(crate) fn add(
             json::write("these rules", &new.rules)?,
             json::write("this schedule", &new.schedule)?,
             now.0,
+            &directory_key,
         ),
     )?;
     Ok(ConnectionRow {
@@ -201,6 +230,7 @@ pub(crate) fn add(
         last_read: None,
         expires: None,
         pin: None,
+        key: directory_key,
     })
 }
 
@@ -222,8 +252,31 @@ pub(crate) fn remove(transaction: &Transaction<'_>, id: DirectoryId) -> Result<(
     for table in TABLES {
         transaction.execute(&format!("DELETE FROM {table} WHERE directory = ?1"), [id.0])?;
     }
+    transaction.execute(
+        "INSERT OR REPLACE INTO kept_key (key, provider, settings, folded_name, number)
+         SELECT key, provider, settings, folded_name, id FROM connection WHERE id = ?1",
+        [id.0],
+    )?;
     transaction.execute("DELETE FROM connection WHERE id = ?1", [id.0])?;
     Ok(())
+}
+
+/// The keys of directories that were removed, those connected first first.
+pub(crate) fn kept_keys(transaction: &Transaction<'_>) -> Result<Vec<KeptKey>, StoreError> {
+    let mut select = transaction.prepare_cached(
+        "SELECT key, provider, settings, folded_name FROM kept_key ORDER BY number, key",
+    )?;
+    let mut rows = select.query(())?;
+    let mut kept = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (key, settings): (String, String) = (row.get(0)?, row.get(2)?);
+        // What cannot be read is forgotten: it stops no other directory from being connected.
+        let Ok(settings) = json::read(&format!("settings of key {key}"), &settings) else {
+            continue;
+        };
+        kept.push(KeptKey { key, provider: row.get(1)?, settings, folded_name: row.get(3)? });
+    }
+    Ok(kept)
 }
 
 /// Sets one column of a directory's row.
@@ -276,6 +329,7 @@ fn connection(row: &Row<'_>, key: &Key) -> Result<ConnectionRow, StoreError> {
             .get::<_, Option<String>>(14)?
             .map(|json| json::read(&format!("pin of directory {id}"), &json))
             .transpose()?,
+        key: text(15)?,
     })
 }
 

@@ -71,6 +71,9 @@ pub enum StoreError {
     /// A directory or application has this name already.
     #[error("the name `{0}` is taken")]
     NameTaken(String),
+    /// Another directory has the key.
+    #[error("another directory has the key `{0}`; two directories have two keys")]
+    KeyTaken(String),
     /// The directory or application is not there any more.
     #[error("it was removed meanwhile")]
     Removed,

@@ -23,6 +23,7 @@ mod encoding;
 mod error;
 mod figures;
 mod floors;
+mod gone;
 mod history;
 mod json;
 mod log_index;
@@ -52,7 +53,7 @@ use std::{
 use directory::{
     change::LogEntry,
     decisions::Decisions,
-    id::{ChangeSeq, DirectoryId, Millis, ProviderId, RunId},
+    id::{ChangeSeq, DirectoryId, Millis, ProviderId, RunId, UserNo},
     mirror::Mirror,
     report::RunReport,
     rules::Rules,
@@ -71,12 +72,13 @@ pub use self::{
     callers::CallerRow,
     change_log::{DamagedEntry, LogSlice},
     channels::{ChannelRow, NewChannel},
-    connections::{ConnectionRow, NewConnection, Pin, Schedule},
+    connections::{ConnectionRow, KeptKey, NewConnection, Pin, Schedule},
     console_sessions::ConsoleSessionRow,
     damage::{Damage, Instead, Place},
     drafts::DraftRow,
     error::StoreError,
     floors::{FinishedLists, FloorLists, FloorRow},
+    gone::GoneUser,
     history::{LogFilter, LogOrder, Past},
     repair::Finding,
     runs::{PinChange, RunCommit, RunWindow},
@@ -202,7 +204,22 @@ impl Store {
         self.0.main.write(|transaction| connections::add(transaction, &self.0.key, new, now))
     }
 
-    /// Removes a directory and everything in it; its number is never given again.
+    /// Users who are gone at their provider and still known, in order.
+    pub fn gone_users(&self) -> Result<Vec<GoneUser>, StoreError> {
+        self.0.main.read(gone::list)
+    }
+
+    /// The employee number of a user, if the provider said one.
+    pub fn employee_of(&self, id: DirectoryId, no: UserNo) -> Result<Option<String>, StoreError> {
+        self.0.main.read(|transaction| gone::employee_of(transaction, id, no))
+    }
+
+    /// The keys of directories that were removed, those connected first first.
+    pub fn kept_keys(&self) -> Result<Vec<KeptKey>, StoreError> {
+        self.0.main.read(connections::kept_keys)
+    }
+
+    /// Removes a directory and everything in it; its number is never given again, and its key is kept.
     pub fn remove_connection(&self, id: DirectoryId) -> Result<(), StoreError> {
         self.0.main.write(|transaction| connections::remove(transaction, id))
     }

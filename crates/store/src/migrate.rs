@@ -6,12 +6,13 @@
 use refinery::{Migration, Runner};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{MAIN_FILE, STATE_FILE, StoreError, log_index};
+use crate::{MAIN_FILE, STATE_FILE, StoreError, gone, log_index};
 
 /// The schema that this program writes.
 pub(crate) const SCHEMA: u32 = 16;
-/// The oldest schema whose programs may still read what this one writes: older ones know no limits with a largest number.
-const MIN_READER: u32 = 11;
+/// The oldest schema whose programs may still read what this one writes: older ones would serve users under the
+/// number of their directory, and products delete whom they know by another key.
+const MIN_READER: u32 = 12;
 
 /// Brings the main database to [`SCHEMA`]; says whether it may be written.
 pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
@@ -36,6 +37,8 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ("V9__api_tokens", include_str!("../migrations/main/V9__api_tokens.sql")),
             ("V10__checksums", include_str!("../migrations/main/V10__checksums.sql")),
             ("V11__limits", include_str!("../migrations/main/V11__limits.sql")),
+            ("V12__directory_keys", include_str!("../migrations/main/V12__directory_keys.sql")),
+            ("V15__gone", include_str!("../migrations/main/V15__gone.sql")),
             (
                 "V16__application_product",
                 include_str!("../migrations/main/V16__application_product.sql"),
@@ -44,6 +47,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
     )?;
     let transaction = connection.transaction()?;
     log_index::complete(&transaction)?;
+    gone::complete(&transaction)?;
     transaction.commit()?;
     for (name, value) in [("schema", SCHEMA), ("min_reader", MIN_READER)] {
         connection.execute(

@@ -13,7 +13,7 @@ use crate::{
     StoreError,
     damage::{Damage, Instead, Mended, Place},
     db::small,
-    encoding,
+    encoding, gone,
     members::{ChunkKey, Edits, Table, node},
     recover,
 };
@@ -194,6 +194,7 @@ pub(crate) fn write(
             None => delete.execute((id.0, no.0))?,
         };
     }
+    gone::write(transaction, id, change.people.iter().map(|no| (*no, mirror.person(*no))))?;
     let mut put = transaction.prepare_cached(
         "INSERT INTO mirror_group (directory, no, record) VALUES (?1, ?2, ?3)
          ON CONFLICT (directory, no) DO UPDATE SET record = excluded.record",

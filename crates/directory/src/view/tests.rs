@@ -44,12 +44,13 @@ fn view(directories: Vec<Directory>, aggregate: bool) -> View {
 }
 
 fn shaped(directories: Vec<Directory>, shape: Shape, names: FrozenNames) -> View {
-    let served = |(no, directory)| {
+    let served = |(no, directory): (u32, Directory)| {
         let name = format!("d{no}").into();
         let directory = Arc::new(directory);
+        let key = no.to_string().into();
         (
             DirectoryId(no),
-            Served { name, directory, served_once: true, removing: false, incomplete: false },
+            Served { name, key, directory, served_once: true, removing: false, incomplete: false },
         )
     };
     let directories: BTreeMap<_, _> = (1..).zip(directories).map(served).collect();
@@ -62,6 +63,8 @@ fn shaped(directories: Vec<Directory>, shape: Shape, names: FrozenNames) -> View
         directories,
         recent: Recent::default(),
         frozen,
+        successors: Arc::default(),
+        without_leavers: BTreeMap::new(),
     };
     View::new(Arc::new(published), &ids, shape).unwrap()
 }
@@ -226,4 +229,90 @@ fn frozen_names_may_be_swapped_or_meet() {
     let view = frozen(&[(0, "x"), (2, "x")]);
     assert_eq!(view.user_named("x").unwrap().no, UserNo(0));
     assert_eq!(view.user_named("carl").unwrap().no, UserNo(2), "the second keeps its own");
+}
+
+/// A directory of people with names, mail addresses, and whether they are active; all are in one group.
+fn people(people: &[(&str, &str, bool)], group: &str) -> Directory {
+    let names: Vec<&str> = people.iter().map(|(name, _, _)| *name).collect();
+    let all: Vec<u32> = (0..).take(people.len()).collect();
+    let directory = directory(&names, &[(group, &all, &[])]);
+    let changes: Vec<Change> = (0..)
+        .zip(people)
+        .map(|(no, (_, email, active))| {
+            let before = Arc::clone(directory.user(UserNo(no)).unwrap());
+            let name = Name::parse(before.name()).unwrap();
+            let after = User::new(&UserFields {
+                id: before.id(),
+                name: &name,
+                first_name: "",
+                last_name: "",
+                display_name: "",
+                email,
+                active: *active,
+                created: Millis(0),
+                updated: Millis(0),
+            });
+            Change::User { no: UserNo(no), before: Some(before), after: Some(Arc::new(after)) }
+        })
+        .collect();
+    directory.apply(&changes).unwrap()
+}
+
+/// DESIGN.md 12.9: who is gone makes way, whoever is named first in the directories; who is disabled does not.
+#[test]
+fn who_is_gone_makes_way_to_their_account_in_a_later_directory() {
+    let first = [("ann", "ann@x", false), ("bob", "bob@x", false), ("cy", "cy@x", true)];
+    let second = [("Ann", "ann@x", true), ("bob", "bob@x", true), ("cy", "cy@x", true)];
+    let directories = [people(&first, "staff"), people(&second, "crew")];
+    let at = |directory, no| (DirectoryId(directory), UserNo(no));
+    // As the follower finds them: ann is gone, bob is disabled, cy is there in both.
+    let known: Successors = [(at(1, 0), [at(2, 0)].into())].into();
+    for flattened in [false, true] {
+        for aggregate in [false, true] {
+            let seen = |order: &[u32], successors: &Successors| {
+                let shape = Shape { aggregate, flattened, frozen: None };
+                let base = shaped(directories.to_vec(), shape, FrozenNames::new());
+                let mut published = Published::clone(base.published());
+                published.successors = Arc::new(successors.clone());
+                let order: Vec<DirectoryId> = order.iter().map(|no| DirectoryId(*no)).collect();
+                View::new(Arc::new(published), &order, shape).unwrap()
+            };
+            let owner = |view: &View, name: &str| view.owner(view.user_named(name).unwrap()).0;
+            let groups = |view: &View, name: &str| -> Vec<String> {
+                let groups = view.groups_of(view.user_named(name).unwrap());
+                let names = groups.iter().map(|at| view.group(*at).name().to_string());
+                let mut names: Vec<String> = names.collect();
+                names.sort();
+                names
+            };
+            let plain = seen(&[1, 2], &Successors::new());
+            assert_eq!((owner(&plain, "ann"), plain.leavers()), (1, &[][..]));
+            let view = seen(&[1, 2], &known);
+            assert_eq!(["ann", "bob", "cy"].map(|name| owner(&view, name)), [2, 1, 1]);
+            assert_eq!(view.leavers(), [at(1, 0)]);
+            assert_eq!(view.user(view.user_named("ann").unwrap()).name(), "Ann");
+            assert_eq!(groups(&view, "ann"), ["crew"], "the leaver's groups go with the leaver");
+            let both: &[&str] = if aggregate { &["crew", "staff"] } else { &["staff"] };
+            assert_eq!(groups(&view, "cy"), both);
+            let staff = view.users_of(view.group_named("staff").unwrap()).len();
+            assert_eq!(staff, 2);
+            // In the other order the account owns the name anyway; alone, the leaver stays.
+            assert_eq!(owner(&seen(&[2, 1], &known), "ann"), 2);
+            assert_eq!(seen(&[2, 1], &known).leavers(), []);
+            assert_eq!(owner(&seen(&[1], &known), "ann"), 1);
+        }
+    }
+}
+
+#[test]
+fn accounts_are_one_persons_by_mail_address_or_employee_number() {
+    let user = |mail: &str| people(&[("ann", mail, true)], "g").user(UserNo(0)).unwrap().clone();
+    let (a, same, other, none) = (user("Ann@X"), user(" ann@x "), user("b@x"), user(""));
+    assert!(is_same_person((&a, &same), (None, None)));
+    assert!(!is_same_person((&a, &other), (None, None)));
+    assert!(!is_same_person((&none, &none), (Some(""), Some(" "))));
+    assert!(is_same_person((&a, &other), (Some("E7"), Some("e7"))));
+    assert!(is_same_person((&none, &other), (Some("7"), Some("7"))));
+    assert!(!is_same_person((&a, &other), (Some("7"), None)));
+    assert!(!is_same_person((&a, &other), (Some("7"), Some("8"))));
 }

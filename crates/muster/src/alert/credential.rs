@@ -80,6 +80,7 @@ mod tests {
             last_read: Some(Millis(5)),
             expires: None,
             pin: None,
+            key: "1".to_owned(),
         }
     }
 

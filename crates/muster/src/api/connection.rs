@@ -88,6 +88,7 @@ pub(super) async fn change(
         secret: secret.clone().unwrap_or(row.secret),
         rules: row.rules,
         schedule: row.schedule,
+        key: None,
     };
     app.check_settings(&checked).map_err(|error| Problem::bad_request(error.to_string()))?;
     audit::say(

@@ -32,6 +32,7 @@ use crate::{
         name::{Named, new_name},
     },
     app::App,
+    directory_key,
     task::{
         Status, Waiting,
         commit::{self, Choice, Decision, Step},
@@ -51,8 +52,11 @@ const ISSUES_MAX: usize = 100;
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Directory)]
 pub struct Summary {
-    /// Its number, the first part of every Crowd `key`.
+    /// Its number.
     pub id: u32,
+    /// The first part of the `key` of its users in products.
+    #[serde(default)]
+    pub key: String,
     /// Its name.
     pub name: String,
     /// Its provider: `entra`.
@@ -161,6 +165,9 @@ pub struct Add {
     pub rules: Option<Rules>,
     /// Its schedule; the default otherwise.
     pub schedule: Option<Schedule>,
+    /// The first part of its users' keys, where it had one before; the tenant's own otherwise.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 /// Asks for a run.
@@ -260,7 +267,7 @@ pub(super) async fn add(
     Json(add): Json<Add>,
 ) -> Result<(StatusCode, Json<Summary>), Problem> {
     let row = connect_directory(&app, add).await?;
-    audit::say(|| json!({"provider": row.provider, "settings": row.settings}));
+    audit::say(|| json!({"provider": row.provider, "settings": row.settings, "key": row.key}));
     Ok((StatusCode::CREATED, Json(summary(&app, &row))))
 }
 
@@ -303,8 +310,10 @@ pub async fn add_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem
     let rows = app.blocking(store::Store::connections).await?;
     let others = rows.iter().map(|row| row.name.as_str());
     let name = new_name(Named::Directory, &add.name, others)?;
-    let new = NewConnection {
+    let key = add.key.as_deref().map(directory_key::checked).transpose();
+    let mut new = NewConnection {
         name,
+        key: key.map_err(|error| Problem::bad_request(error.to_string()))?,
         rules: add.rules.unwrap_or_else(|| usual_rules(&add.provider)),
         schedule: add.schedule.unwrap_or_else(|| usual_schedule(&add.provider)),
         provider: add.provider,
@@ -313,6 +322,16 @@ pub async fn add_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem
     };
     Compiled::new(new.rules.clone()).map_err(|problems| refused(&problems))?;
     app.check_settings(&new).map_err(|error| Problem::bad_request(error.to_string()))?;
+    match &new.key {
+        None => new.key = Some(directory_key::of_new(app, &new).await?),
+        Some(key) => {
+            if let Some(other) = rows.iter().find(|row| row.key == *key) {
+                let detail =
+                    format!("`{}` has the key `{key}`; two directories have two keys", other.name);
+                return Err(Problem::conflict(detail));
+            }
+        }
+    }
     let now = app.clock.now();
     let row = app.blocking(move |store| store.add_connection(&new, now)).await?;
     app.published_up_to_date().await?;
@@ -541,6 +560,7 @@ fn summary(app: &App, row: &ConnectionRow) -> Summary {
         .or_else(|| app.store.latest_runs(row.id, 1).ok().and_then(|mut runs| runs.pop()));
     Summary {
         id: row.id.0,
+        key: row.key.clone(),
         name: row.name.clone(),
         provider: row.provider.clone(),
         paused: row.paused,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use directory::{
     group::Group,
-    id::{DirectoryId, GroupNo, Millis, ProviderId, UserNo},
+    id::{GroupNo, Millis, ProviderId, UserNo},
     query::{Filter, Folded, TextMatch, TextProperty},
     resource_name::from_path_form,
     snapshot::Directory,
@@ -156,7 +156,7 @@ pub(super) async fn users(
     Path(name): Path<String>,
     Query(wanted): Query<WantedPeople>,
 ) -> Result<Json<Page<Person>>, Problem> {
-    let (id, served) = served(&app, &name).await?;
+    let (key, served) = served(&app, &name).await?;
     let last: String = page::position(wanted.cursor.as_deref())?.unwrap_or_default();
     let limit = page::limit(wanted.limit);
     let mut parts = words(wanted.q.as_deref().unwrap_or_default());
@@ -167,13 +167,13 @@ pub(super) async fn users(
         let found = if filter.is_everything() {
             served.users_after(&last).take(limit + 1).collect()
         } else {
-            served.users_fitting_after(&last, limit + 1, |user| filter.admits_user(user, id))
+            served.users_fitting_after(&last, limit + 1, |user| filter.admits_user(user, &key))
         };
         paged(
             found.into_iter(),
             limit,
             |(_, user)| user.folded_name(),
-            |(no, user)| person(id, &served, *no, user),
+            |(no, user)| person(&key, &served, *no, user),
         )
     });
     Ok(Json(looking.await.map_err(anyhow::Error::from)?))
@@ -194,7 +194,7 @@ pub(super) async fn user(
         Problem::not_found(format!("nobody in `{name}` has the id `{id}`; `explain` says why"))
     })?;
     let groups = named_groups(&served, served.groups_of(no));
-    Ok(Json(PersonDetail { person: person(directory, &served, no, user), groups }))
+    Ok(Json(PersonDetail { person: person(&directory, &served, no, user), groups }))
 }
 
 /// Groups of a directory, by name.
@@ -206,17 +206,18 @@ pub(super) async fn groups(
     Path(name): Path<String>,
     Query(wanted): Query<WantedGroups>,
 ) -> Result<Json<Page<GroupLine>>, Problem> {
-    let (id, served) = served(&app, &name).await?;
+    let (key, served) = served(&app, &name).await?;
     let last: String = page::position(wanted.cursor.as_deref())?.unwrap_or_default();
     let limit = page::limit(wanted.limit);
     let filter = Filter::All(words(wanted.q.as_deref().unwrap_or_default()));
     let looking = tokio::task::spawn_blocking(move || {
-        let found = served.groups_after(&last).filter(|(_, group)| filter.admits_group(group, id));
+        let found =
+            served.groups_after(&last).filter(|(_, group)| filter.admits_group(group, &key));
         paged(
             found,
             limit,
             |(_, group)| group.folded_name(),
-            |(no, group)| line(id, &served, *no, group),
+            |(no, group)| line(&key, &served, *no, group),
         )
     });
     Ok(Json(looking.await.map_err(anyhow::Error::from)?))
@@ -233,7 +234,7 @@ pub(super) async fn group(
     let (directory, served) = served(&app, &name).await?;
     let (no, group) = group_of(&served, &name, &id)?;
     Ok(Json(GroupDetail {
-        group: line(directory, &served, no, group),
+        group: line(&directory, &served, no, group),
         groups: named_groups(&served, served.children_of(no)),
         parents: named_groups(&served, served.parents_of(no)),
     }))
@@ -262,7 +263,7 @@ pub(super) async fn members(
             found.into_iter(),
             limit,
             |(_, user)| user.folded_name(),
-            |(no, user)| person(directory, &served, *no, user),
+            |(no, user)| person(&directory, &served, *no, user),
         )
     });
     Ok(Json(looking.await.map_err(anyhow::Error::from)?))
@@ -295,9 +296,10 @@ fn paged<T, U>(
     Page { items: page.iter().map(shown).collect(), next }
 }
 
-async fn served(app: &App, name: &str) -> Result<(DirectoryId, Arc<Directory>), Problem> {
-    let id = named(app, name).await?.id;
-    Ok((id, app.served(id).unwrap_or_default()))
+/// The first part of a directory's keys, and what is served of it.
+async fn served(app: &App, name: &str) -> Result<(String, Arc<Directory>), Problem> {
+    let row = named(app, name).await?;
+    Ok((row.key, app.served(row.id).unwrap_or_default()))
 }
 
 fn group_of<'a>(
@@ -309,7 +311,7 @@ fn group_of<'a>(
     found.ok_or_else(|| Problem::not_found(format!("no group in `{name}` has the id `{id}`")))
 }
 
-fn person(directory: DirectoryId, served: &Directory, no: UserNo, user: &User) -> Person {
+fn person(directory: &str, served: &Directory, no: UserNo, user: &User) -> Person {
     Person {
         id: user.id().to_string(),
         key: format!("{directory}:{}", user.id()),
@@ -325,7 +327,7 @@ fn person(directory: DirectoryId, served: &Directory, no: UserNo, user: &User) -
     }
 }
 
-fn line(directory: DirectoryId, served: &Directory, no: GroupNo, group: &Group) -> GroupLine {
+fn line(directory: &str, served: &Directory, no: GroupNo, group: &Group) -> GroupLine {
     GroupLine {
         id: group.id().to_string(),
         key: format!("{directory}:{}", group.id()),

@@ -300,6 +300,7 @@ pub fn directories(description: &Description) -> anyhow::Result<Vec<api::directo
         secret,
         rules: None,
         schedule: None,
+        key: None,
     };
     if let Some(entra) = &description.entra {
         let settings = [

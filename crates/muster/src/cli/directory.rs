@@ -115,6 +115,10 @@ pub struct Add {
     /// File that holds the client secret, key or token; `-` reads standard input.
     #[arg(long, value_name = "FILE")]
     secret_file: PathBuf,
+    /// The key that the directory had on another server (`muster directory show` tells it): products then know its users
+    /// again. Left out, the tenant has its own.
+    #[arg(long)]
+    key: Option<String>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -214,6 +218,7 @@ impl Add {
             secret,
             rules: None,
             schedule: None,
+            key: self.key,
         };
         let added: Summary = client.post("/directories", &body).await?;
         if self.remote.json {
@@ -305,7 +310,14 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
         return Ok(Done::Ok);
     }
     let summary = &detail.summary;
-    println!("{} ({}, number {}): {}", summary.name, summary.provider, summary.id, state(summary));
+    println!(
+        "{} ({}, number {}, key {}): {}",
+        summary.name,
+        summary.provider,
+        summary.id,
+        summary.key,
+        state(summary)
+    );
     for (key, value) in &detail.settings {
         println!("  {key} = {value}");
     }

@@ -1,10 +1,9 @@
 //! People and groups as products read them (`protocols/crowd.md` 2).
 //!
 //! Invariants: a group always has its type and its state, and a person a state, since products misread
-//! their absence; a key is `<directory>:<provider id>` and never changes; what there is not is left out.
+//! their absence; a key is `<directory's key>:<provider id>` and never changes; what there is not is left out.
 
 use directory::{
-    id::DirectoryId,
     query::Filter,
     view::{GroupAt, Place, UserAt, View},
 };
@@ -55,7 +54,7 @@ impl Entity for UserAt {
     }
 
     fn admitted(self, view: &View, filter: &Filter) -> bool {
-        filter.admits_user(view.user(self), view.owner(self))
+        filter.admits_user(view.user(self), view.directory_key(self))
     }
 
     fn sort(view: &View, objects: &mut [Self]) {
@@ -81,8 +80,7 @@ impl Entity for UserAt {
         writer.open("password");
         writer.link(&[base, "/user/password?username=", &name], "edit");
         writer.close("password");
-        let mut digits = [0; 10];
-        let directory = decimal(view.owner(self), &mut digits);
+        let directory = view.directory_key(self);
         user.id().with_str(|id| writer.text_of("key", &[directory, ":", id]));
         writer.date("created-date", user.created());
         writer.date("updated-date", user.updated());
@@ -105,7 +103,7 @@ impl Entity for GroupAt {
     }
 
     fn admitted(self, view: &View, filter: &Filter) -> bool {
-        filter.admits_group(view.group(self), view.group_owner(self))
+        filter.admits_group(view.group(self), view.directory_key_of_group(self))
     }
 
     fn sort(view: &View, objects: &mut [Self]) {
@@ -140,31 +138,4 @@ pub(super) fn attributes(writer: &mut Writer, href: &[&str]) {
     writer.close_list();
     writer.link(href, "self");
     writer.close("attributes");
-}
-
-/// A directory's number in decimal digits, without an allocation.
-fn decimal(directory: DirectoryId, digits: &mut [u8; 10]) -> &str {
-    let mut rest = directory.0;
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    str::from_utf8(&digits[start..]).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn directories_are_numbered_in_decimal() {
-        for no in [0, 7, 10, 4_294_967_295] {
-            assert_eq!(decimal(DirectoryId(no), &mut [0; 10]), no.to_string());
-        }
-    }
 }

@@ -4,7 +4,7 @@
 
 use axum::{body::Body, http::Response};
 use directory::{
-    id::{DirectoryId, ProviderId},
+    id::ProviderId,
     view::{UserAt, View},
 };
 
@@ -51,5 +51,5 @@ pub(super) fn in_full(call: &Call, view: &View, user: UserAt) -> Response<Body> 
 
 fn keyed(view: &View, key: &str) -> Option<UserAt> {
     let (directory, id) = key.split_once(':')?;
-    view.user_keyed(DirectoryId(directory.parse().ok()?), &ProviderId::parse(id).ok()?)
+    view.user_keyed(view.directory_with_key(directory)?, &ProviderId::parse(id).ok()?)
 }

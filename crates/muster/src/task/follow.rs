@@ -2,6 +2,8 @@
 //!
 //! Invariant: what is published is the directory at one position of the log; a restart is load and follow.
 
+mod leavers;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -57,14 +59,19 @@ pub fn load(store: &Store) -> Result<Published, StoreError> {
         .collect();
     let recent = recent(store, head)?;
     let frozen = frozen(store, &directories)?;
-    Ok(Published {
+    let successors = Arc::new(leavers::successors(store, &directories)?);
+    let mut published = Published {
         instance: store.instance().into(),
         epoch: store.epoch(),
         head,
         directories,
         recent,
         frozen,
-    })
+        successors,
+        without_leavers: BTreeMap::new(),
+    };
+    published.without_leavers = leavers::remaining(store, &published, None)?;
+    Ok(published)
 }
 
 /// What the latest entries up to a position touched, as far back as the log goes.
@@ -179,12 +186,26 @@ fn catch_up(app: &App) -> Result<(), StoreError> {
     }
     // Read after the log: a name that was frozen by a later run is still the person's name here.
     let frozen = frozen(&app.store, &directories)?;
-    if head != before.head
-        || !same_directories(&directories, &before.directories)
-        || !same_names(&frozen, &before.frozen)
-    {
-        let (instance, epoch) = (before.instance.clone(), before.epoch);
-        let published = Published { instance, epoch, head, directories, recent, frozen };
+    let found = leavers::successors(&app.store, &directories)?;
+    let successors =
+        if found == *before.successors { Arc::clone(&before.successors) } else { Arc::new(found) };
+    let same = head == before.head
+        && same_directories(&directories, &before.directories)
+        && same_names(&frozen, &before.frozen)
+        && Arc::ptr_eq(&successors, &before.successors);
+    let mut published = Published {
+        instance: before.instance.clone(),
+        epoch: before.epoch,
+        head,
+        directories,
+        recent,
+        frozen,
+        successors,
+        without_leavers: BTreeMap::new(),
+    };
+    published.without_leavers =
+        leavers::remaining(&app.store, &published, same.then_some(&before.without_leavers))?;
+    if !same || !published.without_leavers.keys().eq(before.without_leavers.keys()) {
         app.published.store(Arc::new(published));
     }
     Ok(())
@@ -249,6 +270,7 @@ impl Copy {
 fn served(store: &Store, row: &store::ConnectionRow, directory: Arc<Directory>) -> Served {
     Served {
         name: row.name.as_str().into(),
+        key: row.key.as_str().into(),
         directory,
         served_once: row.served_once,
         removing: row.removing,

@@ -186,6 +186,7 @@ fn keep_all(house: &House, names: &[String]) {
             secret: entra.secret.clone(),
             rules: entra.rules.clone(),
             schedule: entra.schedule,
+            key: None,
         };
         store.add_connection(&directory, now).unwrap();
     }

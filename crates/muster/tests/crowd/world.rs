@@ -230,16 +230,16 @@ impl World {
             .map(|(no, _)| {
                 let name = format!("directory {no}").into();
                 let directory = Arc::new(Directory::default());
-                (
-                    DirectoryId(no),
-                    Served {
-                        name,
-                        directory,
-                        served_once: true,
-                        removing: false,
-                        incomplete: false,
-                    },
-                )
+                let key = no.to_string().into();
+                let served = Served {
+                    name,
+                    key,
+                    directory,
+                    served_once: true,
+                    removing: false,
+                    incomplete: false,
+                };
+                (DirectoryId(no), served)
             })
             .collect();
         let ids: Vec<u32> = directories.keys().map(|id| id.0).collect();
@@ -250,6 +250,8 @@ impl World {
             directories,
             recent: Recent::from(ChangeSeq(0)),
             frozen: BTreeMap::new(),
+            successors: Arc::default(),
+            without_leavers: BTreeMap::new(),
         };
         let published = Arc::new(ArcSwap::from_pointee(published));
         let applications = Arc::new(ApplicationRegistry::default());

@@ -17,6 +17,7 @@ mod followed;
 mod guard;
 mod mail_server;
 mod migration;
+mod moving;
 mod product;
 mod questions;
 mod random;

@@ -100,6 +100,8 @@ impl Server {
             directories: [(DirectoryId(1), served(&people, &teams))].into(),
             recent: Recent::default(),
             frozen: BTreeMap::new(),
+            successors: Arc::default(),
+            without_leavers: BTreeMap::new(),
         };
         let params = Params::new(8, 1, 1, None).unwrap();
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
@@ -171,5 +173,12 @@ fn served(people: &[Known], teams: &[Known]) -> Served {
     });
     let changes: Vec<Change> = users.chain(groups).collect();
     let directory = Arc::new(Directory::default().apply(&changes).unwrap());
-    Served { name: "d".into(), directory, served_once: true, removing: false, incomplete: false }
+    Served {
+        name: "d".into(),
+        key: "1".into(),
+        directory,
+        served_once: true,
+        removing: false,
+        incomplete: false,
+    }
 }

@@ -35,6 +35,9 @@ async fn products_have_what_they_should_whatever_happens_when() {
     }
     world.rest(steps).await;
     println!("{}", world.summary());
+    if steps >= 2_000 {
+        world.assert_somebody_made_way();
+    }
 }
 
 /// DESIGN.md 10.8: a rename costs one full synchronisation of each product that sees it, not several. The story

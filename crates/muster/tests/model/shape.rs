@@ -44,11 +44,64 @@ fn frozen(copy: &Copy, directory: usize, old: &OldNames) -> Copy {
     }
 }
 
-/// Lays directories over each other, the first on top.
-pub(crate) fn combine(copies: &[Copy], sees: &[usize], shape: Shape, old: &OldNames) -> Copy {
+/// People who are gone at their provider and still served, by directory and id.
+pub(crate) type Gone = BTreeSet<(usize, String)>;
+
+/// Those of them who make way: a later directory has an active account of that name and mail address.
+pub(crate) fn leavers(
+    copies: &[Copy],
+    sees: &[usize],
+    (shape, old): (Shape, &OldNames),
+    gone: &Gone,
+) -> Gone {
+    let known = |directory: usize, name: &str, id: &str| {
+        let known = old.get(&(directory, id.to_owned())).filter(|_| shape.frozen);
+        known.map_or_else(|| name.to_lowercase(), |known| known.to_lowercase())
+    };
+    let mut leavers = Gone::new();
+    for (at, no) in sees.iter().enumerate() {
+        for (name, person) in &copies[*no].users {
+            let takes_over = |later: &usize| {
+                let same = |other: &&String| other.to_lowercase() == name.to_lowercase();
+                copies[*later].users.keys().find(same).is_some_and(|other| {
+                    let account = &copies[*later].users[other];
+                    let mail = account.email.to_lowercase();
+                    account.active
+                        && !mail.is_empty()
+                        && mail == person.email.to_lowercase()
+                        && known(*later, other, &account.id) == known(*no, name, &person.id)
+                })
+            };
+            let leaver = (*no, person.id.clone());
+            if gone.contains(&leaver) && !person.active && sees[at + 1..].iter().any(takes_over) {
+                leavers.insert(leaver);
+            }
+        }
+    }
+    leavers
+}
+
+/// A directory without some of its people.
+fn without(copy: &Copy, directory: usize, people: &Gone) -> Copy {
+    let mut rest = copy.clone();
+    rest.users.retain(|_, person| !people.contains(&(directory, person.id.clone())));
+    rest.members.retain(|(_, user)| rest.users.contains_key(user));
+    rest
+}
+
+/// Lays directories over each other, the first on top, without those who make way.
+pub(crate) fn combine(
+    copies: &[Copy],
+    sees: &[usize],
+    (shape, old): (Shape, &OldNames),
+    leavers: &Gone,
+) -> Copy {
     let copies: Vec<Copy> = sees
         .iter()
-        .map(|no| if shape.frozen { frozen(&copies[*no], *no, old) } else { copies[*no].clone() })
+        .map(|no| {
+            let copy = without(&copies[*no], *no, leavers);
+            if shape.frozen { frozen(&copy, *no, old) } else { copy }
+        })
         .collect();
     let mut whole = Copy::default();
     // Owner and spelling by folded name.

@@ -1,6 +1,7 @@
 //! Two simulated tenants, a server, and products that see them in different ways.
 
 use std::{
+    collections::BTreeSet,
     fmt::Write,
     net::SocketAddr,
     sync::{
@@ -25,7 +26,7 @@ use crate::{
     expected::{Copy, Oracle, Truth},
     product::Product,
     random::{Budget, Dice, assert_same, edit},
-    shape::{OldNames, Shape, combine, remember},
+    shape::{Gone, OldNames, Shape, combine, leavers, remember},
 };
 
 const ANYWHERE: SocketAddr =
@@ -50,26 +51,30 @@ struct Watcher {
     read_renames: [u32; 2],
     /// Whether a list was read and no token used since.
     unfinished: bool,
+    /// Who had made way to another account when the latest list was read: another set is another view.
+    leavers: Gone,
 }
 
 impl Watcher {
     /// Everything was read, by a list that had these renames.
-    fn has_read(&mut self, renames: [u32; 2]) {
+    fn has_read(&mut self, renames: [u32; 2], leavers: Gone) {
         if !self.unfinished {
             self.read_renames = renames;
         }
         self.unfinished = true;
+        self.leavers = leavers;
     }
 
-    /// Synchronises; a full one is either the first, or owed to a rename that was not read yet.
-    async fn synchronise(&mut self, renames: [u32; 2]) {
+    /// Synchronises; a full one is the first, or owed to a rename that was not read yet, or to somebody who made way.
+    async fn synchronise(&mut self, renames: [u32; 2], leavers: Gone) {
         let before = self.product.full_syncs;
         self.product.synchronise().await;
         self.unfinished = false;
         if self.product.full_syncs > before {
             let new = self.sees.iter().any(|no| renames[*no] > self.read_renames[*no]);
-            assert!(before == 0 || new, "{} reads a rename twice", self.name);
-            self.has_read(renames);
+            let other_view = leavers != self.leavers;
+            assert!(before == 0 || new || other_view, "{} reads a rename twice", self.name);
+            self.has_read(renames, leavers);
         }
         self.read_renames = renames;
     }
@@ -84,6 +89,8 @@ pub(crate) struct World {
     tenants: Vec<Tenant>,
     /// What each directory should serve.
     copies: Vec<Copy>,
+    /// People who are gone and still served.
+    gone: Gone,
     /// Under which names people who were renamed were served before.
     old_names: OldNames,
     watchers: Vec<Watcher>,
@@ -92,6 +99,8 @@ pub(crate) struct World {
     /// Reads of each directory that showed somebody under another name.
     renames: [u32; 2],
     done: [u32; 6],
+    /// Views at rest points in which somebody had made way.
+    made_way: u32,
 }
 
 const DONE: [&str; 6] =
@@ -110,11 +119,13 @@ impl World {
             http: connect::http::local_client().unwrap(),
             tenants: Vec::new(),
             copies: vec![Copy::default(); 2],
+            gone: Gone::new(),
             old_names: OldNames::new(),
             watchers: Vec::new(),
             names: OldNames::new(),
             renames: [0; 2],
             done: [0; 6],
+            made_way: 0,
         };
         for no in 0..2 {
             world.connect(seed, no).await;
@@ -173,6 +184,7 @@ impl World {
                 full_every_s: 10_000_000,
                 ..Schedule::default()
             }),
+            key: None,
         };
         let row = api::directory::connect_directory(&self.server().app, add).await.unwrap();
         let mut oracle = Oracle::default();
@@ -221,12 +233,13 @@ impl World {
                 self.done[2] += 1;
                 let at = self.dice.roll(self.watchers.len());
                 let full = self.dice.roll(6) == 0;
+                let leavers = self.leavers(&self.watchers[at]);
                 let watcher = &mut self.watchers[at];
                 if full {
                     watcher.product.full().await;
-                    watcher.has_read(self.renames);
+                    watcher.has_read(self.renames, leavers);
                 } else {
-                    watcher.synchronise(self.renames).await;
+                    watcher.synchronise(self.renames, leavers).await;
                 }
             }
             88..94 => self.disturbed(step).await,
@@ -243,9 +256,13 @@ impl World {
         for no in 0..2 {
             self.read(no, false).await;
         }
-        for watcher in &mut self.watchers {
-            watcher.synchronise(self.renames).await;
-            let expected = combine(&self.copies, &watcher.sees, watcher.shape, &self.old_names);
+        for at in 0..self.watchers.len() {
+            let leavers = self.leavers(&self.watchers[at]);
+            self.made_way += u32::from(!leavers.is_empty());
+            let watcher = &mut self.watchers[at];
+            watcher.synchronise(self.renames, leavers.clone()).await;
+            let seen = (watcher.shape, &self.old_names);
+            let expected = combine(&self.copies, &watcher.sees, seen, &leavers);
             let when = format!("step {step}, {}", watcher.name);
             assert_same(&watcher.product.copy(), &expected, &when);
         }
@@ -257,7 +274,17 @@ impl World {
             write!(text, "{count} {what}, ").unwrap();
         }
         let full: u32 = self.watchers.iter().map(|watcher| watcher.product.full_syncs).sum();
-        text + &format!("{full} lists read in full")
+        let made_way = self.made_way;
+        text + &format!("{full} lists read in full, {made_way} views in which somebody made way")
+    }
+
+    /// Who makes way in what a product sees.
+    fn leavers(&self, watcher: &Watcher) -> Gone {
+        leavers(&self.copies, &watcher.sees, (watcher.shape, &self.old_names), &self.gone)
+    }
+
+    pub(crate) fn assert_somebody_made_way(&self) {
+        assert!(self.made_way > 0, "nobody made way");
     }
 
     fn dice_minutes(&mut self) -> i64 {
@@ -307,6 +334,10 @@ impl World {
             renamed |= known.is_some_and(|known| known != *name);
         }
         self.renames[tenant] += u32::from(renamed);
+        self.gone.retain(|(directory, _)| *directory != tenant);
+        let there: BTreeSet<&str> = truth.users.iter().map(|user| user.id.as_str()).collect();
+        let gone = copy.users.values().filter(|person| !there.contains(person.id.as_str()));
+        self.gone.extend(gone.map(|person| (tenant, person.id.clone())));
         self.copies[tenant] = copy;
         self.clock.fetch_add(100, Ordering::SeqCst);
     }
@@ -317,13 +348,16 @@ impl World {
         let at = self.dice.roll(self.watchers.len());
         let mut watcher = self.watchers.swap_remove(at);
         let restarts = self.dice.roll(4) == 0;
-        let mut read_renames = [0; 2];
+        let (mut read_renames, mut read_leavers) = ([0; 2], Gone::new());
+        let (sees, shape) = (watcher.sees.clone(), watcher.shape);
         watcher
             .product
             .full_between(async |request| {
                 // The list of people is the second request.
                 if request == 3 {
                     read_renames = self.renames;
+                    let seen = (shape, &self.old_names);
+                    read_leavers = leavers(&self.copies, &sees, seen, &self.gone);
                 }
                 if self.dice.roll(2) == 0 {
                     return None;
@@ -342,7 +376,7 @@ impl World {
                 None
             })
             .await;
-        watcher.has_read(read_renames);
+        watcher.has_read(read_renames, read_leavers);
         println!("step {step}: {} was disturbed", watcher.name);
         self.watchers.push(watcher);
     }
@@ -351,10 +385,13 @@ impl World {
     pub(crate) async fn disturb_every_product(&mut self) {
         for _ in 0..self.watchers.len() {
             let mut watcher = self.watchers.remove(0);
-            let mut read_renames = [0; 2];
+            let (mut read_renames, mut read_leavers) = ([0; 2], Gone::new());
+            let (sees, shape) = (watcher.sees.clone(), watcher.shape);
             let disturbance = async |request| {
                 if request == 3 {
                     read_renames = self.renames;
+                    let seen = (shape, &self.old_names);
+                    read_leavers = leavers(&self.copies, &sees, seen, &self.gone);
                 }
                 if request > 2 {
                     self.pass(2).await;
@@ -368,7 +405,7 @@ impl World {
                 None
             };
             watcher.product.full_between(disturbance).await;
-            watcher.has_read(read_renames);
+            watcher.has_read(read_renames, read_leavers);
             self.watchers.push(watcher);
         }
     }

@@ -4,7 +4,7 @@ use directory::{
     change::{Change, LogEntry},
     derive::Basis,
     id::{ChangeSeq, DAY_MS, DirectoryId, HOUR_MS, Millis, UserNo},
-    mirror::{Asked, Dirty, EdgeRow, GroupRow, Mirror, PersonRow},
+    mirror::{Asked, Dirty, EdgeRow, GroupRow, Mirror, PersonRow, State},
     observation::{Cursor, Verdict},
     plan::{Context, guard::Window, plan},
     report::{Applied, Outcome, RunReport},
@@ -242,6 +242,31 @@ fn the_window_sums_what_was_applied_and_not_approved() {
     let before = window.applied.users_removed;
     store.record_failed_run(id, &report).unwrap();
     assert_eq!(store.run_window(id, NOW.plus(1)).unwrap().applied.users_removed, before + 1);
+}
+
+/// DESIGN.md 12.9: who is gone is known without the mirror, and who comes back is not gone.
+#[test]
+fn who_is_gone_is_kept_with_the_mirror() {
+    let data = tempfile::tempdir().unwrap();
+    let gone = |store: &Store, id| {
+        let mirror = store.load_mirror(id).unwrap();
+        let absent = |row: &&PersonRow| matches!(row.state, State::Absent { .. });
+        let expected: Vec<UserNo> = mirror.people().filter(absent).map(|row| row.no).collect();
+        let known = store.gone_users().unwrap();
+        assert!(known.iter().all(|gone| gone.directory == id));
+        assert_eq!(known.iter().map(|gone| gone.no).collect::<Vec<_>>(), expected);
+        expected.len()
+    };
+    let store = open(data.path());
+    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let mut served = run(&store, id, &Directory::default(), &some_people(9), NOW);
+    assert_eq!(gone(&store, id), 0);
+    served = run(&store, id, &served, &some_people(4), NOW.plus(1));
+    assert!(gone(&store, id) > 0);
+    run(&store, id, &served, &some_people(9), NOW.plus(2));
+    assert_eq!(gone(&store, id), 0);
+    store.remove_connection(id).unwrap();
+    assert_eq!(store.gone_users().unwrap(), []);
 }
 
 /// What was put back does not count, and counts again when the undo is undone in turn.

@@ -42,5 +42,6 @@ fn connection(name: &str) -> NewConnection {
         secret: SecretString::from("the-credential-itself"),
         rules: Rules::default(),
         schedule: Schedule::default(),
+        key: None,
     }
 }

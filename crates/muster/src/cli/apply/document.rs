@@ -50,6 +50,8 @@ pub struct DirectoryPart {
     /// How the provider is reached.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// The first part of its users' keys in products; the tenant's own without.
+    pub key: Option<String>,
     /// Where the provider's credential is; it stays as it is without.
     pub secret: Option<Reference>,
     /// The day on which the credential stops working.

@@ -44,6 +44,9 @@ fn directory(text: &mut String, row: &Detail) -> anyhow::Result<()> {
     let head = format!("directories.{}", key(&summary.name));
     writeln!(text, "\n[{head}]")?;
     line(text, "provider", &summary.provider)?;
+    if !summary.key.is_empty() {
+        line(text, "key", &summary.key)?;
+    }
     placeholder(text, "secret", &summary.name)?;
     if let Some(day) = &row.expires {
         writeln!(text, "expires = {day}")?;

@@ -248,6 +248,13 @@ async fn directory(
             part.provider
         );
     }
+    if let Some(key) = part.key.as_ref().filter(|key| **key != row.summary.key) {
+        bail!(
+            "its key is `{}`, not `{key}`; a directory keeps its key, since products would delete all its users: remove it \
+             first, or take the line out",
+            row.summary.key
+        );
+    }
     let mut item = Item::new(Owner::Directory, &row.summary.name, Action::Change);
     let mut change = Change::default();
     if item.compare("settings", &row.settings, &part.settings) {
@@ -300,6 +307,7 @@ fn new_directory(
         secret: document.secret(reference)?,
         rules: Some(rules),
         schedule: Some(schedule),
+        key: part.key.clone(),
     })));
     if part.paused {
         item.steps.push(Step::Pause(true));

@@ -209,7 +209,7 @@ pub(in crate::console) async fn people(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Refusal> {
     let (detail, head) = found(&visit, &name, "people").await?;
-    let id = DirectoryId(detail.summary.id);
+    let (id, key) = (DirectoryId(detail.summary.id), detail.summary.key);
     let (directory, base) = (served(&visit, id), head.path.clone());
     let Wanted { q, show: shown, page } = wanted;
     let filter = filter(&q, &shown);
@@ -222,7 +222,7 @@ pub(in crate::console) async fn people(
         }
         let rows = (page.saturating_mul(ROWS), ROWS);
         let (total, found) =
-            directory.page_of_users_fitting(rows, |user| filter.admits_user(user, id));
+            directory.page_of_users_fitting(rows, |user| filter.admits_user(user, &key));
         (found.into_iter().map(line).collect::<Vec<Person>>(), total)
     });
     let (people, total) = looking.await.map_err(anyhow::Error::from)?;
@@ -236,7 +236,7 @@ pub(in crate::console) async fn groups(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Refusal> {
     let (detail, head) = found(&visit, &name, "groups").await?;
-    let id = DirectoryId(detail.summary.id);
+    let (id, key) = (DirectoryId(detail.summary.id), detail.summary.key);
     let (directory, base) = (served(&visit, id), head.path.clone());
     let Wanted { q, show: shown, page } = wanted;
     let (filter, chosen) = (filter(&q, ""), shown.clone());
@@ -248,7 +248,7 @@ pub(in crate::console) async fn groups(
         };
         let (mut lines, mut total): (Vec<GroupLine>, usize) = (Vec::new(), 0);
         let all = directory.groups_from(0);
-        for (no, group) in all.filter(|(no, group)| filter.admits_group(group, id) && fits(*no)) {
+        for (no, group) in all.filter(|(no, group)| filter.admits_group(group, &key) && fits(*no)) {
             if total >= page.saturating_mul(ROWS) && lines.len() < ROWS {
                 lines.push(GroupLine::of(&directory, &base, (no, group)));
             }

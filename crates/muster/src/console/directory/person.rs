@@ -255,7 +255,7 @@ async fn page(visit: &Visit, name: &str, id: &str) -> Result<Response, Refusal> 
     };
     let because = why.iter().flat_map(|why| &why.because).map(|text| sentence(text)).collect();
     let frame = visit.frame(label.clone(), &format!("directory {}", head.name));
-    let key = format!("{directory_id}:{id}");
+    let key = format!("{}:{id}", detail.summary.key);
     let served = shown;
     show(&PersonPage { frame, head, label, served, why, because, groups, last, history, key })
 }

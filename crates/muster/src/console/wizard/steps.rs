@@ -208,6 +208,7 @@ fn unusable(app: &App, draft: &Draft, with: Option<(&str, &str)>) -> Option<Stri
         secret,
         rules: draft.rules(),
         schedule: Schedule::default(),
+        key: None,
     };
     app.check_settings(&new).err().map(|error| plain(&error.to_string()))
 }

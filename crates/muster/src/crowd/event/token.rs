@@ -111,8 +111,8 @@ impl fmt::Display for Token {
     }
 }
 
-/// What a view is called: the store, its epoch, and a digest of the directories, their order, and how they
-/// are seen.
+/// What a view is called: the store, its epoch, and a digest of the directories, their order, how they are seen, and
+/// who has made way to an account of the same name.
 pub(in crate::crowd) fn name_of(view: &View) -> String {
     let mut hasher = Sha256::new();
     for directory in view.directories() {
@@ -121,6 +121,11 @@ pub(in crate::crowd) fn name_of(view: &View) -> String {
     let shape = view.shape();
     let seen = [shape.aggregate, shape.flattened, shape.frozen.is_some()];
     hasher.update(seen.map(u8::from));
+    // Whoever makes way to another account changes an owner, which products have to read anew.
+    for (directory, no) in view.leavers() {
+        hasher.update(directory.0.to_le_bytes());
+        hasher.update(no.0.to_le_bytes());
+    }
     // Names are frozen for one application: the next one of its name starts with those of the day.
     if let Some(application) = shape.frozen {
         hasher.update(application.to_le_bytes());

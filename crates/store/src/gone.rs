@@ -1,0 +1,111 @@
+//! Users who are gone at their provider and still in the mirror.
+//!
+//! Invariant: written with the mirror, so that it names exactly those whose row there says that they are gone.
+
+use std::collections::BTreeSet;
+
+use directory::{
+    id::{DirectoryId, UserNo},
+    mirror::{PersonRow, State},
+    observation::Attribute,
+};
+use rusqlite::{OptionalExtension, Transaction};
+
+use crate::{StoreError, db::small, encoding};
+
+/// A user who is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoneUser {
+    /// The directory.
+    pub directory: DirectoryId,
+    /// The number there.
+    pub no: UserNo,
+    /// The employee number, as the provider last said it; empty when it never did.
+    pub employee: String,
+}
+
+fn employee(row: &PersonRow) -> &str {
+    row.record.attributes.get(Attribute::EmployeeId).unwrap_or_default().trim()
+}
+
+/// Enters rows of the mirror as they are now; none where it was forgotten.
+pub(crate) fn write<'a>(
+    transaction: &Transaction<'_>,
+    id: DirectoryId,
+    people: impl Iterator<Item = (UserNo, Option<&'a PersonRow>)>,
+) -> Result<(), StoreError> {
+    let mut select = transaction.prepare_cached("SELECT no FROM gone_user WHERE directory = ?1")?;
+    let known: Result<BTreeSet<u32>, _> =
+        select.query_map([id.0], |row| row.get::<_, u32>(0))?.collect();
+    let known = known?;
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO gone_user (directory, no, employee) VALUES (?1, ?2, ?3)
+         ON CONFLICT (directory, no) DO UPDATE SET employee = excluded.employee",
+    )?;
+    let mut delete =
+        transaction.prepare_cached("DELETE FROM gone_user WHERE directory = ?1 AND no = ?2")?;
+    for (no, row) in people {
+        let gone = row.filter(|row| matches!(row.state, State::Absent { .. }));
+        match gone {
+            Some(row) => drop(put.execute((id.0, no.0, employee(row)))?),
+            None if known.contains(&no.0) => drop(delete.execute((id.0, no.0))?),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Everybody who is gone, in order.
+pub(crate) fn list(transaction: &Transaction<'_>) -> Result<Vec<GoneUser>, StoreError> {
+    let mut select = transaction
+        .prepare_cached("SELECT directory, no, employee FROM gone_user ORDER BY directory, no")?;
+    let mut rows = select.query(())?;
+    let mut gone = Vec::new();
+    while let Some(row) = rows.next()? {
+        gone.push(GoneUser {
+            directory: DirectoryId(small(row.get(0)?)?),
+            no: UserNo(small(row.get(1)?)?),
+            employee: row.get(2)?,
+        });
+    }
+    Ok(gone)
+}
+
+/// The employee number of one user, if the mirror knows it and can be read.
+pub(crate) fn employee_of(
+    transaction: &Transaction<'_>,
+    id: DirectoryId,
+    no: UserNo,
+) -> Result<Option<String>, StoreError> {
+    let record: Option<Vec<u8>> = transaction
+        .prepare_cached("SELECT record FROM mirror_person WHERE directory = ?1 AND no = ?2")?
+        .query_row((id.0, no.0), |row| row.get(0))
+        .optional()?;
+    let row = record.and_then(|record| encoding::unpack_person(no.0, &record).ok());
+    Ok(row.map(|row| employee(&row).to_owned()).filter(|employee| !employee.is_empty()))
+}
+
+/// Enters whoever was gone before there was this table, once.
+pub(crate) fn complete(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    let done: Option<String> = transaction
+        .query_row("SELECT value FROM meta WHERE name = 'gone_entered'", (), |row| row.get(0))
+        .optional()?;
+    if done.is_some() {
+        return Ok(());
+    }
+    let mut select =
+        transaction.prepare_cached("SELECT directory, no, record FROM mirror_person")?;
+    let mut rows = select.query(())?;
+    while let Some(row) = rows.next()? {
+        let (id, no) = (DirectoryId(small(row.get(0)?)?), UserNo(small(row.get(1)?)?));
+        let record = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        // What cannot be read is told elsewhere.
+        if let Ok(known) = encoding::unpack_person(no.0, record)
+            && matches!(known.state, State::Absent { .. })
+        {
+            write(transaction, id, std::iter::once((no, Some(&known))))?;
+        }
+    }
+    transaction.execute("INSERT INTO meta (name, value) VALUES ('gone_entered', '1')", ())?;
+    Ok(())
+}
