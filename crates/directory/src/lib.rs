@@ -26,6 +26,7 @@ pub mod plan;
 pub mod preview;
 pub mod query;
 pub mod recent;
+pub mod reference;
 pub mod report;
 pub mod resource_name;
 pub mod rules;

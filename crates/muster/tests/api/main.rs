@@ -14,6 +14,7 @@ mod names;
 mod product;
 #[path = "../e2e/random.rs"]
 mod random;
+mod references;
 mod shown;
 mod tasks;
 mod tokens;
