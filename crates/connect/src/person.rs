@@ -26,6 +26,8 @@ pub enum OnePerson {
     OutOfScope(ProviderId),
     /// Gone by the provider's own word.
     Gone(Removed),
+    /// Several have this mail address: nobody is read.
+    Several(Vec<PersonRecord>),
     /// Nobody is called so, or has this id.
     Nobody,
 }

@@ -14,11 +14,11 @@ pub use self::{
 use crate::{
     decisions::Node,
     derive::{Appearance, Basis, Derive, Out, PersonVerdict},
-    id::{GroupNo, ProviderId, UserNo},
+    id::{GroupNo, UserNo},
     mirror::{Evidence, PersonRow, State},
-    name::fold,
-    observation::{Attribute, PersonKind},
+    observation::PersonKind,
     plan::Issue,
+    reference,
     rules::Vanished,
 };
 
@@ -49,14 +49,17 @@ pub struct Explanation {
     pub memberships: Vec<Membership>,
 }
 
-/// People that are looked at when neither name nor id matches.
-const SCAN_MAX: usize = 2_000_000;
-
-/// Explains whoever has this user name, sign-in name, mail address or provider id; `None` when nobody has,
-/// at the provider neither.
+/// Explains the one user whom a reference fits; `None` when it fits nobody, or several.
 pub fn explain(basis: &Basis<'_>, issues: &[Issue], wanted: &str) -> Option<Explanation> {
+    match reference::find(basis, reference::Kind::User, wanted, &[]).as_slice() {
+        [(Node::User(no), _)] => explain_user(basis, issues, *no),
+        _ => None,
+    }
+}
+
+/// Explains a user by number; `None` when the mirror does not know them.
+pub fn explain_user(basis: &Basis<'_>, issues: &[Issue], no: UserNo) -> Option<Explanation> {
     let derive = &Derive::new(*basis);
-    let no = find(basis, wanted)?;
     let row = basis.mirror.person(no)?;
     let served = basis.served.user(no);
     let verdict = derive.person(row);
@@ -79,24 +82,6 @@ pub fn explain(basis: &Basis<'_>, issues: &[Issue], wanted: &str) -> Option<Expl
         attributes: attributes.collect(),
         groups,
         memberships: ways::memberships(derive, no),
-    })
-}
-
-/// The number of whoever has this user name, provider id, sign-in name or mail address.
-pub fn find(basis: &Basis<'_>, wanted: &str) -> Option<UserNo> {
-    let folded = fold(wanted);
-    if let Some((no, _)) = basis.served.user_by_name(&folded) {
-        return Some(no);
-    }
-    let by_id = ProviderId::parse(wanted).ok().and_then(|id| basis.mirror.person_no(&id));
-    by_id.or_else(|| {
-        let looked_at = [Attribute::Login, Attribute::Mail];
-        let matches = |row: &&PersonRow| {
-            looked_at
-                .iter()
-                .any(|a| row.record.attributes.get(*a).is_some_and(|value| fold(value) == folded))
-        };
-        basis.mirror.people().take(SCAN_MAX).find(matches).map(|row| row.no)
     })
 }
 

@@ -29,6 +29,7 @@ pub mod preview;
 pub mod product_names;
 pub mod query;
 pub mod recent;
+pub mod reference;
 pub mod report;
 pub mod resource_name;
 pub mod rules;

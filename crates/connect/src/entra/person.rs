@@ -21,7 +21,10 @@ impl Entra {
         progress: &Progress,
     ) -> Result<OnePerson, ConnectError> {
         let found = match self.person_called(key, progress).await? {
-            None if key.contains('@') => self.person_with_mail(key, progress).await?,
+            None if key.contains('@') => match self.people_with_mail(key, progress).await? {
+                several if several.len() > 1 => return Ok(OnePerson::Several(several)),
+                mut one => one.pop(),
+            },
             found => found,
         };
         let Some(record) = found else { return Ok(OnePerson::Nobody) };
@@ -57,23 +60,22 @@ impl Entra {
         }
     }
 
-    /// By mail address, if exactly one person has it.
-    async fn person_with_mail(
+    /// By mail address, which several may have.
+    async fn people_with_mail(
         &self,
         mail: &str,
         progress: &Progress,
-    ) -> Result<Option<PersonRecord>, ConnectError> {
+    ) -> Result<Vec<PersonRecord>, ConnectError> {
         let filter = format!("mail eq '{}'", mail.replace('\'', "''"));
         let filter: String = form_urlencoded::byte_serialize(filter.as_bytes()).collect();
         let path =
-            format!("users?$filter={}&$select={USER_SELECT}&$top=2", filter.replace('+', "%20"));
+            format!("users?$filter={}&$select={USER_SELECT}&$top=20", filter.replace('+', "%20"));
         let url = self.settings.graph_url(&path);
         let found = self.get(&url, wire::USERS_BY_MAIL, progress, |bytes| {
             let page: Page<'_, UserItem<'_>> = serde_json::from_slice(bytes)?;
             Ok(page.value.iter().map(record).collect::<Vec<_>>())
         });
-        let mut found = found.await?;
-        Ok(if found.len() == 1 { found.pop() } else { None })
+        found.await
     }
 
     fn user_url(&self, key: &str) -> Option<String> {

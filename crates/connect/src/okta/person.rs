@@ -29,7 +29,13 @@ impl Okta {
         progress: &Progress,
     ) -> Result<OnePerson, ConnectError> {
         let found = match self.person_called(key, progress).await? {
-            None if key.contains('@') => self.person_with_mail(key, progress).await?,
+            None if key.contains('@') => match self.people_with_mail(key, progress).await? {
+                several if several.len() > 1 => {
+                    let records = several.into_iter().map(|(record, _)| record);
+                    return Ok(OnePerson::Several(records.collect()));
+                }
+                mut one => one.pop(),
+            },
             found => found,
         };
         let Some((record, deactivated)) = found else { return Ok(OnePerson::Nobody) };
@@ -66,21 +72,20 @@ impl Okta {
         }
     }
 
-    /// By mail address, if exactly one person has it.
-    async fn person_with_mail(
+    /// By mail address, which several may have.
+    async fn people_with_mail(
         &self,
         mail: &str,
         progress: &Progress,
-    ) -> Result<Option<Found>, ConnectError> {
+    ) -> Result<Vec<Found>, ConnectError> {
         let mail = mail.replace('\\', "\\\\").replace('"', "\\\"");
         let filter = format!("profile.email eq \"{mail}\"");
-        let url = self.settings.api(&["users"], &[("filter", &filter), ("limit", "2")]);
+        let url = self.settings.api(&["users"], &[("filter", &filter), ("limit", "20")]);
         let read = call(self, Ask::get(&url), wire::USERS_BY_MAIL, progress, |answer| {
             let items: Vec<UserItem<'_>> = serde_json::from_slice(&answer.body)?;
             Ok(items.iter().map(found).collect::<Vec<_>>())
         });
-        let mut read = read.await?;
-        Ok(if read.len() == 1 { read.pop() } else { None })
+        read.await
     }
 
     /// The groups that somebody is in; the group of everybody only where it is filled.

@@ -269,3 +269,70 @@ fn the_examples_of_the_documentation_are_usable() {
         Compiled::new(rules_of(block)).unwrap_or_else(|problems| panic!("{block}: {problems}"));
     }
 }
+
+/// Every way to name somebody, alone and shared, for users and groups.
+#[test]
+fn a_reference_is_answered_with_everybody_whom_it_fits() {
+    use directory::{
+        decisions::Node,
+        reference::{Kind, Matched, find},
+    };
+    let mut bench = settle(
+        r#"{"group_renames": "follow", "guests": "included"}"#,
+        "ann | mail team@x.example | name Ann Lee | aliases smtp:a.lee@x.example
+         bob | mail Team@X.example | name Bob Ray
+         cid | mail cid@x.example | name ANN LEE | aliases team@x.example
+         old | login was@example.org
+         eve | guest | mail ann@example.org
+         [dev] | name Developers | mail dev@x.example | ann
+         [ops] | name Operations | mail dev@x.example | bob",
+    );
+    read(
+        &mut bench,
+        "ann | mail team@x.example | name Ann Lee | aliases smtp:a.lee@x.example
+         bob | mail Team@X.example | name Bob Ray
+         cid | mail cid@x.example | name ANN LEE | aliases team@x.example
+         old | login is@example.org
+         eve | guest | mail ann@example.org
+         [dev] | name Builders | mail dev@x.example | ann
+         [ops] | name Operations | mail dev@x.example | bob",
+    );
+    let compiled = bench.compiled();
+    let basis = bench.basis(&compiled);
+    let found = |kind: Kind, wanted: &str, once: &[Node]| -> Vec<(String, Vec<Matched>)> {
+        let all = find(&basis, kind, wanted, once);
+        all.into_iter().map(|(_, candidate)| (candidate.id, candidate.matched)).collect()
+    };
+    let fits = |ids: &[(&str, &[Matched])]| -> Vec<(String, Vec<Matched>)> {
+        ids.iter().map(|(id, how)| ((*id).to_owned(), how.to_vec())).collect()
+    };
+    use Matched::{Alias, DisplayName, FormerName, Id, Login, Mail, Name};
+    let users = [
+        ("ann", fits(&[("ann", &[Id])])),
+        ("ANN@example.org", fits(&[("ann", &[Name, Login]), ("eve", &[Mail])])),
+        ("team@x.example", fits(&[("ann", &[Mail]), ("bob", &[Mail]), ("cid", &[Alias])])),
+        ("A.Lee@x.example", fits(&[("ann", &[Alias])])),
+        ("ann lee", fits(&[("ann", &[DisplayName]), ("cid", &[DisplayName])])),
+        ("was@example.org", fits(&[("old", &[FormerName])])),
+        ("is@example.org", fits(&[("old", &[Name, Login])])),
+        ("nobody", fits(&[])),
+        ("", fits(&[])),
+    ];
+    for (wanted, expected) in users {
+        assert_eq!(found(Kind::User, wanted, &[]), expected, "{wanted}");
+    }
+    let groups = [
+        ("ops", fits(&[("ops", &[Id])])),
+        ("builders", fits(&[("dev", &[Name, DisplayName])])),
+        ("Developers", fits(&[("dev", &[FormerName])])),
+        ("dev@x.example", fits(&[("dev", &[Mail]), ("ops", &[Mail])])),
+    ];
+    for (wanted, expected) in groups {
+        assert_eq!(found(Kind::Group, wanted, &[]), expected, "{wanted}");
+    }
+    // What only the change log knows is found too, and marked.
+    let bob = find(&basis, Kind::User, "bob", &[]).remove(0).0;
+    let once = find(&basis, Kind::User, "robert@example.org", &[bob]);
+    assert!(once.len() == 1 && once[0].1.is_marked() && once[0].1.id == "bob");
+    assert!(explain(&basis, &[], "team@x.example").is_none(), "nobody is guessed");
+}

@@ -4,7 +4,7 @@ use axum::extract::State;
 use directory::{
     decisions::Node,
     explain::{self, Explanation},
-    id::ProviderId,
+    reference,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +16,10 @@ use super::{
     extract::{Json, Path, Query},
     product_names,
 };
-use crate::{app::App, task::commit};
+use crate::{
+    app::App,
+    task::commit::{self, person},
+};
 
 /// Whom to explain.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -48,7 +51,7 @@ impl Whom {
 /// Why somebody is or is not there.
 #[utoipa::path(get, path = "/directories/{name}/explain", tag = "people", params(Whom), responses(
     (status = 200, description = "What was asked for.", body = Explained),
-    (status = 409, description = "It is being removed."),
+    (status = 409, description = "Several users fit, who are listed; or the directory is being removed."),
 ))]
 pub(super) async fn explain(
     State(app): State<App>,
@@ -58,18 +61,39 @@ pub(super) async fn explain(
     let row = named(&app, &name).await?;
     let keeper = keeper(&app, row.id)?;
     let issues = commit::issues(&app, &keeper).await?;
-    let wanted = user.trim().to_owned();
-    let found = commit::with_basis(&app, &keeper, move |basis| {
-        let explanation = explain::explain(basis, &issues, &wanted)?;
-        let id = ProviderId::parse(&explanation.id).ok()?;
-        Some((explanation, basis.mirror.person_no(&id)?))
-    });
-    let Some((mut explanation, no)) = found.await? else {
+    let mut fit = person::find(&app, &keeper, reference::Kind::User, &user).await?;
+    if fit.len() > 1 {
+        let candidates = fit.into_iter().map(|(_, candidate)| candidate).collect();
+        return Err(Problem::ambiguous(user.trim(), candidates));
+    }
+    let only = fit.pop();
+    let matched = only.as_ref().map(|(_, candidate)| candidate.clone()).unwrap_or_default();
+    let Some(no) = only.and_then(|(node, _)| match node {
+        Node::User(no) => Some(no),
+        Node::Group(_) => None,
+    }) else {
         return Err(Problem::not_found(format!(
             "nobody in `{name}` has the name, mail address or provider id `{user}`, and the provider's list has none \
              either; check the spelling, or synchronise first"
         )));
     };
+    let explaining =
+        commit::with_basis(&app, &keeper, move |basis| explain::explain_user(basis, &issues, no));
+    let Some(mut explanation) = explaining.await? else {
+        return Err(Problem::not_found(format!(
+            "`{}` was served once and is not known to the provider any more; `muster directory history {name}` tells what \
+             became of them",
+            user.trim()
+        )));
+    };
+    if matched.is_marked() {
+        let how: Vec<String> = matched.matched.iter().map(ToString::to_string).collect();
+        explanation.because.push(format!(
+            "found by `{}`, their {}",
+            user.trim(),
+            how.join(" and ")
+        ));
+    }
     // What the rules want is not what is served, as long as it waits.
     if !keeper.status().state.held.is_empty() {
         let preview = commit::foretell(&app, &keeper, None).await?;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use directory::{
     decisions::Node,
-    id::{ChangeSeq, DirectoryId, Millis, ProviderId},
-    name::fold,
+    id::{ChangeSeq, DirectoryId, Millis},
     past::{GroupThen, PersonThen},
+    reference::{self, Candidate},
     snapshot::Directory,
     view::Published,
 };
@@ -25,7 +25,7 @@ use super::{
     extract::{Json, Path, Query},
     page,
 };
-use crate::app::App;
+use crate::{app::App, task::commit::person};
 
 /// Members listed of a group.
 const MEMBERS_MAX: usize = 1_000;
@@ -265,60 +265,30 @@ pub(super) async fn find(
     directory: Option<DirectoryId>,
     who: Who,
 ) -> Result<(DirectoryId, Node), Problem> {
+    let kind = match who {
+        Who::User(_) => reference::Kind::User,
+        Who::Group(_) => reference::Kind::Group,
+    };
+    let (text, mut found) = (who.text(), Vec::new());
     let published = app.published.load_full();
-    let text = who.text().to_owned();
-    let found = app.blocking(move |store| find_in(store, &published, directory, &who)).await?;
-    found.ok_or_else(|| {
-        Problem::not_found(format!(
-            "nothing in the history is called `{text}`; check the spelling, or name the provider's id"
-        ))
-    })
-}
-
-fn find_in(
-    store: &Store,
-    published: &Published,
-    directory: Option<DirectoryId>,
-    who: &Who,
-) -> Result<Option<(DirectoryId, Node)>, StoreError> {
-    let folded = fold(who.text());
-    let id = ProviderId::parse(who.text()).ok();
-    let directories: Vec<(DirectoryId, &Directory)> = published
-        .directories
-        .iter()
-        .filter(|(id, _)| directory.is_none_or(|directory| directory == **id))
-        .map(|(id, served)| (*id, &*served.directory))
-        .collect();
-    let served = directories.iter().find_map(|(at, directory)| {
-        let node = match who {
-            Who::User(_) => {
-                let named = directory.user_by_name(&folded);
-                let found = named.or_else(|| directory.user_by_id(id.as_ref()?));
-                found.map(|(no, _)| Node::User(no))
-            }
-            Who::Group(_) => {
-                let named = directory.group_by_name(&folded);
-                let found = named.or_else(|| directory.group_by_id(id.as_ref()?));
-                found.map(|(no, _)| Node::Group(no))
-            }
+    for (id, served) in &published.directories {
+        let Some(keeper) = app.keeper(*id).filter(|_| directory.is_none_or(|only| only == *id))
+        else {
+            continue;
         };
-        Some((*at, node?))
-    });
-    if served.is_some() {
-        return Ok(served);
-    }
-    let wanted = |node: &Node| matches!(node, Node::User(_)) == matches!(who, Who::User(_));
-    for (at, _) in &directories {
-        for key in [folded.as_ref(), &id.as_ref().map(ToString::to_string).unwrap_or_default()] {
-            if let Some(node) = store.once_called(*at, key)?.into_iter().find(wanted) {
-                return Ok(Some((*at, node)));
-            }
+        for (node, candidate) in person::find(app, &keeper, kind, text).await? {
+            let directory = Some(served.name.to_string());
+            found.push(((*id, node), Candidate { directory, ..candidate }));
         }
     }
-    let by_mail = directories.iter().filter(|_| matches!(who, Who::User(_))).find_map(|(at, d)| {
-        let mut users = d.users_from(0);
-        let found = users.find(|(_, user)| !folded.is_empty() && fold(user.email()) == folded)?;
-        Some((*at, Node::User(found.0)))
-    });
-    Ok(by_mail)
+    match found.len() {
+        0 => Err(Problem::not_found(format!(
+            "nothing in the history is called `{text}`; check the spelling, or name the provider's id"
+        ))),
+        1 => Ok(found.remove(0).0),
+        _ => {
+            let candidates = found.into_iter().map(|(_, candidate)| candidate).collect();
+            Err(Problem::ambiguous(text, candidates))
+        }
+    }
 }

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use directory::error_chain::joined;
+use directory::reference::Candidate;
 use serde::{Deserialize, Serialize};
 use store::Scope;
 use utoipa::ToSchema;
@@ -25,12 +26,15 @@ pub struct Problem {
     pub title: String,
     /// What is wrong and what to do.
     pub detail: String,
+    /// Whom a reference fits that fits several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
 }
 
 impl Problem {
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        Self { status: status.as_u16(), title, detail: detail.into() }
+        Self { status: status.as_u16(), title, detail: detail.into(), candidates: Vec::new() }
     }
 
     /// The request cannot be understood or carried out as it is.
@@ -51,6 +55,15 @@ impl Problem {
     /// It takes longer than somebody who asked can wait, and goes on.
     pub(super) fn goes_on(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::GATEWAY_TIMEOUT, detail)
+    }
+
+    /// A reference fits several users or groups.
+    pub fn ambiguous(wanted: &str, candidates: Vec<Candidate>) -> Self {
+        let detail = format!(
+            "{} fit `{wanted}`; name one of them by its id, which fits it alone",
+            candidates.len()
+        );
+        Self { candidates, ..Self::conflict(detail) }
     }
 
     pub(super) fn method_not_allowed() -> Self {
@@ -92,6 +105,9 @@ impl From<anyhow::Error> for Problem {
             let text = person.to_string();
             return match person {
                 PersonError::NotServed => Self::conflict(text),
+                PersonError::Several { wanted, candidates } => {
+                    Self::ambiguous(wanted, candidates.clone())
+                }
                 PersonError::Nobody(_) => Self::not_found(text),
                 PersonError::Provider(_) => Self::new(StatusCode::BAD_GATEWAY, text),
             };

@@ -147,12 +147,39 @@ impl Client {
         }
         let status = response.status();
         match response.json::<Problem>().await {
-            Ok(problem) => bail!("{}", problem.detail),
+            Ok(problem) => bail!("{}{}", problem.detail, candidates(&problem)),
             Err(_) => {
                 bail!("the server at {} answered {status}; is it a Muster server?", self.base)
             }
         }
     }
+}
+
+/// Whom a reference fits that fits several, as a table below the message.
+fn candidates(problem: &Problem) -> String {
+    if problem.candidates.is_empty() {
+        return String::new();
+    }
+    let mut rows =
+        super::table::plain(&["id", "name", "sign-in name", "display name", "mail", "fits as"]);
+    for candidate in &problem.candidates {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let how: Vec<String> = candidate.matched.iter().map(ToString::to_string).collect();
+        let id = match &candidate.directory {
+            Some(directory) => format!("{} (in {directory})", candidate.id),
+            None => candidate.id.clone(),
+        };
+        let cells = [
+            id,
+            text(&candidate.name),
+            text(&candidate.login),
+            text(&candidate.display_name),
+            text(&candidate.mail),
+            how.join(", "),
+        ];
+        rows.add_row(cells.map(|cell| cell.replace(commands, "\u{FFFD}").replace('\n', " ")));
+    }
+    format!("\n{rows}")
 }
 
 /// Takes out what a terminal would obey, or what would show a text in another order than it is written: texts come from

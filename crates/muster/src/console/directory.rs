@@ -1,5 +1,6 @@
 //! One directory: how it stands, its people and groups, rules, runs, what waits, and its end.
 
+pub(super) mod candidates;
 mod choices;
 pub(super) mod danger;
 pub(super) mod discards;

@@ -12,6 +12,7 @@ use super::{
     changes::{ChangesPage, Row},
     directory::{
         SummaryPage,
+        candidates::CandidatesPage,
         danger::SettingsPage as DirectorySettingsPage,
         discards::DiscardsPage,
         group::GroupPage,
@@ -80,6 +81,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("person", rendered(&PersonPage::sample())),
         ("rules", rendered(&RulesPage::sample())),
         ("runs", rendered(&RunsPage::sample())),
+        ("candidates", rendered(&CandidatesPage::sample())),
         ("discards", rendered(&DiscardsPage::sample(None))),
         (
             "discards-one",

@@ -15,6 +15,7 @@ mod product;
 mod product_names;
 #[path = "../e2e/random.rs"]
 mod random;
+mod references;
 mod shown;
 mod tasks;
 mod tokens;

@@ -18,7 +18,7 @@ use directory::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Head, found, people::served, runs::applied};
+use super::{Head, candidates::choose, found, people::served, runs::applied};
 use crate::{
     api::{actions, change::Entry, directory::is_held, explain::Explained},
     audit,
@@ -177,7 +177,12 @@ pub(in crate::console) async fn explain(
         let text = "A run is under way and holds the directory. Ask again in a moment.";
         return Ok(visit.failed(&head.path, text));
     };
-    let explained = explained?;
+    let explained = match explained {
+        Err(problem) if !problem.candidates.is_empty() => {
+            return choose(&visit, head, (user.trim(), problem.candidates));
+        }
+        explained => explained?,
+    };
     let path = format!("{}/people/{}", head.path, segment(&explained.explanation.id));
     Ok(Redirect::to(&path).into_response())
 }

@@ -77,6 +77,7 @@ pub(in crate::console) async fn start(
         secret: draft.secret().expose_secret().to_owned(),
         rules: Some(power::without_the_others(draft.rules(), &answers)),
         schedule: None,
+        key: None,
     };
     let connected = match read {
         Some(read) => with_what_was_read(app, add, &read, &answers).await,

@@ -12,7 +12,6 @@ use std::{
 use connect::{ConnectError, Connector, OnePerson, Progress};
 use directory::{
     decisions::Node,
-    explain,
     id::{GroupNo, Millis, ProviderId, UserNo},
     mirror::{Asked, Merged, State},
     name::fold,
@@ -20,6 +19,7 @@ use directory::{
         Attribute, GroupMembers, Listing, MemberSet, MembersListing, Observation, PersonRecord,
         Question, Verdict,
     },
+    reference::{self, Candidate, Matched},
     report::RunReport,
 };
 
@@ -56,6 +56,14 @@ pub enum PersonError {
         "neither the provider nor the directory knows anybody called `{0}`; check the spelling"
     )]
     Nobody(String),
+    /// Several are called so.
+    #[error("{} fit `{wanted}`; name one of them by id", candidates.len())]
+    Several {
+        /// The reference.
+        wanted: String,
+        /// Whom it fits.
+        candidates: Vec<Candidate>,
+    },
     /// The provider cannot be asked.
     #[error("{0}")]
     Provider(#[from] ConnectError),
@@ -78,12 +86,12 @@ pub async fn read(
     let started = app.clock.now();
     let connector = pull::connector(app, keeper, &row).await.map_err(PersonError::Provider)?;
     let progress = Arc::new(Progress::default());
-    let wanted = who.to_owned();
-    let known = with_basis(app, keeper, move |basis| {
-        let found = explain::explain(basis, &[], &wanted)?;
-        ProviderId::parse(&found.id).ok()
-    });
-    let known = known.await?;
+    let several = |candidates| PersonError::Several { wanted: who.to_owned(), candidates };
+    let mut found = find(app, keeper, reference::Kind::User, who).await?;
+    if found.len() > 1 {
+        return Err(several(found.into_iter().map(|(_, candidate)| candidate).collect()).into());
+    }
+    let known = found.pop().and_then(|(_, candidate)| ProviderId::parse(&candidate.id).ok());
     let ask = async |key: &str| {
         let asked = connector.person(key, row.cursor.as_ref(), &progress);
         let told = keeper.unless_stopped(app, asked).await?;
@@ -96,6 +104,12 @@ pub async fn read(
     // The name may belong to somebody else by now, or to somebody new.
     if !told.iter().any(|(_, one)| is_called(one, who)) {
         let one = ask(who).await?;
+        if let OnePerson::Several(records) = &one {
+            let of = |record: &PersonRecord| {
+                Candidate::of_record(&record.id, &record.attributes, vec![Matched::Mail])
+            };
+            return Err(several(records.iter().map(of).collect()).into());
+        }
         let again = told.iter().any(|(_, first)| *first == one);
         if !again && one != OnePerson::Nobody {
             told.push((None, one));
@@ -111,12 +125,34 @@ pub async fn read(
     Ok((report, ids.into_iter().collect()))
 }
 
+/// Whom a reference fits, by what is served, by what the provider says and by the change log.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn find(
+    app: &App,
+    keeper: &Keeper,
+    kind: reference::Kind,
+    wanted: &str,
+) -> anyhow::Result<Vec<(Node, Candidate)>> {
+    let (id, text) = (keeper.id, fold(wanted.trim()).into_owned());
+    let mut keys = vec![text];
+    // The log knows ids as they are written.
+    keys.extend(ProviderId::parse(wanted.trim()).ok().map(|id| id.to_string()));
+    let once = app.blocking(move |store| {
+        let nodes = keys.iter().map(|key| store.once_called(id, key));
+        Ok(nodes.collect::<Result<Vec<_>, _>>()?.concat())
+    });
+    let (once, wanted) = (once.await?, wanted.to_owned());
+    with_basis(app, keeper, move |basis| reference::find(basis, kind, &wanted, &once)).await
+}
+
 fn id_of(one: &OnePerson) -> Option<&ProviderId> {
     match one {
         OnePerson::There { record, .. } => Some(&record.id),
         OnePerson::OutOfScope(id) => Some(id),
         OnePerson::Gone(removed) => Some(&removed.id),
-        OnePerson::Nobody => None,
+        OnePerson::Nobody | OnePerson::Several(_) => None,
     }
 }
 
@@ -185,6 +221,8 @@ impl Run {
             OnePerson::OutOfScope(id) => {
                 self.settle_person(&id, Verdict::Gone);
             }
+            // It was asked for by id, which one person has.
+            OnePerson::Several(_) => {}
             OnePerson::Nobody => {
                 if let Some(asked) = asked {
                     self.take_absent(connector, asked).await;
