@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, hint::black_box};
 use directory::{
     decisions::Decisions,
     derive::Basis,
-    id::{DirectoryId, Millis},
+    id::Millis,
     mirror::{Dirty, Mirror},
     observation::{Listing, Observation, Removed},
     plan::{Context, Plan, guard::Window, plan},

@@ -129,7 +129,9 @@ pub fn find(basis: &Basis<'_>, kind: Kind, wanted: &str, once: &[Node]) -> Vec<(
             }
             let past = basis.decisions.past_user_names.get(text.folded);
             let past = past.and_then(|id| basis.mirror.person_no(id));
-            past.into_iter().for_each(|no| add(Node::User(no), Matched::FormerName));
+            if let Some(no) = past {
+                add(Node::User(no), Matched::FormerName);
+            }
         }
         Kind::Group => {
             if let Some((no, _)) = basis.served.group_by_name(text.folded) {
@@ -140,7 +142,9 @@ pub fn find(basis: &Basis<'_>, kind: Kind, wanted: &str, once: &[Node]) -> Vec<(
             }
             let past = basis.decisions.past_group_names.get(text.folded);
             let past = past.and_then(|id| basis.mirror.group_no(id));
-            past.into_iter().for_each(|no| add(Node::Group(no), Matched::FormerName));
+            if let Some(no) = past {
+                add(Node::Group(no), Matched::FormerName);
+            }
         }
     }
     for node in once.iter().filter(|node| kind_of(**node) == kind) {
