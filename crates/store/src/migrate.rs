@@ -11,8 +11,8 @@ use crate::{MAIN_FILE, STATE_FILE, StoreError, gone, log_index};
 /// The schema that this program writes.
 pub(crate) const SCHEMA: u32 = 16;
 /// The oldest schema whose programs may still read what this one writes: older ones would serve users under the
-/// number of their directory, and products delete whom they know by another key.
-const MIN_READER: u32 = 12;
+/// number of their directory, and products delete whom they know by another key; or show leavers for their successors.
+const MIN_READER: u32 = 15;
 
 /// Brings the main database to [`SCHEMA`]; says whether it may be written.
 pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {

@@ -213,6 +213,7 @@ impl World {
             shape,
             read_renames: [0; 2],
             unfinished: false,
+            leavers: Gone::new(),
         });
     }
 
