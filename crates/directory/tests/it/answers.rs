@@ -273,6 +273,8 @@ fn the_examples_of_the_documentation_are_usable() {
 /// Every way to name somebody, alone and shared, for users and groups.
 #[test]
 fn a_reference_is_answered_with_everybody_whom_it_fits() {
+    use Matched::{Alias, DisplayName, FormerName, Id, Login, Mail, Name};
+
     use directory::{
         decisions::Node,
         reference::{Kind, Matched, find},
@@ -306,7 +308,6 @@ fn a_reference_is_answered_with_everybody_whom_it_fits() {
     let fits = |ids: &[(&str, &[Matched])]| -> Vec<(String, Vec<Matched>)> {
         ids.iter().map(|(id, how)| ((*id).to_owned(), how.to_vec())).collect()
     };
-    use Matched::{Alias, DisplayName, FormerName, Id, Login, Mail, Name};
     let users = [
         ("ann", fits(&[("ann", &[Id])])),
         ("ANN@example.org", fits(&[("ann", &[Name, Login]), ("eve", &[Mail])])),
