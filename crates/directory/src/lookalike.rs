@@ -1,7 +1,7 @@
 //! Names that a human eye takes for one another (Unicode Technical Standard 39).
 //!
 //! Invariants: a form here is compared and never served; plain ASCII names, which are nearly all, cost one pass and no
-//! table. What counts as the same is decided in docs/decisions/0010-look-alikes.md.
+//! table. What counts as the same is decided in docs/decisions/0011-look-alikes.md.
 
 mod twins;
 
