@@ -125,8 +125,9 @@ pub fn line(text: &str, chars_max: usize) -> Cow<'_, str> {
 /// Whether a script or an emoji needs an invisible character between these two.
 fn is_needed(before: Option<char>, sign: char, after: Option<char>) -> bool {
     let Some(before) = before else { return false };
+    // A joiner in front of what is not seen itself has nothing to join.
+    let after = after.filter(|after| !is_invisible(*after));
     match sign {
-        // A joiner after a joiner joins nothing, and one in front of what is dropped has nothing to join.
         '\u{200C}' => is_joining(before) && after.is_some_and(is_joining),
         '\u{200D}' => {
             (is_joining(before) && after.is_some_and(is_joining))
@@ -241,6 +242,8 @@ mod tests {
                 "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
                 "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
             ),
+            ("👩\u{200d}\u{fe0f}", "👩"),
+            ("ᠠ\u{200d}\u{180b}", "ᠠ"),
             ("a\u{e0067}b\u{e007f}", "ab"),
             ("葛\u{e0100}城", "葛\u{e0100}城"),
             ("\u{fe0f}x", "x"),

@@ -60,7 +60,10 @@ fn damage(bench: &mut Bench) -> (UserNo, GroupNo) {
         unconfirmed_since: None,
     });
     let loaded = Mirror::from_rows(mirror.next_numbers(), people, groups, edges);
-    bench.mirror = loaded.with_unreadable([Node::User(user), Node::Group(group)]);
+    let unreadable = [Node::User(user), Node::Group(group)];
+    bench.mirror = loaded.with_unreadable(unreadable);
+    // The first run after a start looks at everybody.
+    bench.pending.extend(unreadable);
     (user, group)
 }
 

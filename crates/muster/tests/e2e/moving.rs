@@ -13,14 +13,15 @@ const PAGE: &str = include_str!("../../../../docs/operators/moving.md");
 
 /// The commands of the page, in order: those of code blocks without a language.
 fn commands() -> Vec<&'static str> {
-    let mut inside = false;
+    // Whether a block is open, and whether it is one of commands.
+    let mut block = None;
     let mut commands = Vec::new();
     for line in PAGE.lines() {
-        match line.strip_prefix("```") {
-            Some(language) if !inside => inside = language.is_empty(),
-            Some(_) => inside = false,
-            None if inside => commands.push(line),
-            None => {}
+        match (line.strip_prefix("```"), block) {
+            (Some(language), None) => block = Some(language.is_empty()),
+            (Some(_), Some(_)) => block = None,
+            (None, Some(true)) => commands.push(line),
+            (None, _) => {}
         }
     }
     commands
