@@ -9,6 +9,7 @@ use directory::{
     id::{DAY_MS, Millis},
     plan::Issue,
     report::{Outcome, RunKind, RunReport},
+    text::line,
 };
 use store::{AlertRow, AlertText, Damage, Telling};
 
@@ -17,7 +18,7 @@ use crate::task::follow::NotServed;
 use super::{
     Kind,
     credential::{Expiry, Source},
-    plain, utc,
+    utc,
 };
 
 /// So many reads in a row that fail are worth an alert.
@@ -136,7 +137,7 @@ fn held(facts: &Facts<'_>) -> State {
     }
     let name = facts.name;
     let mut details: Vec<String> =
-        run.held.iter().map(|held| plain(&held.why, SENTENCE_CHARS_MAX)).collect();
+        run.held.iter().map(|held| line(&held.why, SENTENCE_CHARS_MAX).into_owned()).collect();
     if run.held.iter().any(|held| held.approvable) {
         details.push(format!(
             "look at it with `muster directory preview {name}`, then approve or discard; products see these people \
@@ -178,7 +179,7 @@ fn failing(facts: &Facts<'_>) -> State {
         aspects: BTreeSet::from([code.unwrap_or("other").to_owned()]),
         title: format!("`{name}` cannot be read: {FAILURES_MIN} runs in a row failed"),
         details: vec![
-            plain(error, SENTENCE_CHARS_MAX),
+            line(error, SENTENCE_CHARS_MAX).into_owned(),
             since,
             format!("try the connection step by step with `muster directory check {name}`"),
         ],
@@ -251,7 +252,9 @@ fn set_aside(facts: &Facts<'_>) -> State {
     let mut details: Vec<String> = aside
         .iter()
         .take(NAMED_MAX)
-        .map(|issue| plain(&format!("{}: {}", issue.label, issue.reason), SENTENCE_CHARS_MAX))
+        .map(|issue| {
+            line(&format!("{}: {}", issue.label, issue.reason), SENTENCE_CHARS_MAX).into_owned()
+        })
         .collect();
     let more = aside.len().saturating_sub(NAMED_MAX);
     if more > 0 {
@@ -290,7 +293,7 @@ fn not_served(facts: &Facts<'_>) -> State {
         aspects: BTreeSet::from(["not_served".to_owned()]),
         title: format!("what is read of `{name}` is not served"),
         details: vec![
-            format!("since {since} the change log cannot be followed: {}", plain(reason, SENTENCE_CHARS_MAX)),
+            format!("since {since} the change log cannot be followed: {}", line(reason, SENTENCE_CHARS_MAX)),
             "products are served what was published before; `/health/ready` answers 503, and nothing is read or decided \
              until it works again, which is tried every 5 seconds"
                 .to_owned(),
@@ -310,7 +313,7 @@ fn damaged(facts: &Facts<'_>) -> State {
     });
     let told = facts.damage.iter().take(NAMED_MAX);
     let mut details: Vec<String> =
-        told.map(|damage| plain(&damage.to_string(), SENTENCE_CHARS_MAX)).collect();
+        told.map(|damage| line(&damage.to_string(), SENTENCE_CHARS_MAX).into_owned()).collect();
     let more = facts.damage.len().saturating_sub(NAMED_MAX);
     if more > 0 {
         details.push(format!("and {more} more"));

@@ -15,6 +15,7 @@ use crate::{
         client::{Client, path_part},
         table,
     },
+    safe,
 };
 
 /// The products that are told apart.
@@ -165,12 +166,13 @@ impl ApplicationCommand {
                 if let Some(product) = &add.product {
                     made_for(&client, &credentials.name, product).await?;
                 }
-                show_credentials(&credentials, &add.remote)
+                show_credentials(&credentials, &add.remote);
+                Ok(Done::Ok)
             }
             Self::Product(MadeForProduct { name, product, remote }) => {
                 made_for(&Client::new(&remote)?, &name, &product).await?;
                 if remote.json {
-                    println!("{}", json!({"name": name, "product": product}));
+                    println!("{}", crate::safe::json(&json!({"name": name, "product": product})));
                 } else {
                     println!(
                         "{name} was made for {product}; `muster directory product-names` tells which names it refuses"
@@ -181,13 +183,14 @@ impl ApplicationCommand {
             Self::Password(Named { name, remote }) => {
                 let path = format!("/applications/{}/password", path_part(&name));
                 let credentials = Client::new(&remote)?.post(&path, &json!({})).await?;
-                show_credentials(&credentials, &remote)
+                show_credentials(&credentials, &remote);
+                Ok(Done::Ok)
             }
             Self::Remove(Named { name, remote }) => {
                 let path = format!("/applications/{}", path_part(&name));
                 Client::new(&remote)?.order(Method::DELETE, &path).await?;
                 if remote.json {
-                    println!("{}", json!({"name": name, "done": "removed"}));
+                    println!("{}", safe::json(&json!({"name": name, "done": "removed"})));
                 } else {
                     println!("{name} was removed");
                 }
@@ -216,7 +219,7 @@ impl Set {
         let path = format!("/applications/{}/sight", path_part(&self.name));
         let effect: Effect = Client::new(&self.remote)?.post(&path, &change).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&effect)?);
+            println!("{}", safe::json(&effect));
         } else {
             show_effect(&self.name, &effect, self.dry_run);
         }
@@ -261,21 +264,20 @@ fn show_effect(name: &str, effect: &Effect, dry_run: bool) {
     }
 }
 
-fn show_credentials(credentials: &Credentials, remote: &Remote) -> anyhow::Result<Done> {
+fn show_credentials(credentials: &Credentials, remote: &Remote) {
     if remote.json {
-        println!("{}", serde_json::to_string(credentials)?);
+        println!("{}", safe::json(&credentials));
     } else {
         println!("application name: {}", credentials.name);
         println!("password:         {}", credentials.password);
         println!("the password is not shown again; `muster application password` makes a new one");
     }
-    Ok(Done::Ok)
 }
 
 async fn list(remote: &Remote) -> anyhow::Result<Done> {
     let rows: Vec<Summary> = Client::new(remote)?.get("/applications").await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&rows)?);
+        println!("{}", safe::json(&rows));
         return Ok(Done::Ok);
     }
     if rows.is_empty() {

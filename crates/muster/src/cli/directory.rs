@@ -35,6 +35,7 @@ use crate::{
         table,
         undo::{Undo, Unpin},
     },
+    safe,
     task::{Phase, Status, Waiting, state::DirectoryState, watch::Standing},
 };
 
@@ -192,7 +193,7 @@ impl Named {
         let client = Client::new(&self.remote)?;
         client.order(method, &format!("/directories/{}{action}", path_part(&self.name))).await?;
         if self.remote.json {
-            println!("{}", json!({"name": self.name, "done": done}));
+            println!("{}", safe::json(&json!({"name": self.name, "done": done})));
         } else {
             println!("{} {done}", self.name);
         }
@@ -222,7 +223,7 @@ impl Add {
         };
         let added: Summary = client.post("/directories", &body).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&added)?);
+            println!("{}", safe::json(&added));
         } else {
             println!("{} is connected and reads its tenant for the first time", added.name);
             println!("check the connection: muster directory check {name}");
@@ -247,14 +248,14 @@ impl Sync {
             .await?;
         if !self.wait {
             if self.remote.json {
-                println!("{}", serde_json::to_string(&queued)?);
+                println!("{}", safe::json(&queued));
             } else {
                 println!("{} will be read; `--wait` would wait for it", self.name);
             }
             return Ok(Done::Ok);
         }
         let report = wait_for(&client, &part, queued.ticket, !self.remote.json).await?;
-        show_report(&report, self.remote.json)?;
+        show_report(&report, self.remote.json);
         finish(&report)
     }
 }
@@ -270,7 +271,7 @@ impl Approve {
 async fn list(remote: &Remote) -> anyhow::Result<Done> {
     let rows: Vec<Summary> = Client::new(remote)?.get("/directories").await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&rows)?);
+        println!("{}", safe::json(&rows));
         return Ok(Done::Ok);
     }
     if rows.is_empty() {
@@ -306,7 +307,7 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     let detail: Detail =
         Client::new(remote)?.get(&format!("/directories/{}", path_part(name))).await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&detail)?);
+        println!("{}", safe::json(&detail));
         return Ok(Done::Ok);
     }
     let summary = &detail.summary;
@@ -403,7 +404,7 @@ async fn check(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     let report: ProbeReport =
         client.post(&format!("/directories/{}/check", path_part(name)), &json!({})).await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&report)?);
+        println!("{}", safe::json(&report));
     } else {
         print!("{report}");
     }
@@ -423,17 +424,16 @@ pub(super) async fn decide(
     let client = Client::new(remote)?;
     let report: RunReport =
         client.post(&format!("/directories/{}/{verb}", path_part(name)), body).await?;
-    show_report(&report, remote.json)?;
+    show_report(&report, remote.json);
     finish(&report)
 }
 
-pub(super) fn show_report(report: &RunReport, json: bool) -> anyhow::Result<()> {
+pub(super) fn show_report(report: &RunReport, json: bool) {
     if json {
-        println!("{}", serde_json::to_string(report)?);
+        println!("{}", safe::json(&report));
     } else {
         println!("{}", table::report(report));
     }
-    Ok(())
 }
 
 pub(super) fn finish(report: &RunReport) -> anyhow::Result<Done> {

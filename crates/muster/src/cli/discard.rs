@@ -62,7 +62,7 @@ impl Discard {
         let all: Discards = client.get(&format!("/directories/{part}/discards")).await?;
         if all.discarded.is_empty() {
             if self.dry_run && self.remote.json {
-                println!("{}", serde_json::to_string(&all)?);
+                println!("{}", crate::safe::json(&all));
                 return Ok(Done::Ok);
             }
             if self.dry_run {
@@ -88,7 +88,7 @@ impl Discard {
             seen = client.post(&path, &body).await?;
         }
         if self.remote.json {
-            println!("{}", serde_json::to_string(&seen)?);
+            println!("{}", crate::safe::json(&seen));
         } else if let Some(report) = &seen.report {
             println!("{}", table::report(report));
         }

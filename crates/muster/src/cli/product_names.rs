@@ -25,7 +25,7 @@ impl ProductNames {
         let path = format!("/directories/{}/product-names", path_part(&self.name));
         let found: Vec<RefusedNames> = Client::new(&self.remote)?.get(&path).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&found)?);
+            println!("{}", crate::safe::json(&found));
         } else if found.is_empty() {
             println!(
                 "every name is taken by the products that applications were made for; `muster application product` says \

@@ -15,6 +15,7 @@ mod expected;
 mod faults;
 mod followed;
 mod guard;
+mod hostile;
 mod mail_server;
 mod migration;
 mod moving;

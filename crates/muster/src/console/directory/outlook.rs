@@ -6,6 +6,7 @@ use directory::{preview::Preview, snapshot::Size};
 use super::{rules::resulting, runs::applied};
 use crate::{
     console::{
+        html,
         page::sentence,
         words::{count, counted},
     },
@@ -115,7 +116,7 @@ impl Outlook {
     }
 
     pub(in crate::console) fn html(&self) -> String {
-        self.render().unwrap_or_default()
+        html::piece(self)
     }
 }
 
