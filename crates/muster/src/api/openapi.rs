@@ -23,6 +23,8 @@ use utoipa::{
 
 use utoipa_axum::router::OpenApiRouter;
 
+use directory::reference::{Candidate, Matched};
+
 use super::{Problem, bearer, event::Stands};
 
 /// Where the admin API lies.
@@ -88,7 +90,12 @@ fn beginning() -> OpenApi {
     );
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
     // What no handler names: problems are added to all, and what stands in an event is a text there.
-    let unnamed = [(Problem::name(), Problem::schema()), (Stands::name(), Stands::schema())];
+    let unnamed = [
+        (Problem::name(), Problem::schema()),
+        (Candidate::name(), Candidate::schema()),
+        (Matched::name(), Matched::schema()),
+        (Stands::name(), Stands::schema()),
+    ];
     components.schemas.extend(unnamed.map(|(name, schema)| (name.into_owned(), schema)));
     openapi.components = Some(components);
     let tag = |(name, about): (&str, &str)| {
