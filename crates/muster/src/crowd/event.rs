@@ -78,12 +78,12 @@ pub(super) async fn since(call: &Call, token: &str) -> Result<Response<Body>, Cr
     }
     let head = view.published().head;
     let given = Token::parse(token).ok_or_else(CrowdError::token_expired)?;
+    // Whoever uses a token has finished the reading that it was made for, whatever the answer is now.
+    if let Some(done) = given.finished().filter(|_| given.is_of_store(&view)) {
+        reading::finish(call, done).await;
+    }
     if !given.is_of(&view) {
         return Err(CrowdError::token_expired());
-    }
-    // Whoever uses a token has finished the reading that it was made for, whatever the answer is now.
-    if let Some(done) = given.finished() {
-        reading::finish(call, done).await;
     }
     // What the client knows may come from a replica that is ahead of this one.
     let known = given.names_known_to();

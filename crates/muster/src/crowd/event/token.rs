@@ -72,6 +72,12 @@ impl Token {
         self.view == name_of(view)
     }
 
+    /// Whether it was made by this store, of whatever view and epoch.
+    pub(super) fn is_of_store(&self, view: &View) -> bool {
+        let rest = self.view.strip_prefix(&*view.published().instance);
+        rest.is_some_and(|rest| rest.starts_with(':'))
+    }
+
     /// The position.
     pub(super) fn seq(&self) -> ChangeSeq {
         self.seq
