@@ -156,7 +156,12 @@ fn directories_of_an_older_version_keep_the_limits_they_had() {
         let database = rusqlite::Connection::open(data.path().join("muster.db")).unwrap();
         database.execute("UPDATE connection SET rules = ?1", [before]).unwrap();
         // What later versions added was not there.
-        database.execute("ALTER TABLE application DROP COLUMN product", ()).unwrap();
+        database
+            .execute_batch(
+                "ALTER TABLE application DROP COLUMN product; DROP TABLE gone_user; DROP TABLE kept_key;
+                 DROP INDEX connection_key; ALTER TABLE connection DROP COLUMN key;",
+            )
+            .unwrap();
         database.execute("DELETE FROM refinery_schema_history WHERE version >= 11", ()).unwrap();
         database.execute("UPDATE meta SET value = '9' WHERE name = 'schema'", ()).unwrap();
         drop(database);
