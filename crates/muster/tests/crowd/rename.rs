@@ -1,11 +1,12 @@
 //! What a rename costs: one full synchronisation of a product that has not read the new name, and none of one
 //! that has (DESIGN.md 10.8).
 
-use directory::id::MINUTE_MS;
+use directory::{id::MINUTE_MS, view::Shape};
+use muster::crowd::Application;
 
 use crate::{
     event::short,
-    world::{Person, State, Team, World},
+    world::{Person, State, Team, World, application},
 };
 
 const WHOLE: &str = "/search?entity-type=user&start-index=0&max-results=-1&expand=user";
@@ -273,6 +274,20 @@ async fn a_product_behind_changing_addresses_reads_a_rename_once() {
         None,
         "its list is the one before the rename"
     );
+}
+
+/// A product whose view has changed comes back with the token of the view of before: its earlier list is finished too.
+#[tokio::test]
+async fn a_rename_beside_a_changed_view_is_read_once() {
+    let mut scene = Scene::new();
+    let token = scene.full().await;
+    scene.rename(0, "alicia");
+    let shape = Shape { flattened: true, ..Shape::default() };
+    let changed = Application { shape, ..application(1, "jira", &[1]) };
+    scene.world.applications.replace(vec![changed]);
+    assert_eq!(scene.follow(&token).await, None, "another view");
+    let mut token = scene.full().await;
+    assert_eq!(full_ones(&scene, &mut token, 3).await, 0, "the list had the new name");
 }
 
 #[tokio::test]
