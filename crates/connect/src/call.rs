@@ -131,10 +131,18 @@ pub(crate) async fn call<A: Api, T>(
                             http.succeeded(&answer);
                             return Ok(done);
                         }
-                        Err(_) => Setback::Failed(api.unreadable(&answer, what), None),
+                        Err(_) => Setback::Failed(api.unreadable(&answer, what).about_one(), None),
                     }
                 } else {
-                    api.setback(&ask, &answer, what)
+                    match api.setback(&ask, &answer, what) {
+                        // Whoever refuses the credential, or is no provider, refuses everything.
+                        Setback::Failed(error, pause)
+                            if !matches!(answer.status.as_u16(), 401 | 407) =>
+                        {
+                            Setback::Failed(error.about_one(), pause)
+                        }
+                        setback => setback,
+                    }
                 }
             }
         };
@@ -179,7 +187,7 @@ pub(crate) async fn follow<A: Api>(
 /// A list that has no end.
 pub(crate) fn circular<A: Api>(what: &str) -> ConnectError {
     let text = format!("a list of {} leads back to itself; it was not used", A::WHO);
-    ConnectError::new(Kind::Protocol, None, text).during(what)
+    ConnectError::new(Kind::Protocol, None, text).during(what).about_one()
 }
 
 /// Refuses an address that is not the configured one's: the token would go with the request.
@@ -196,7 +204,7 @@ fn check_address<A: Api>(api: &A, url: &str, what: &str) -> Result<(), ConnectEr
         "an answer leads to another host than {who} ({host}); it was not followed, so that the token stays with \
          {who}, and nothing was changed; check for a proxy that rewrites answers"
     );
-    Err(ConnectError::new(Kind::Protocol, "N-HTML", text).during(what))
+    Err(ConnectError::new(Kind::Protocol, "N-HTML", text).during(what).about_one())
 }
 
 /// Whether a token for `base` may go to `url`.

@@ -21,6 +21,7 @@ mod progress;
 mod scope;
 mod signer;
 mod turns;
+mod unreadable;
 mod waiting;
 mod watch;
 

@@ -104,7 +104,10 @@ pub struct Observation {
     pub groups: Listing<GroupRecord>,
     /// Members, for each group that was read; a group may appear once only.
     pub members: Vec<GroupMembers>,
-    /// Whether everything there is was read, members of all groups included.
+    /// What could not be read although the rest was, now or before: it stays as it was, and is asked for again at the
+    /// next read.
+    pub unreadable: Vec<Unreadable>,
+    /// Whether everything there is was read, members of all groups included, but for what is unreadable.
     pub everything: bool,
     /// Where the next pull goes on; `None` leaves the stored cursor as it is.
     pub cursor: Option<Cursor>,
@@ -112,6 +115,28 @@ pub struct Observation {
     pub notes: Vec<String>,
     /// What it cost.
     pub usage: Usage,
+}
+
+/// Something that the provider did not show although it shows others (DESIGN.md 12.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What.
+    pub what: Unread,
+    /// What the provider says of it.
+    pub error: String,
+    /// It may be another tenant's, as which it would be refused: only of what was known before it is worth telling.
+    pub foreign: bool,
+}
+
+/// A part of a tenant that is read by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Unread {
+    /// A person's record.
+    Person(ProviderId),
+    /// A group's record.
+    Group(ProviderId),
+    /// A group's members.
+    Members(ProviderId),
 }
 
 /// What is known of one collection.

@@ -43,6 +43,10 @@ pub struct RunReport {
     /// Who is not served as the provider and the rules would have it, after the run; none where the run did not look at
     /// everybody, as while the directory is pinned.
     pub exceptions: Option<Exceptions>,
+    /// What could not be read and stays as it was, as of this read; some of it.
+    pub unreadable: Vec<UnreadableObject>,
+    /// How many that are in all.
+    pub unreadable_total: u64,
     /// What the directory held before the run.
     pub size_before: Size,
     /// What it held after the run.
@@ -55,6 +59,44 @@ pub struct RunReport {
     pub notes: Vec<String>,
     /// Requests, bytes and retries.
     pub usage: Usage,
+}
+
+/// Something that the provider did not show although it shows others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct UnreadableObject {
+    /// What of it cannot be read.
+    pub part: UnreadablePart,
+    /// The provider's id.
+    pub id: String,
+    /// What the provider called it when it was last read; its id if it never was.
+    pub name: String,
+    /// What the provider says.
+    pub error: String,
+}
+
+/// A part of a tenant that is read by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum UnreadablePart {
+    /// A person's record.
+    User,
+    /// A group's record.
+    Group,
+    /// A group's members.
+    Members,
+}
+
+/// As the subject of a sentence that goes on with the name.
+impl fmt::Display for UnreadablePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "person",
+            Self::Group => "group",
+            Self::Members => "members of group",
+        })
+    }
 }
 
 /// Why a run took place.

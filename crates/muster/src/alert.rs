@@ -29,17 +29,20 @@ pub enum Kind {
     NearLimit,
     /// What is committed is not served.
     NotServed,
+    /// People, groups or members of groups cannot be read.
+    Unreadable,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Held,
         Self::Failing,
         Self::Credential,
         Self::SetAside,
         Self::NearLimit,
         Self::NotServed,
+        Self::Unreadable,
     ];
 
     /// The name that the command line, the admin API and the store use.
@@ -51,6 +54,7 @@ impl Kind {
             Self::SetAside => "set_aside",
             Self::NearLimit => "near_limit",
             Self::NotServed => "not_served",
+            Self::Unreadable => "unreadable",
         }
     }
 
@@ -58,9 +62,12 @@ impl Kind {
     pub fn severity(self) -> Severity {
         match self {
             Self::NearLimit => Severity::Notice,
-            Self::Held | Self::Failing | Self::Credential | Self::SetAside | Self::NotServed => {
-                Severity::Warning
-            }
+            Self::Held
+            | Self::Failing
+            | Self::Credential
+            | Self::SetAside
+            | Self::NotServed
+            | Self::Unreadable => Severity::Warning,
         }
     }
 

@@ -168,16 +168,41 @@ impl Entra {
         let parts: Vec<Part> = chunks.iter().map(|(member, chunk)| check(member, chunk)).collect();
         let told = self.batch(&parts, "memberships of objects", &Progress::default()).await;
         let mut found: HashMap<(&Member, &ProviderId), bool> = HashMap::new();
+        let mut alone: Vec<(&Member, &ProviderId)> = Vec::new();
         for ((member, chunk), told) in chunks.iter().zip(told.unwrap_or_default()) {
             let inside = match told.map(|body| ids(&body)) {
                 Ok(Some(inside)) => inside,
-                // Whoever is gone is in no group.
-                Err(error) if error.kind == Kind::NotFound => HashSet::new(),
-                Ok(None) | Err(_) => continue,
+                // Whoever is gone is in no group; that the check is not there says nothing.
+                Err(error) if error.kind == Kind::NotFound && self.is_gone(member).await => {
+                    HashSet::new()
+                }
+                // One group that cannot be asked about must not spoil the answers about the others.
+                Ok(None) | Err(_) => {
+                    alone.extend(chunk.iter().filter(|_| chunk.len() > 1).map(|one| (*member, *one)));
+                    continue;
+                }
             };
             found.extend(chunk.iter().map(|group| ((*member, *group), inside.contains(*group))));
         }
+        let parts: Vec<Part> =
+            alone.iter().map(|(member, group)| check(member, std::slice::from_ref(group))).collect();
+        let told = self.batch(&parts, "memberships of objects", &Progress::default()).await;
+        for (pair, told) in alone.into_iter().zip(told.unwrap_or_default()) {
+            if let Some(inside) = told.ok().and_then(|body| ids(&body)) {
+                found.insert(pair, inside.contains(pair.1));
+            }
+        }
         pairs.iter().map(|(member, group)| found.get(&(member, group)).copied()).collect()
+    }
+
+    /// Whether an object is not there, asked for by its id.
+    async fn is_gone(&self, object: &Member) -> bool {
+        let (kind, id) = path_of(object);
+        let url = self.settings.graph_url(&format!("{kind}/{id}?$select=id"));
+        let read = self.get(&url, "one object", &Progress::default(), |bytes| {
+            serde_json::from_slice::<IdItem<'_>>(bytes).map(drop)
+        });
+        read.await.is_err_and(|error| error.kind == Kind::NotFound)
     }
 
     /// A check that does not name a group says nothing where the group hides its members from us.
@@ -291,7 +316,8 @@ impl Entra {
         });
         match read.await.map(drop) {
             Ok(()) => Ok(Some(groups)),
-            Err(error) if error.kind == Kind::Refused => Ok(None),
+            Err(error) if error.kind == Kind::NotFound => Err(error),
+            Err(error) if error.is_about_one() => Ok(None),
             Err(error) => Err(error),
         }
     }

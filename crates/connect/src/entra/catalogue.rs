@@ -259,7 +259,7 @@ pub(super) fn graph(answer: &Answer, what: &str, now: directory::id::Millis) -> 
         details = format!("{details}, request-id {}", shortened(&id));
     }
     let (kind, entry, say) = graph_meaning(status, &format!("{code} {message}").to_lowercase());
-    let error = ConnectError::new(kind, entry, format!("{say} ({details})")).during(what);
+    let error = ConnectError::new(kind, entry, say).saying(details).during(what);
     if status == 401 { Setback::Unauthorised(error) } else { Setback::Failed(error, pause) }
 }
 

@@ -122,7 +122,7 @@ impl Google {
     }
 
     /// Whether an object is there, asked for by its id.
-    async fn exists(&self, segments: &[&str], id: &ProviderId) -> Verdict {
+    pub(super) async fn exists(&self, segments: &[&str], id: &ProviderId) -> Verdict {
         let url = self.settings.directory_url(segments, &[("fields", "id")]);
         let progress = Progress::default();
         let read = self.get(&url, "one object", &progress, |bytes| {
@@ -150,7 +150,7 @@ impl Google {
                         groups.dedup();
                         Ok((id, Some(groups)))
                     }
-                    Err(error) if error.kind == Kind::NotFound => Ok((id, None)),
+                    Err(error) if error.is_about_one() => Ok((id, None)),
                     Err(error) => Err(error),
                 }
             })

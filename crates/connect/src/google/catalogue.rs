@@ -177,7 +177,7 @@ pub(super) fn api(answer: &Answer, what: &str, settings: &Settings, now: Millis)
     let (kind, code, text) = api_meaning(status, &is, &said.message, settings);
     let reason = reasons.first().copied().unwrap_or_default();
     let details = format!("{status} {}: {}", shortened(reason), shortened(&said.message));
-    let error = ConnectError::new(kind, code, format!("{text} ({details})")).during(what);
+    let error = ConnectError::new(kind, code, text).saying(details).during(what);
     if status == 401 { Setback::Unauthorised(error) } else { Setback::Failed(error, pause) }
 }
 

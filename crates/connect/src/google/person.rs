@@ -11,6 +11,7 @@ use crate::{
     person::{OnePerson, within},
     progress::Progress,
     scope::Scope,
+    unreadable::not_shown,
 };
 
 impl Google {
@@ -27,7 +28,8 @@ impl Google {
             let id = item.id.as_deref().and_then(|id| ProviderId::parse(id).ok());
             Ok(id.map(|id| item.record(id)))
         });
-        let found: Option<PersonRecord> = optional(read.await)?.flatten();
+        let read = read.await.map_err(|error| not_shown(error, "Google", key));
+        let found: Option<PersonRecord> = optional(read)?.flatten();
         let Some(record) = found else { return Ok(OnePerson::Nobody) };
         if self.settings.scope != Scope::Everything {
             let verdict = self.in_scope(&Member::User(record.id.clone())).await;
@@ -45,6 +47,10 @@ impl Google {
             }
             // Deleted between the two questions.
             Err(error) if error.kind == Kind::NotFound => Ok(OnePerson::Nobody),
+            // Of the person all is known but this.
+            Err(error) if error.is_about_one() => {
+                Ok(OnePerson::There { record: Box::new(record), groups: None })
+            }
             Err(error) => Err(error),
         }
     }

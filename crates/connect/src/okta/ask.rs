@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use directory::{
     id::{DAY_MS, ProviderId},
-    observation::{Member, Question, Removed, Verdict},
+    observation::{Member, Question, Removed, Unread, Verdict},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -21,6 +21,7 @@ use crate::{
     call::{Ask, Links, call, follow},
     error::{ConnectError, Kind},
     progress::Progress,
+    unreadable::{Before, Unreads, one},
 };
 
 /// Questions in flight.
@@ -155,15 +156,19 @@ impl Okta {
         }
     }
 
-    async fn group_verdict(&self, id: &ProviderId) -> Verdict {
+    /// Whether Okta shows a group under its id, and no other.
+    pub(super) async fn group_is_there(&self, id: &ProviderId) -> Result<bool, ConnectError> {
         let url = self.settings.api(&["groups", &id.to_string()], &[]);
         let ask = Ask::get(&url);
-        let progress = Progress::default();
-        let read = call(self, ask, "one group", &progress, |answer| {
+        call(self, ask, "one group", &Progress::default(), |answer| {
             let item: GroupItem<'_> = serde_json::from_slice(&answer.body)?;
             Ok(item.id().is_some_and(|said| said == *id))
-        });
-        match read.await {
+        })
+        .await
+    }
+
+    async fn group_verdict(&self, id: &ProviderId) -> Verdict {
+        match self.group_is_there(id).await {
             Ok(true) => self.group_in_scope(id).await,
             Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
             Ok(false) | Err(_) => Verdict::Unknown,
@@ -178,11 +183,17 @@ impl Okta {
     ) -> Vec<(usize, Verdict)> {
         let found: Result<HashSet<ProviderId>, ConnectError> =
             self.groups_of(id).await.map(|groups| groups.into_iter().collect());
+        // Whoever is gone is in no group; that the list alone is not there says nothing.
+        let gone = match &found {
+            Err(error) if error.kind == Kind::NotFound => {
+                matches!(self.find(id).await, Ok(Found::Nowhere | Found::Deactivated))
+            }
+            _ => false,
+        };
         let verdict = |group: &ProviderId| match &found {
             Ok(inside) if inside.contains(group) => Verdict::Exists,
             Ok(_) => Verdict::Unlisted,
-            // Whoever is gone is in no group.
-            Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
+            Err(_) if gone => Verdict::Gone,
             Err(_) => Verdict::Unknown,
         };
         groups.into_iter().map(|(index, group)| (index, verdict(&group))).collect()
@@ -227,7 +238,7 @@ impl Okta {
                         };
                         Ok((id, Some(groups.into_iter().filter(wanted).collect())))
                     }
-                    Err(error) if error.kind == Kind::NotFound => Ok((id, None)),
+                    Err(error) if error.is_about_one() => Ok((id, None)),
                     Err(error) => Err(error),
                 }
             })
@@ -240,25 +251,21 @@ impl Okta {
     pub(super) async fn deleted(
         &self,
         people: impl IntoIterator<Item = ProviderId>,
+        before: &Before,
+        unread: &mut Unreads,
     ) -> Result<Vec<Removed>, ConnectError> {
         let asked = stream::iter(people).map(|id| async move {
+            let what = Unread::Person(id.clone());
+            let found = one(before, &what, self.find(&id)).await?;
             let removed = |restorable| Some(Removed { id: id.clone(), restorable });
-            Ok(match self.find(&id).await? {
+            let removed = found.map(|found| match found {
                 Found::There => None,
                 Found::Deactivated => removed(true),
                 Found::Nowhere => removed(false),
-            })
+            });
+            Ok::<_, ConnectError>((what, removed))
         });
-        let found: Vec<Option<Removed>> = asked.buffer_unordered(ASKING).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
-    }
-
-    /// Of groups that are said to have changed, those that are gone.
-    pub(super) async fn deleted_groups(&self, groups: Vec<ProviderId>) -> Vec<Removed> {
-        let asked = stream::iter(groups).map(|id| async move {
-            let gone = self.group_verdict(&id).await == Verdict::Gone;
-            gone.then_some(Removed { id, restorable: false })
-        });
-        asked.buffer_unordered(ASKING).filter_map(std::future::ready).collect().await
+        let found = asked.buffer_unordered(ASKING).try_collect().await?;
+        Ok(unread.take(found).into_iter().flatten().collect())
     }
 }

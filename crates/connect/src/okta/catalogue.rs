@@ -185,8 +185,8 @@ pub(super) fn api(
     let lacks_scope = said.error == "insufficient_scope"
         || challenge.is_some_and(|text| text.contains("insufficient_scope"));
     let (kind, code, text) = api_meaning(status, lacks_scope, continued, &said, settings);
-    let text = format!("{text} ({status} {})", said.details());
-    let error = ConnectError::new(kind, code, text).during(what);
+    let details = format!("{status} {}", said.details());
+    let error = ConnectError::new(kind, code, text).saying(details).during(what);
     if status == 401 && code == Some("O-TOKEN") {
         Setback::Unauthorised(error)
     } else {

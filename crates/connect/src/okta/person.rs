@@ -16,6 +16,7 @@ use crate::{
     person::{OnePerson, within},
     progress::Progress,
     scope::Scope,
+    unreadable::not_shown,
 };
 
 /// A person's record, and whether they are deactivated, which counts as gone.
@@ -44,6 +45,10 @@ impl Okta {
             Ok(groups) => Ok(OnePerson::There { record: Box::new(record), groups: Some(groups) }),
             // Deleted between the two questions.
             Err(error) if error.kind == Kind::NotFound => Ok(OnePerson::Nobody),
+            // Of the person all is known but this.
+            Err(error) if error.is_about_one() => {
+                Ok(OnePerson::There { record: Box::new(record), groups: None })
+            }
             Err(error) => Err(error),
         }
     }
@@ -61,7 +66,7 @@ impl Okta {
         });
         match read.await {
             Err(error) if error.kind == Kind::NotFound => Ok(None),
-            read => read,
+            read => read.map_err(|error| not_shown(error, "Okta", key)),
         }
     }
 

@@ -11,4 +11,5 @@ mod permissions;
 mod reading;
 mod scope;
 mod tenant;
+mod unreadable;
 mod watching;

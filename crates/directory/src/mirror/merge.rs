@@ -15,7 +15,7 @@ use crate::{
     id::{GroupNo, Millis, ProviderId, UserNo},
     observation::{
         GroupMembers, GroupRecord, Listing, MemberSet, MembersListing, Observation, PersonRecord,
-        Removed,
+        Removed, Unread,
     },
     report::ReadCounts,
 };
@@ -76,8 +76,15 @@ impl Mirror {
     /// Merges an observation that completed at `at`.
     pub fn merge(&mut self, observation: &Observation, at: Millis) -> Merged {
         let mut merged = Merged::default();
-        merged.read.users = self.merge_listing(&observation.people, at, &mut merged);
-        merged.read.groups = self.merge_listing(&observation.groups, at, &mut merged);
+        let (mut people, mut groups) = (BTreeSet::new(), BTreeSet::new());
+        for unreadable in &observation.unreadable {
+            match &unreadable.what {
+                Unread::Person(id) => people.insert(id),
+                Unread::Group(id) | Unread::Members(id) => groups.insert(id),
+            };
+        }
+        merged.read.users = self.merge_listing((&observation.people, &people), at, &mut merged);
+        merged.read.groups = self.merge_listing((&observation.groups, &groups), at, &mut merged);
         self.merge_members(&observation.members, at, &mut merged);
         merged
     }
@@ -172,7 +179,7 @@ impl Mirror {
 
     fn merge_listing<R: Record>(
         &mut self,
-        listing: &Listing<R>,
+        (listing, unreadable): (&Listing<R>, &BTreeSet<&ProviderId>),
         at: Millis,
         merged: &mut Merged,
     ) -> u64 {
@@ -180,8 +187,9 @@ impl Mirror {
             Listing::NotRead => 0,
             Listing::Complete(records) => {
                 self.put_all(records, merged);
-                let listed: BTreeSet<u32> =
-                    records.iter().filter_map(|r| R::no(self, r.id())).collect();
+                // What was refused is not missing.
+                let ids = records.iter().map(Record::id).chain(unreadable.iter().copied());
+                let listed: BTreeSet<u32> = ids.filter_map(|id| R::no(self, id)).collect();
                 let missing: Vec<Node> =
                     R::present(self).filter(|no| !listed.contains(no)).map(R::node).collect();
                 for node in missing {

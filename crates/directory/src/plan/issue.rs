@@ -8,7 +8,12 @@ use serde::Serialize;
 
 use super::{NameTrouble, Plan};
 use crate::{
-    decisions::Node, derive::Derive, id::ProviderId, mirror::Dirty, observation::Attribute,
+    decisions::Node,
+    derive::{Basis, Derive},
+    id::ProviderId,
+    mirror::{Dirty, State},
+    observation::Attribute,
+    report::UnreadablePart,
 };
 
 /// Something about one object that an administrator should know.
@@ -39,6 +44,40 @@ pub enum Reason {
     },
     /// An administrator discarded its changes; it stays as served until the provider says more.
     Discarded,
+    /// The provider does not show it, or its members, although it shows others.
+    Unreadable {
+        /// What of it.
+        part: UnreadablePart,
+        /// What the provider says.
+        error: String,
+        /// Whether it was ever read.
+        known: bool,
+    },
+}
+
+impl Issue {
+    /// Whether it keeps the object from being served.
+    pub fn is_set_aside(&self) -> bool {
+        !self.served && !matches!(self.reason, Reason::Unreadable { .. })
+    }
+
+    /// What is the matter with an object that could not be read; `None` of one that is not known.
+    pub fn unreadable(
+        basis: &Basis<'_>,
+        node: Node,
+        part: UnreadablePart,
+        error: String,
+    ) -> Option<Self> {
+        let mirror = basis.mirror;
+        let known = match (part, node) {
+            (UnreadablePart::Members, Node::Group(no)) => {
+                !mirror.users_of(no).is_empty() || !mirror.children_of(no).is_empty()
+            }
+            _ => mirror.state(node) != Some(State::Mentioned),
+        };
+        let reason = Reason::Unreadable { part, error, known };
+        issue(&Derive::new(*basis), node, reason)
+    }
 }
 
 /// For an administrator: lower case, no full stop.
@@ -57,6 +96,15 @@ impl fmt::Display for Reason {
             }
             Self::Discarded => {
                 f.write_str("its changes were discarded; it stays as served until the provider says something new")
+            }
+            Self::Unreadable { part: UnreadablePart::Members, error, known: true } => {
+                write!(f, "its members cannot be read, and stay as they were last read; they are asked for again at each run: {error}")
+            }
+            Self::Unreadable { part: UnreadablePart::Members, error, known: false } => {
+                write!(f, "its members cannot be read, and none are known yet; they are asked for again at each run: {error}")
+            }
+            Self::Unreadable { error, .. } => {
+                write!(f, "it cannot be read, and stays as it was last read; it is asked for again at each run: {error}")
             }
         }
     }

@@ -8,6 +8,7 @@ mod ask;
 pub mod person;
 pub mod pin;
 mod planning;
+mod unreadable;
 pub mod what_if;
 pub mod withdraw;
 
@@ -28,7 +29,7 @@ use directory::{
     observation::{Listing, Observation},
     plan::{self, Issue, Plan},
     preview::Preview,
-    report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
+    report::{GuardKind, HeldKind, Outcome, RunKind, RunReport, UnreadableObject},
     rules::{Rules, compiled::Compiled},
 };
 use store::{RunCommit, StoreError};
@@ -176,13 +177,12 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     let done = tokio::task::spawn_blocking(move || run.finish(&app_, id))
         .await
         .context("planning panicked")?;
-    let (memory, report, decided) = match done {
+    let Finished { memory, report, issues, decided } = match done {
         Ok(done) => done,
         Err(error) => return Err(error),
     };
     keeper.status.send_modify(|status| status.pinned = memory.pinned.is_some());
-    let issues = || Arc::new(memory.issues.iter().cloned().collect());
-    keeper.issues.send_replace(memory.settled.then(issues));
+    keeper.issues.send_replace(memory.settled.then(|| Arc::new(issues)));
     let last_read = Some(memory.observed).filter(|at| *at > Millis::default());
     *slot = Some(memory);
     decided?;
@@ -299,6 +299,16 @@ struct Run {
     at: Millis,
     empty_read: bool,
     notes: Vec<String>,
+    unreadable: Vec<UnreadableObject>,
+    unreadable_total: u64,
+}
+
+/// A run that was written, or a decision that did not fit.
+struct Finished {
+    memory: Memory,
+    report: RunReport,
+    issues: Vec<Issue>,
+    decided: Result<(), DecisionError>,
 }
 
 impl Run {
@@ -315,6 +325,8 @@ impl Run {
             at,
             empty_read: false,
             notes: Vec::new(),
+            unreadable: Vec::new(),
+            unreadable_total: 0,
         };
         let observed = match step {
             Step::Observed(observed) => observed,
@@ -350,6 +362,7 @@ impl Run {
         self.empty_read = nobody || (no_group && had_groups);
         self.merged = self.memory.mirror.merge(&observed.observation, self.at);
         self.memory.observed = self.at;
+        self.take_unreadable(std::mem::take(&mut observed.observation.unreadable));
         // What was merged is not needed any more; a first load is large.
         observed.observation.people = Listing::NotRead;
         observed.observation.groups = Listing::NotRead;
@@ -362,7 +375,7 @@ impl Run {
         mut self,
         app: &App,
         id: directory::id::DirectoryId,
-    ) -> anyhow::Result<(Memory, RunReport, Result<(), DecisionError>)> {
+    ) -> anyhow::Result<Finished> {
         let planning = Planning::of(app, id, (&mut self.memory, self.at))?;
         let (mirror, merged) = (&mut self.memory.mirror, &mut self.merged);
         let until = self.memory.observed.plus(-planning.rules.grace_ms).plus(-REMEMBERED_MS);
@@ -370,7 +383,11 @@ impl Run {
         mirror.reserve(planning.rules.made_groups(), merged);
         let drawn = match self.draw(app, id, &planning) {
             Ok(drawn) => drawn,
-            Err(error) => return Ok((self.memory, RunReport::default(), Err(error))),
+            Err(error) => {
+                let issues = self.memory.all_issues(&planning.basis(&self.memory));
+                let (memory, report) = (self.memory, RunReport::default());
+                return Ok(Finished { memory, report, issues, decided: Err(error) });
+            }
         };
         let pin::Drawn { plan, pin } = drawn;
         let mut report = self.report(&planning, &plan);
@@ -406,7 +423,8 @@ impl Run {
         if self.observed.is_some() {
             self.memory.empty_read = self.empty_read;
         }
-        Ok((self.memory, report, Ok(())))
+        let issues = self.memory.all_issues(&Basis { served: &after, ..planning.basis(&self.memory) });
+        Ok(Finished { memory: self.memory, report, issues, decided: Ok(()) })
     }
 
     /// Plans what the rules want, under the guard.
@@ -534,6 +552,8 @@ impl Run {
             near: plan.near.clone(),
             set_aside: set_aside as u64,
             exceptions: None,
+            unreadable: std::mem::take(&mut self.unreadable),
+            unreadable_total: self.unreadable_total,
             size_before: planning.served.size(),
             size_after: planning.served.size(),
             put_back_to: None,

@@ -12,9 +12,11 @@ use std::{
 use connect::Connector;
 use directory::{
     decisions::{Decisions, Node},
+    derive::Basis,
     id::{ChangeSeq, DirectoryId, Millis, ProviderId},
     mirror::Mirror,
     plan::{Issue, Issues},
+    report::UnreadablePart,
     rules::compiled::Compiled,
 };
 use tokio::sync::{Mutex, watch};
@@ -70,6 +72,8 @@ pub(super) struct Memory {
     pub(super) pending: BTreeSet<Node>,
     /// What is the matter with whom.
     pub(super) issues: Issues,
+    /// What could not be read at the last read, with what the provider says.
+    pub(super) unreadable: BTreeMap<(Node, UnreadablePart), String>,
     /// Whether everything was looked at since the memory was loaded or the rules changed.
     pub(super) settled: bool,
     /// When the provider was last read with success.
@@ -86,6 +90,16 @@ pub(super) struct Memory {
     pub(super) pinned: Option<ChangeSeq>,
     /// People who were read alone, and when: a read that began before may know less of them.
     pub(super) read_alone: BTreeMap<ProviderId, Millis>,
+}
+
+impl Memory {
+    /// What is the matter with whom.
+    pub(super) fn all_issues(&self, basis: &Basis<'_>) -> Vec<Issue> {
+        let unreadable = self.unreadable.iter().filter_map(|((node, part), error)| {
+            Issue::unreadable(basis, *node, *part, error.clone())
+        });
+        self.issues.iter().cloned().chain(unreadable).collect()
+    }
 }
 
 impl Keeper {
