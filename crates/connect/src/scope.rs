@@ -284,12 +284,7 @@ pub(crate) async fn read<R: Reader>(
     }
     // Records that came along with members are of the scope only if their people are.
     people.retain(|id, _| wanted.contains(id) || direct.contains(id));
-    let members = members.into_iter().map(|(group, mut set)| {
-        set.users.retain(|id| people.contains_key(id) || unread.has(&Unread::Person(id.clone())));
-        set.groups.retain(|id| groups.contains_key(id) || unread.has(&Unread::Group(id.clone())));
-        GroupMembers { group, listing: MembersListing::Complete(set) }
-    });
-    let members: Vec<GroupMembers> = members.collect();
+    let members = in_scope(members, (&people, &groups), &unread);
     reader.last_scope().set(groups.keys().cloned().collect(), partial);
     Ok(Observation {
         people: listed(people.into_values().collect(), partial),
@@ -300,6 +295,24 @@ pub(crate) async fn read<R: Reader>(
         unreadable: unread.told(R::WHO),
         ..Observation::default()
     })
+}
+
+/// Members without those that are not in the scope.
+fn in_scope(
+    members: HashMap<ProviderId, MemberSet>,
+    (people, groups): (&HashMap<ProviderId, PersonRecord>, &HashMap<ProviderId, GroupRecord>),
+    unread: &Unreads,
+) -> Vec<GroupMembers> {
+    let has_person =
+        |id: &ProviderId| people.contains_key(id) || unread.has(&Unread::Person(id.clone()));
+    let has_group =
+        |id: &ProviderId| groups.contains_key(id) || unread.has(&Unread::Group(id.clone()));
+    let members = members.into_iter().map(|(group, mut set)| {
+        set.users.retain(has_person);
+        set.groups.retain(has_group);
+        GroupMembers { group, listing: MembersListing::Complete(set) }
+    });
+    members.collect()
 }
 
 /// All that is in the scope; a part of it shows nobody to be absent.

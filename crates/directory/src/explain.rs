@@ -112,8 +112,9 @@ fn unread_groups(basis: &Basis<'_>, issues: &[Issue], no: UserNo) -> Option<Stri
     if !others.is_empty() {
         parts.push(format!("perhaps by now in {}", listed(&others)));
     }
-    (!parts.is_empty())
-        .then(|| format!("{}: the members of these groups cannot be read at present", parts.join(", ")))
+    (!parts.is_empty()).then(|| {
+        format!("{}: the members of these groups cannot be read at present", parts.join(", "))
+    })
 }
 
 /// The number of whoever has this user name, provider id, sign-in name or mail address.

@@ -178,14 +178,18 @@ impl Entra {
                 }
                 // One group that cannot be asked about must not spoil the answers about the others.
                 Ok(None) | Err(_) => {
-                    alone.extend(chunk.iter().filter(|_| chunk.len() > 1).map(|one| (*member, *one)));
+                    alone.extend(
+                        chunk.iter().filter(|_| chunk.len() > 1).map(|one| (*member, *one)),
+                    );
                     continue;
                 }
             };
             found.extend(chunk.iter().map(|group| ((*member, *group), inside.contains(*group))));
         }
-        let parts: Vec<Part> =
-            alone.iter().map(|(member, group)| check(member, std::slice::from_ref(group))).collect();
+        let parts: Vec<Part> = alone
+            .iter()
+            .map(|(member, group)| check(member, std::slice::from_ref(group)))
+            .collect();
         let told = self.batch(&parts, "memberships of objects", &Progress::default()).await;
         for (pair, told) in alone.into_iter().zip(told.unwrap_or_default()) {
             if let Some(inside) = told.ok().and_then(|body| ids(&body)) {
@@ -199,7 +203,8 @@ impl Entra {
     async fn is_gone(&self, object: &Member) -> bool {
         let (kind, id) = path_of(object);
         let url = self.settings.graph_url(&format!("{kind}/{id}?$select=id"));
-        let read = self.get(&url, "one object", &Progress::default(), |bytes| {
+        let progress = Progress::default();
+        let read = self.get(&url, "one object", &progress, |bytes| {
             serde_json::from_slice::<IdItem<'_>>(bytes).map(drop)
         });
         read.await.is_err_and(|error| error.kind == Kind::NotFound)

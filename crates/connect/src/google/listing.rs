@@ -159,7 +159,7 @@ impl Google {
             // Deleted between the list of groups and now, or so it seems.
             One::Missing(error) => match self.exists(&["groups", &id], &group).await {
                 Verdict::Gone => One::Missing(error),
-                Verdict::Exists | Verdict::Unknown => One::Unread(error),
+                Verdict::Exists | Verdict::Unlisted | Verdict::Unknown => One::Unread(error),
             },
             One::Unread(error) => One::Unread(error),
         };

@@ -22,7 +22,10 @@ fn troubles() -> Vec<(Value, &'static str)> {
         (json!({"kind": "html", "status": 403}), "proxy refused"),
         (json!({"kind": "html"}), "something other than"),
         (json!({"kind": "redirect"}), "redirects requests elsewhere"),
-        (json!({"kind": "status", "status": 503, "retry_after_s": 3_600}), "fails at it each time (503"),
+        (
+            json!({"kind": "status", "status": 503, "retry_after_s": 3_600}),
+            "fails at it each time (503",
+        ),
     ]
 }
 
@@ -44,7 +47,8 @@ fn unread_groups(observation: &Observation) -> BTreeSet<String> {
 async fn each_in_its_own_way(tenant: Tenant) {
     let truth = tenant.truth().await;
     let troubles = troubles();
-    let with_members = |group: &&String| truth.members.iter().filter(|edge| edge.0 == **group).count() >= 2;
+    let with_members =
+        |group: &&String| truth.members.iter().filter(|edge| edge.0 == **group).count() >= 2;
     let groups: Vec<String> =
         truth.groups.keys().filter(with_members).take(troubles.len()).cloned().collect();
     let broken: BTreeSet<String> = groups.iter().cloned().collect();
@@ -114,16 +118,17 @@ async fn groups_of_okta() {
 async fn most_of_them(tenant: Tenant, code: &str) {
     let groups: Vec<String> = tenant.truth().await.groups.into_keys().collect();
     let refused = |groups: &[String]| -> Value {
-        let fault = |group: &String| {
-            json!({"route": members(&tenant, group), "kind": "status", "status": 403, "reason": "forbidden"})
-        };
+        let fault = |group: &String| json!({"route": members(&tenant, group), "kind": "status", "status": 403, "reason": "forbidden"});
         groups.iter().map(fault).collect()
     };
     for count in [groups.len(), groups.len() / 2 + 2] {
         tenant.faults(refused(&groups[..count])).await;
         let failed = tenant.connector().pull(None, &Progress::default()).await.unwrap_err();
         assert_eq!(failed.code(), Some(code), "{failed}");
-        assert!(failed.to_string().contains("objects that were asked for were refused"), "{failed}");
+        assert!(
+            failed.to_string().contains("objects that were asked for were refused"),
+            "{failed}"
+        );
         tenant.control("DELETE", "faults", Value::Null).await;
     }
     tenant.faults(refused(&groups[..groups.len() / 2 - 2])).await;
@@ -161,7 +166,8 @@ async fn a_person_without_groups(tenant: Tenant, login: &str) {
         format!("groups\\?userKey={user}")
     };
     for status in [403, 500] {
-        let fault = json!({"route": route, "kind": "status", "status": status, "reason": "forbidden"});
+        let fault =
+            json!({"route": route, "kind": "status", "status": status, "reason": "forbidden"});
         tenant.faults(json!([fault])).await;
         let read = tenant.connector().person(&user, None, &Progress::default()).await.unwrap();
         assert!(

@@ -371,11 +371,7 @@ impl Run {
     }
 
     /// Plans and writes. A decision that does not fit leaves the memory as it was.
-    fn finish(
-        mut self,
-        app: &App,
-        id: directory::id::DirectoryId,
-    ) -> anyhow::Result<Finished> {
+    fn finish(mut self, app: &App, id: directory::id::DirectoryId) -> anyhow::Result<Finished> {
         let planning = Planning::of(app, id, (&mut self.memory, self.at))?;
         let (mirror, merged) = (&mut self.memory.mirror, &mut self.merged);
         let until = self.memory.observed.plus(-planning.rules.grace_ms).plus(-REMEMBERED_MS);
@@ -423,7 +419,8 @@ impl Run {
         if self.observed.is_some() {
             self.memory.empty_read = self.empty_read;
         }
-        let issues = self.memory.all_issues(&Basis { served: &after, ..planning.basis(&self.memory) });
+        let issues =
+            self.memory.all_issues(&Basis { served: &after, ..planning.basis(&self.memory) });
         Ok(Finished { memory: self.memory, report, issues, decided: Ok(()) })
     }
 

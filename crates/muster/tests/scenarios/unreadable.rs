@@ -79,7 +79,9 @@ async fn a_group_that_cannot_be_read_keeps_its_members_and_is_named(provider: Pr
     }
     // What happened to it meanwhile arrives when it can be read.
     let route = format!("groups/{id}/{list}");
-    house.faults(json!([{"route": route, "kind": "status", "status": 403, "reason": "forbidden"}])).await;
+    house
+        .faults(json!([{"route": route, "kind": "status", "status": 403, "reason": "forbidden"}]))
+        .await;
     house.read(true).await;
     let login = format!("newcomer@{}", house.domain());
     let newcomer = house.new_user(&login).await;

@@ -66,7 +66,9 @@ fn note(unreadable: &[UnreadableObject]) -> Option<String> {
     };
     (!unreadable.is_empty()).then(|| {
         let count = unreadable.len();
-        format!("{count} objects could not be read and stay as they were, until they can: {named}{more}")
+        format!(
+            "{count} objects could not be read and stay as they were, until they can: {named}{more}"
+        )
     })
 }
 
