@@ -219,6 +219,9 @@ impl Okta {
         let what = Unread::Members(group.clone());
         let mut sizes = MEMBERS_SIZES.iter();
         let mut size = sizes.next().copied().unwrap_or_default();
+        // With smaller pages it works soon, or not at all.
+        let again = Before::new([what.clone()]);
+        let mut before = before;
         loop {
             let url = self.settings.api(&["groups", &id, "users"], &[("limit", size)]);
             let mut count = 0;
@@ -243,7 +246,9 @@ impl Okta {
                 }
                 // Large groups fail at times when large pages are asked for.
                 One::Unread(error) => match sizes.next() {
-                    Some(smaller) if error.code() == Some("N-5XX") => size = smaller,
+                    Some(smaller) if error.code() == Some("N-5XX") => {
+                        (size, before) = (smaller, &again);
+                    }
                     _ => return Ok(One::Unread(error)),
                 },
             }
