@@ -168,12 +168,3 @@ impl Message {
         at.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
     }
 }
-
-/// Takes line breaks and other control characters out of a text, and cuts it.
-pub(crate) fn plain(text: &str, chars_max: usize) -> String {
-    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    if text.chars().count() <= chars_max {
-        return clean.collect();
-    }
-    clean.take(chars_max.saturating_sub(1)).chain(['…']).collect()
-}

@@ -31,6 +31,8 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use ::directory::error_chain::joined;
 use clap::{Parser, Subcommand};
 
+use crate::safe;
+
 /// Cloud user provisioning for Atlassian products.
 #[derive(Debug, Parser)]
 #[command(name = "muster", version, max_term_width = 100, disable_help_subcommand = true)]
@@ -130,7 +132,7 @@ pub fn main() -> ExitCode {
     match runtime.block_on(run(cli)) {
         Ok(done) => done.into(),
         Err(error) => {
-            eprintln!("error: {}", joined(error.as_ref()));
+            eprintln!("error: {}", safe::lines(&joined(error.as_ref())));
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }

@@ -16,6 +16,7 @@ mod directory;
 mod first_start;
 mod flash;
 mod gate;
+mod html;
 mod once;
 mod overview;
 mod page;

@@ -19,6 +19,7 @@ pub mod http;
 pub mod invitation;
 pub mod product;
 pub mod reach;
+pub mod safe;
 pub mod server;
 pub mod sign_in;
 pub mod task;

@@ -9,13 +9,13 @@ use directory::{
     id::{DAY_MS, Millis},
     plan::Issue,
     report::{Outcome, RunKind, RunReport},
+    text::line,
 };
 use store::{AlertRow, AlertText, Telling};
 
 use super::{
     Kind,
     credential::{Expiry, Source},
-    plain,
 };
 
 /// So many reads in a row that fail are worth an alert.
@@ -124,7 +124,7 @@ fn held(facts: &Facts<'_>) -> State {
     }
     let name = facts.name;
     let mut details: Vec<String> =
-        run.held.iter().map(|held| plain(&held.why, SENTENCE_CHARS_MAX)).collect();
+        run.held.iter().map(|held| line(&held.why, SENTENCE_CHARS_MAX).into_owned()).collect();
     if run.held.iter().any(|held| held.approvable) {
         details.push(format!(
             "look at it with `muster directory preview {name}`, then approve or discard; products see these people \
@@ -166,7 +166,7 @@ fn failing(facts: &Facts<'_>) -> State {
         aspects: BTreeSet::from([code.unwrap_or("other").to_owned()]),
         title: format!("`{name}` cannot be read: {FAILURES_MIN} runs in a row failed"),
         details: vec![
-            plain(error, SENTENCE_CHARS_MAX),
+            line(error, SENTENCE_CHARS_MAX).into_owned(),
             since,
             format!("try the connection step by step with `muster directory check {name}`"),
         ],
@@ -238,7 +238,9 @@ fn set_aside(facts: &Facts<'_>) -> State {
     let mut details: Vec<String> = aside
         .iter()
         .take(NAMED_MAX)
-        .map(|issue| plain(&format!("{}: {}", issue.label, issue.reason), SENTENCE_CHARS_MAX))
+        .map(|issue| {
+            line(&format!("{}: {}", issue.label, issue.reason), SENTENCE_CHARS_MAX).into_owned()
+        })
         .collect();
     let more = aside.len().saturating_sub(NAMED_MAX);
     if more > 0 {

@@ -20,13 +20,16 @@ use secrecy::ExposeSecret;
 use super::{
     Message,
     channel::{Failure, MailServer, Security},
-    plain,
 };
+use crate::safe;
 
 /// How long one mail may take, connection and all.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Characters of a subject.
 const SUBJECT_CHARS_MAX: usize = 180;
+
+/// Characters of a line.
+const LINE_CHARS_MAX: usize = 2_000;
 
 /// Sends one mail to all recipients.
 pub(super) async fn send(server: &MailServer, message: &Message) -> Result<(), Failure> {
@@ -50,7 +53,7 @@ fn mail(server: &MailServer, message: &Message) -> Result<Mail, Failure> {
     let id = format!("<muster-{}-{}-{}@{domain}>", message.alert, message.version, message.at.0);
     let mut builder = Mail::builder()
         .from(server.from.clone())
-        .subject(plain(&message.headline(), SUBJECT_CHARS_MAX))
+        .subject(safe::mail(&message.headline(), SUBJECT_CHARS_MAX))
         .date(at)
         .message_id(Some(id))
         // So that nobody's absence note answers (RFC 3834).
@@ -67,8 +70,9 @@ fn mail(server: &MailServer, message: &Message) -> Result<Mail, Failure> {
 }
 
 fn text(message: &Message) -> String {
-    let mut lines = vec![message.title.clone(), String::new()];
-    lines.extend(message.details.iter().map(|line| format!("- {line}")));
+    let mut lines = vec![safe::mail(&message.title, LINE_CHARS_MAX), String::new()];
+    let details = message.details.iter().map(|line| safe::mail(line, LINE_CHARS_MAX));
+    lines.extend(details.map(|line| format!("- {line}")));
     lines.push(String::new());
     lines.push(format!("since {}", message.time()));
     lines.join("\r\n")
@@ -113,14 +117,14 @@ fn said(server: &MailServer, error: &Error) -> Failure {
         let why = if error.is_tls() || cause.contains("certificate") {
             format!(
                 "the certificate of {at} is not trusted ({}); give the authority that signed it as `ca`",
-                plain(&cause, 200)
+                safe::mail(&cause, 200)
             )
         } else if error.is_client() {
-            format!("{at} cannot do what the settings want: {}", plain(&cause, 200))
+            format!("{at} cannot do what the settings want: {}", safe::mail(&cause, 200))
         } else {
             format!(
                 "no connection to {at}; check host, port, `security` and firewall ({})",
-                plain(&cause, 200)
+                safe::mail(&cause, 200)
             )
         };
         return Failure::new(without_password(server, why));
@@ -131,7 +135,7 @@ fn said(server: &MailServer, error: &Error) -> Failure {
         530 | 534 | 535 | 538 | 454 | 500..=504 => {
             format!("{at} refused name or password (it answered {code})")
         }
-        _ => format!("{at} refused the mail: {}", plain(&error.to_string(), 300)),
+        _ => format!("{at} refused the mail: {}", safe::mail(&error.to_string(), 300)),
     };
     let refused = error.is_permanent() && code >= 550;
     Failure { why: without_password(server, why), refused, retry_after: None }

@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Event, Message, Severity, plain};
+use super::{Event, Message, Severity};
+use crate::safe;
 
 /// Characters of one block of Slack's at the most (3,000 by the vendor).
 const SLACK_TEXT_MAX: usize = 2_900;
@@ -47,22 +48,22 @@ fn bare(message: &Message) -> Value {
 }
 
 fn slack(message: &Message) -> Value {
-    let headline = escaped(&message.headline());
+    let headline = safe::slack(&message.headline());
     let details: Vec<String> =
-        message.details.iter().map(|line| format!("• {}", escaped(line))).collect();
+        message.details.iter().map(|line| format!("• {}", safe::slack(line))).collect();
     let details = cut(&details, SLACK_TEXT_MAX);
-    let section =
-        |text: String| json!({"type": "section", "text": {"type": "mrkdwn", "text": text}});
-    let mut blocks = vec![section(format!("{} *{headline}*", sign(message)))];
+    // Plain texts know no markup and make no links. Emoji are ours, in the first of them only.
+    let section = |text: String, emoji: bool| json!({"type": "section", "text": {"type": "plain_text", "text": text, "emoji": emoji}});
+    let mut blocks = vec![section(format!("{} {headline}", sign(message)), true)];
     if !details.is_empty() {
-        blocks.push(section(details));
+        blocks.push(section(details, false));
     }
     blocks.push(json!({
         "type": "context",
-        "elements": [{"type": "mrkdwn", "text": format!("since {}", message.time())}],
+        "elements": [{"type": "plain_text", "text": format!("since {}", message.time())}],
     }));
     // The text is what notifications show.
-    json!({"text": headline, "blocks": blocks})
+    json!({"text": headline, "mrkdwn": false, "unfurl_links": false, "blocks": blocks})
 }
 
 /// Slack's own names of signs.
@@ -75,11 +76,6 @@ fn sign(message: &Message) -> &'static str {
     }
 }
 
-/// The three characters that mean something to Slack.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 fn teams(message: &Message) -> Value {
     let colour = match message.event {
         Event::Raised if message.severity() == Severity::Notice => "accent",
@@ -87,17 +83,19 @@ fn teams(message: &Message) -> Value {
         Event::Recovered => "good",
         Event::Test => "default",
     };
-    let block = |text: &str| json!({"type": "TextBlock", "text": text, "wrap": true});
-    let mut body = vec![json!({
-        "type": "TextBlock", "text": message.headline(), "wrap": true, "size": "medium",
+    // A `TextBlock` reads Markdown, with links; a `TextRun` does not.
+    let block = |run: Value| json!({"type": "RichTextBlock", "inlines": [run]});
+    let run = |text: &str| json!({"type": "TextRun", "text": safe::terminal(text)});
+    let mut body = vec![block(json!({
+        "type": "TextRun", "text": safe::terminal(&message.headline()), "size": "medium",
         "weight": "bolder", "color": colour,
-    })];
-    body.extend(message.details.iter().map(|line| block(line)));
+    }))];
+    body.extend(message.details.iter().map(|line| block(run(line))));
     let since = message.time();
     let facts = [("Directory", message.directory.as_str()), ("Since", since.as_str())]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
-        .map(|(title, value)| json!({"title": title, "value": value}));
+        .map(|(title, value)| json!({"title": title, "value": safe::markdown(value)}));
     body.push(json!({"type": "FactSet", "facts": facts.collect::<Vec<_>>()}));
     let card = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -120,7 +118,7 @@ fn teams(message: &Message) -> Value {
 fn cut(lines: &[String], chars_max: usize) -> String {
     let mut kept = String::new();
     for line in lines {
-        let line = plain(line, chars_max / 2);
+        let line = directory::text::line(line, chars_max / 2);
         if kept.chars().count() + line.chars().count() + 2 > chars_max {
             kept.push('…');
             break;
@@ -136,7 +134,10 @@ mod tests {
     use directory::id::Millis;
 
     use super::*;
-    use crate::alert::Kind;
+    use crate::{
+        alert::Kind,
+        safe::tests::{HOSTILE, is_tame},
+    };
 
     fn message(event: Event) -> Message {
         Message {
@@ -188,7 +189,48 @@ mod tests {
         assert_eq!(attachment["contentType"], "application/vnd.microsoft.card.adaptive");
         let card = &attachment["content"];
         assert_eq!((&card["type"], &card["version"]), (&json!("AdaptiveCard"), &json!("1.4")));
-        assert_eq!(card["body"][0]["color"], "attention");
+        assert_eq!(card["body"][0]["inlines"][0]["color"], "attention");
         assert_eq!(card["body"][2]["facts"][0]["value"], "contoso");
+    }
+
+    /// All texts below a key, with the type of what they stand in.
+    fn texts(value: &Value, found: &mut Vec<(String, String)>) {
+        match value {
+            Value::Object(fields) => {
+                let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
+                for key in ["text", "value"] {
+                    if let Some(Value::String(text)) = fields.get(key) {
+                        found.push((kind.to_owned(), text.clone()));
+                    }
+                }
+                fields.values().for_each(|value| texts(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| texts(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn hostile_names_are_plain_texts_in_messages() {
+        for name in HOSTILE {
+            let mut hostile = message(Event::Raised);
+            hostile.title = format!("changes in `{name}` wait");
+            hostile.details = vec![name.to_owned()];
+            name.clone_into(&mut hostile.directory);
+            let mut found = Vec::new();
+            texts(&Shape::Slack.body(&hostile), &mut found);
+            assert_eq!(found.len(), 4);
+            for (kind, text) in &found {
+                assert!(kind.is_empty() || kind == "plain_text", "{kind}: {text}");
+                assert!(text.lines().all(is_tame) && !text.contains(['<', '>']), "{text}");
+            }
+            found.clear();
+            texts(&Shape::Teams.body(&hostile), &mut found);
+            for (kind, text) in &found {
+                assert!(is_tame(text), "{text}");
+                let marked_up = kind != "TextRun" && (text.contains("](") || text.contains("s://"));
+                assert!(!marked_up, "{kind}: {text}");
+            }
+        }
     }
 }

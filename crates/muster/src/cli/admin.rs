@@ -10,6 +10,7 @@ use crate::{
         Done, Remote,
         client::{Client, path_part},
     },
+    safe,
 };
 
 /// Look after the console's administrators.
@@ -40,7 +41,7 @@ impl AdminCommand {
             client.post("/administrators", &invite).await?
         };
         if remote.json {
-            println!("{}", serde_json::to_string(&link)?);
+            println!("{}", safe::json(&link));
             return Ok(Done::Ok);
         }
         match name {

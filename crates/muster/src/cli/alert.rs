@@ -18,7 +18,7 @@ use crate::{
         connection::read_secret,
         table,
     },
-    text_file,
+    safe, text_file,
 };
 
 /// See what is the matter, and be told of it.
@@ -126,7 +126,7 @@ impl List {
         let path = format!("/alerts?days={}", self.days);
         let found: Alerts = Client::new(&self.remote)?.get(&path).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&found)?);
+            println!("{}", safe::json(&found));
             return Ok(Done::Ok);
         }
         if let Some(problem) = &found.status.problem {
@@ -192,7 +192,7 @@ impl Add {
         let body = Definition { name: self.name, kind, settings, alerts, secret };
         let added: Summary = Client::new(&self.remote)?.post("/alerts/channels", &body).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&added)?);
+            println!("{}", safe::json(&added));
         } else {
             println!("{name} is told of alerts: {} ({})", added.target, added.kind);
             println!("try it: muster alert channel test {name}");
@@ -205,7 +205,7 @@ async fn test(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     let path = format!("/alerts/channels/{}/test", path_part(name));
     let tried: Tried = Client::new(remote)?.post(&path, &json!({})).await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&tried)?);
+        println!("{}", safe::json(&tried));
     }
     match tried.problem {
         Some(problem) => bail!("`{name}` could not be told: {problem}"),
@@ -218,7 +218,7 @@ async fn test(name: &str, remote: &Remote) -> anyhow::Result<Done> {
 async fn channels(remote: &Remote) -> anyhow::Result<Done> {
     let rows: Vec<Summary> = Client::new(remote)?.get("/alerts/channels").await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&rows)?);
+        println!("{}", safe::json(&rows));
         return Ok(Done::Ok);
     }
     if rows.is_empty() {
@@ -241,7 +241,7 @@ async fn channels(remote: &Remote) -> anyhow::Result<Done> {
 
 fn said(remote: &Remote, name: &str, done: &str) {
     if remote.json {
-        println!("{}", json!({"name": name, "done": done}));
+        println!("{}", safe::json(&json!({"name": name, "done": done})));
     } else {
         println!("{name} {done}");
     }

@@ -15,6 +15,7 @@ use crate::{
         client::{Client, path_part},
         table,
     },
+    safe,
 };
 
 /// Names that are listed.
@@ -145,7 +146,7 @@ impl ApplicationCommand {
                 let path = format!("/applications/{}", path_part(&name));
                 Client::new(&remote)?.order(Method::DELETE, &path).await?;
                 if remote.json {
-                    println!("{}", json!({"name": name, "done": "removed"}));
+                    println!("{}", safe::json(&json!({"name": name, "done": "removed"})));
                 } else {
                     println!("{name} was removed");
                 }
@@ -168,7 +169,7 @@ impl Set {
         let path = format!("/applications/{}/sight", path_part(&self.name));
         let effect: Effect = Client::new(&self.remote)?.post(&path, &change).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&effect)?);
+            println!("{}", safe::json(&effect));
         } else {
             show_effect(&self.name, &effect, self.dry_run);
         }
@@ -215,7 +216,7 @@ fn show_effect(name: &str, effect: &Effect, dry_run: bool) {
 
 fn show_credentials(credentials: &Credentials, remote: &Remote) -> anyhow::Result<Done> {
     if remote.json {
-        println!("{}", serde_json::to_string(credentials)?);
+        println!("{}", safe::json(&credentials));
     } else {
         println!("application name: {}", credentials.name);
         println!("password:         {}", credentials.password);
@@ -227,7 +228,7 @@ fn show_credentials(credentials: &Credentials, remote: &Remote) -> anyhow::Resul
 async fn list(remote: &Remote) -> anyhow::Result<Done> {
     let rows: Vec<Summary> = Client::new(remote)?.get("/applications").await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&rows)?);
+        println!("{}", safe::json(&rows));
         return Ok(Done::Ok);
     }
     if rows.is_empty() {

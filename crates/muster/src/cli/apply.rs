@@ -26,6 +26,7 @@ use crate::{
         Done, Remote,
         client::{Client, path_part},
     },
+    safe,
 };
 
 /// Bring the server to what a file says; shows the difference.
@@ -66,7 +67,7 @@ pub struct Server<'a> {
 impl Apply {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
         let document = Document::read(&self.file)?;
-        let client = Client::new(&self.remote)?;
+        let client = Client::of_texts_as_they_are(&self.remote)?;
         let current = current(&client).await?;
         let (prune, dry_run) = (self.prune, self.dry_run);
         let server = Server { client: &client, prune, dry_run, digests: &self.digests };
@@ -81,7 +82,10 @@ impl Apply {
         }
         if self.remote.json {
             let problem = problem.as_ref().map(|error| joined(error.as_ref()));
-            println!("{}", json!({"dry_run": dry_run, "items": items, "problem": problem}));
+            println!(
+                "{}",
+                safe::json(&json!({"dry_run": dry_run, "items": items, "problem": problem}))
+            );
         } else {
             show(&items, dry_run, problem.is_some());
         }
@@ -95,10 +99,10 @@ impl Apply {
 
 impl Export {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
-        let current = current(&Client::new(&self.remote)?).await?;
+        let current = current(&Client::of_texts_as_they_are(&self.remote)?).await?;
         let text = export::write(&current)?;
         if self.remote.json {
-            println!("{}", json!({"document": text}));
+            println!("{}", safe::json(&json!({"document": text})));
         } else {
             print!("{text}");
         }
@@ -243,12 +247,13 @@ fn show(items: &[Item], dry_run: bool, broke_off: bool) {
             Action::Keep => (" ", "is not in the file and stays; --prune would remove it"),
             Action::Nothing => continue,
         };
-        println!("{sign} {} {} {action}", noun(item.what), item.name);
+        println!("{sign} {} {} {action}", noun(item.what), safe::terminal(&item.name));
         for change in &item.changes {
-            println!("    {}: {} -> {}", change.field, change.from, change.to);
+            let [from, to] = [&change.from, &change.to].map(|value| safe::json(value));
+            println!("    {}: {from} -> {to}", safe::terminal(&change.field));
         }
         for why in &item.held {
-            println!("    waits: {why}");
+            println!("    waits: {}", safe::terminal(why));
         }
         if let Some(password) = &item.password {
             println!("    password: {password} (not shown again)");

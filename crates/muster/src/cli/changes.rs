@@ -16,6 +16,7 @@ use crate::{
         when::when,
     },
     clock::Clock,
+    safe,
 };
 
 /// Between the end of one stream of events and the next.
@@ -100,7 +101,7 @@ async fn show(client: &Client, wanted: &mut Wanted, json: bool) -> anyhow::Resul
     let page: Page<Entry> = client.get(&format!("/changes{}", query(wanted))).await?;
     for entry in &page.items {
         if json {
-            println!("{}", serde_json::to_string(entry)?);
+            println!("{}", safe::json(&entry));
         } else {
             println!("{}  {}  {}", line(entry), entry.directory, what(entry));
         }

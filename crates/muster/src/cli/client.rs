@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     api::Problem,
     cli::{Remote, news::News},
-    config,
+    config, safe,
     server::AdminFile,
 };
 
@@ -22,14 +22,37 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     token: String,
+    texts: Texts,
+}
+
+/// How the texts of answers are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Texts {
+    /// Safe to be shown at a terminal.
+    Shown,
+    /// As they are: for programs, files, and what is sent back.
+    AsTheyAre,
 }
 
 impl Client {
-    /// A client for the server that the options or the environment name.
+    /// A client for the server that the options or the environment name. Unless JSON is asked for, texts in its answers
+    /// are safe to be shown.
     ///
     /// # Errors
     /// When neither names one.
     pub fn new(remote: &Remote) -> anyhow::Result<Self> {
+        Self::of(remote, if remote.json { Texts::AsTheyAre } else { Texts::Shown })
+    }
+
+    /// A client whose answers are sent back or written to a file; what of them is shown goes through [`safe`].
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_texts_as_they_are(remote: &Remote) -> anyhow::Result<Self> {
+        Self::of(remote, Texts::AsTheyAre)
+    }
+
+    fn of(remote: &Remote, texts: Texts) -> anyhow::Result<Self> {
         let (url, token) = if let Some(pair) = config::remote_from_environment() {
             if pair.1.is_empty() {
                 bail!(
@@ -42,7 +65,7 @@ impl Client {
             (file.url, file.token)
         };
         let http = connect::http::local_client().context("no HTTP client could be made")?;
-        Ok(Self { http, base: url.trim_end_matches('/').to_owned(), token })
+        Ok(Self { http, base: url.trim_end_matches('/').to_owned(), token, texts })
     }
 
     /// `GET`, and the answer's body.
@@ -117,7 +140,9 @@ impl Client {
         let response = self.answer(request).await?;
         let unreadable = "the server's answer cannot be read; are both of one version?";
         let mut body: Value = response.json().await.context(unreadable)?;
-        make_printable(&mut body);
+        if self.texts == Texts::Shown {
+            safe::make_visible(&mut body);
+        }
         serde_json::from_value(body).context(unreadable)
     }
 
@@ -147,31 +172,12 @@ impl Client {
         }
         let status = response.status();
         match response.json::<Problem>().await {
-            Ok(problem) => bail!("{}", problem.detail),
+            Ok(problem) => bail!("{}", safe::terminal(&problem.detail)),
             Err(_) => {
                 bail!("the server at {} answered {status}; is it a Muster server?", self.base)
             }
         }
     }
-}
-
-/// Takes out what a terminal would obey, or what would show a text in another order than it is written: texts come from
-/// the provider, where anybody may choose their own.
-fn make_printable(value: &mut Value) {
-    match value {
-        Value::String(text) if text.contains(commands) => {
-            *text = text.replace(commands, "\u{FFFD}");
-        }
-        Value::Array(items) => items.iter_mut().for_each(make_printable),
-        Value::Object(fields) => fields.values_mut().for_each(make_printable),
-        _ => {}
-    }
-}
-
-/// Control characters but for line ends and tabs, and marks that turn the direction of what follows.
-fn commands(sign: char) -> bool {
-    (sign.is_control() && !matches!(sign, '\n' | '\t'))
-        || matches!(sign, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A name as a part of a path, in a form that nothing on the way changes.
@@ -182,42 +188,4 @@ pub fn path_part(name: &str) -> String {
 /// A text as the value of a query.
 pub fn query_part(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::{Client, make_printable};
-
-    #[test]
-    fn a_terminal_is_given_no_commands() {
-        let mut body = json!({"names": ["\u{1b}[31mRED\u{1b}[0m\u{7}", "a\u{202e}b", "two\nlines\tÅ"], "n": 1});
-        make_printable(&mut body);
-        let clean = json!({
-            "names": ["\u{FFFD}[31mRED\u{FFFD}[0m\u{FFFD}", "a\u{FFFD}b", "two\nlines\tÅ"], "n": 1
-        });
-        assert_eq!(body, clean);
-    }
-
-    #[tokio::test]
-    async fn a_server_that_is_busy_is_not_one_that_is_not_there() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let http = connect::http::local_client().unwrap();
-        let client = Client { http: http.clone(), base: base.clone(), token: String::new() };
-        let asked = http.get(&base).timeout(std::time::Duration::from_millis(50)).send().await;
-        let said = client.unanswered(&asked.unwrap_err()).to_string();
-        assert!(said.contains("goes on in the background"), "{said}");
-        assert!(!said.contains("no server answers"), "{said}");
-        // The connection of the first request.
-        drop(listener.accept().await.unwrap());
-        let asked = http.get(&base).send();
-        let (asked, ()) = tokio::join!(asked, async { drop(listener.accept().await.unwrap()) });
-        let said = client.unanswered(&asked.unwrap_err()).to_string();
-        assert!(said.contains("broke off"), "{said}");
-        drop(listener);
-        let said = client.unanswered(&http.get(&base).send().await.unwrap_err()).to_string();
-        assert!(said.contains("no server answers"), "{said}");
-    }
 }

@@ -16,7 +16,7 @@ use crate::{
         Done, Remote,
         client::{Client, path_part},
     },
-    text_file,
+    safe, text_file,
 };
 
 /// Change how a directory is read.
@@ -88,7 +88,7 @@ impl Set {
             client.order_with(Method::PUT, &format!("{path}/schedule"), &schedule).await?;
         }
         if self.remote.json {
-            println!("{}", json!({"name": self.name, "done": "was changed"}));
+            println!("{}", safe::json(&json!({"name": self.name, "done": "was changed"})));
         } else {
             println!("{} was changed; see: muster directory show {}", self.name, self.name);
         }

@@ -33,6 +33,7 @@ use crate::{
         table,
         undo::{Undo, Unpin},
     },
+    safe,
     task::{Phase, Status, Waiting, watch::Standing},
 };
 
@@ -198,7 +199,7 @@ impl Named {
         let client = Client::new(&self.remote)?;
         client.order(method, &format!("/directories/{}{action}", path_part(&self.name))).await?;
         if self.remote.json {
-            println!("{}", json!({"name": self.name, "done": done}));
+            println!("{}", safe::json(&json!({"name": self.name, "done": done})));
         } else {
             println!("{} {done}", self.name);
         }
@@ -227,7 +228,7 @@ impl Add {
         };
         let added: Summary = client.post("/directories", &body).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&added)?);
+            println!("{}", safe::json(&added));
         } else {
             println!("{} is connected and reads its tenant for the first time", added.name);
             println!("check the connection: muster directory check {name}");
@@ -252,7 +253,7 @@ impl Sync {
             .await?;
         if !self.wait {
             if self.remote.json {
-                println!("{}", serde_json::to_string(&queued)?);
+                println!("{}", safe::json(&queued));
             } else {
                 println!("{} will be read; `--wait` would wait for it", self.name);
             }
@@ -282,7 +283,7 @@ impl Discard {
 async fn list(remote: &Remote) -> anyhow::Result<Done> {
     let rows: Vec<Summary> = Client::new(remote)?.get("/directories").await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&rows)?);
+        println!("{}", safe::json(&rows));
         return Ok(Done::Ok);
     }
     if rows.is_empty() {
@@ -312,7 +313,7 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     let detail: Detail =
         Client::new(remote)?.get(&format!("/directories/{}", path_part(name))).await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&detail)?);
+        println!("{}", safe::json(&detail));
         return Ok(Done::Ok);
     }
     let summary = &detail.summary;
@@ -397,7 +398,7 @@ async fn check(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     let report: ProbeReport =
         client.post(&format!("/directories/{}/check", path_part(name)), &json!({})).await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&report)?);
+        println!("{}", safe::json(&report));
     } else {
         print!("{report}");
     }
@@ -423,7 +424,7 @@ async fn decide(
 
 pub(super) fn show_report(report: &RunReport, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(report)?);
+        println!("{}", safe::json(&report));
     } else {
         println!("{}", table::report(report));
     }

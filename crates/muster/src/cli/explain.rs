@@ -11,7 +11,11 @@ use crate::{
         directory::finish,
         table,
     },
+    safe,
 };
+
+/// Attributes that hold several values, one a line.
+const LISTS: [&str; 2] = ["other_mails", "aliases"];
 
 /// Tell why somebody is or is not there.
 #[derive(Debug, Args)]
@@ -34,7 +38,7 @@ impl Explain {
         );
         let explained: Explained = client.get(&path).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&explained)?);
+            println!("{}", safe::json(&explained));
             return Ok(Done::Ok);
         }
         show_explanation(&explained.explanation);
@@ -67,7 +71,13 @@ fn show_explanation(explanation: &Explanation) {
     println!("  what the provider says:");
     println!("    id: {}", explanation.id);
     for (attribute, value) in &explanation.attributes {
-        println!("    {attribute}: {}", value.replace('\n', ", "));
+        // Several values, one a line.
+        let value = if LISTS.contains(&attribute.as_str()) {
+            value.replace("\\n", ", ")
+        } else {
+            value.clone()
+        };
+        println!("    {attribute}: {value}");
     }
     if explanation.memberships.is_empty() {
         println!("  in no group");
@@ -85,7 +95,7 @@ fn show_explanation(explanation: &Explanation) {
 /// What came of reading one person.
 pub(super) fn one_read(read: &OneRead, json: bool) -> anyhow::Result<Done> {
     if json {
-        println!("{}", serde_json::to_string(read)?);
+        println!("{}", safe::json(&read));
     } else {
         println!("{}", table::report(&read.report));
         read.people.iter().for_each(show_explanation);

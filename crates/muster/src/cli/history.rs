@@ -11,6 +11,7 @@ use crate::{
         when::when,
     },
     clock::Clock,
+    safe,
 };
 
 /// Tell what became of somebody, and how they were at a time.
@@ -53,7 +54,7 @@ impl Told {
         }
         let history: History = client.get(&path).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&history)?);
+            println!("{}", safe::json(&history));
         } else {
             show(&history, who);
         }

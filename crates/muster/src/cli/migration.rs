@@ -39,6 +39,7 @@ use crate::{
         self, Product,
         web::{Access, Web},
     },
+    safe,
 };
 
 /// Names shown of each list.
@@ -105,7 +106,7 @@ struct Checked {
 
 impl MigrateCheck {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
-        let client = Client::new(&self.remote)?;
+        let client = Client::of_texts_as_they_are(&self.remote)?;
         // Before a product is read, which may take minutes.
         let directory = format!("/directories/{}", path_part(&self.name));
         let detail: Detail = client.get(&directory).await?;
@@ -122,9 +123,9 @@ impl MigrateCheck {
         let migration = client.post(&format!("{directory}/migration"), &body).await?;
         let checked = Checked { people_read, groups_read, notes, migration };
         if self.remote.json {
-            println!("{}", serde_json::to_string(&checked)?);
+            println!("{}", safe::json(&checked));
         } else {
-            show(&checked);
+            show(&safe::for_people(&checked)?);
         }
         if let Some(file) = &self.exceptions {
             let text = exceptions(&checked.migration, &detail)?;

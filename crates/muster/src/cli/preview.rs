@@ -16,6 +16,7 @@ use crate::{
         client::{Client, path_part, query_part},
         rules, table,
     },
+    safe,
 };
 
 /// Objects shown of each kind that waits.
@@ -68,7 +69,7 @@ impl Preview {
             }
         };
         if self.remote.json {
-            println!("{}", serde_json::to_string(&seen)?);
+            println!("{}", safe::json(&seen));
         } else {
             show(&seen, self.offset);
             if self.rules.is_none() {

@@ -29,7 +29,7 @@ use crate::{
         directory::{finish, show_report},
         preview,
     },
-    text_file,
+    safe, text_file,
 };
 
 /// The largest file: rules may name many people.
@@ -59,7 +59,7 @@ pub struct RulesOf {
 
 impl RulesOf {
     pub(super) async fn run(self) -> anyhow::Result<Done> {
-        let client = Client::new(&self.remote)?;
+        let client = Client::of_texts_as_they_are(&self.remote)?;
         if self.usual_limits {
             let before = detail(&client, &self.name).await?.rules;
             let limits = before.limits.without_former_defaults();
@@ -78,9 +78,11 @@ impl RulesOf {
     async fn show(&self, client: &Client) -> anyhow::Result<Done> {
         let detail = detail(client, &self.name).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&detail.rules)?);
+            println!("{}", safe::json(&detail.rules));
         } else {
-            print!("{}", written(&detail.rules, &detail)?);
+            let text = written(&detail.rules, &detail)?;
+            // What goes into a file stays as it is.
+            print!("{}", if io::stdout().is_terminal() { safe::lines(&text) } else { text });
         }
         Ok(Done::Ok)
     }
@@ -101,7 +103,7 @@ impl RulesOf {
         }
         if before == rules {
             if self.remote.json {
-                println!("{}", serde_json::json!({"changed": false}));
+                println!("{}", safe::json(&serde_json::json!({"changed": false})));
             } else if self.usual_limits {
                 println!("no limit is an earlier version's default; nothing was changed");
             } else {
@@ -113,7 +115,7 @@ impl RulesOf {
             let wanted = Wanted { limit: Some(LINES), ..Wanted::default() };
             let seen = preview::of_rules(client, &self.name, (&rules, &wanted)).await?;
             show_differences(&before, &rules)?;
-            preview::show(&seen, 0);
+            preview::show(&safe::for_people(&seen)?, 0);
             if !self.yes && !agreed()? {
                 println!("nothing was changed");
                 return Ok(Done::Ok);
@@ -121,6 +123,7 @@ impl RulesOf {
         }
         let path = format!("/directories/{}/rules", path_part(&self.name));
         let report: RunReport = client.send_with(Method::PUT, &path, &rules).await?;
+        let report = if self.remote.json { report } else { safe::for_people(&report)? };
         show_report(&report, self.remote.json)?;
         finish(&report)
     }
@@ -178,13 +181,13 @@ fn show_differences(before: &Rules, after: &Rules) -> anyhow::Result<()> {
     let mut found = Vec::new();
     differences("", &serde_json::to_value(before)?, &serde_json::to_value(after)?, &mut found);
     for FieldChange { field, from, to } in &found {
-        println!("  {field}: {} -> {}", short(from), short(to));
+        println!("  {}: {} -> {}", safe::terminal(field), short(from), short(to));
     }
     Ok(())
 }
 
 fn short(value: &Value) -> String {
-    let text = value.to_string();
+    let text = safe::json(value);
     match text.char_indices().nth(VALUE_CHARS_MAX) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text,

@@ -3,12 +3,17 @@
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter,
+    field::MakeExt as _,
+    fmt::{MakeWriter, format},
+};
 
 use crate::{
     cli::{Done, LISTEN, listen_address},
     clock::Clock,
     config::{self, File},
+    safe,
     server::Server,
 };
 
@@ -65,6 +70,26 @@ pub(super) async fn until_stopped() {
     }
 }
 
+/// A log of one line for each event, whatever the texts in it.
+fn subscriber<W>(filter: EnvFilter, ansi: bool, writer: W) -> impl tracing::Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let fields = format::debug_fn(|writer, field, value| {
+        let text = format!("{value:?}");
+        match field.name() {
+            "message" => write!(writer, "{}", safe::terminal(&text)),
+            name => write!(writer, "{name}={}", safe::terminal(&text)),
+        }
+    });
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(ansi)
+        .with_writer(writer)
+        .fmt_fields(fields.delimited(" "))
+        .finish()
+}
+
 /// Logs to standard error; `MUSTER_LOG` has the last word on what.
 pub(super) fn log_to_stderr(default: &str) {
     let wanted = config::log_from_environment().unwrap_or_else(|| default.to_owned());
@@ -72,10 +97,46 @@ pub(super) fn log_to_stderr(default: &str) {
         eprintln!("warning: `{wanted}` does not say what to log ({error}); logging `info`");
         EnvFilter::new("info")
     });
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+    let ansi = std::io::stderr().is_terminal();
+    let subscriber = subscriber(filter, ansi, std::io::stderr);
     // A second server in one process (tests) keeps the first one's log.
-    let _ = subscriber.try_init();
+    let _ = tracing_subscriber::util::SubscriberInitExt::try_init(subscriber);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::safe::tests::{HOSTILE, is_tame};
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line_of_the_log_whatever_is_in_it() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = subscriber(EnvFilter::new("info"), false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            for name in HOSTILE {
+                let error = std::io::Error::other(name);
+                tracing::warn!(directory = name, %error, ?name, "the group {name} was left out");
+            }
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), HOSTILE.len(), "{text}");
+        assert!(text.lines().all(is_tame), "{text}");
+        assert!(text.contains("error=ad\\u{200B}min") && text.contains(" WARN "), "{text}");
+    }
 }

@@ -1,5 +1,7 @@
 //! Tables, times and progress for people at a terminal.
 
+use std::fmt;
+
 use comfy_table::{ContentArrangement, Table, presets};
 use directory::{
     id::{DAY_MS, HOUR_MS, MINUTE_MS, Millis},
@@ -12,12 +14,47 @@ use directory::{
     snapshot::Size,
 };
 
+use crate::safe;
+
+/// The widest cell, in columns of the terminal: one long name does not push the others out of sight. `--json` shows all.
+const CELL_COLUMNS_MAX: usize = 60;
+/// The widest cell of the last column, which pushes nothing.
+const LAST_CELL_COLUMNS_MAX: usize = 400;
+
+/// A table without lines, as wide as the terminal.
+#[derive(Debug)]
+pub struct Plain {
+    table: Table,
+    columns: usize,
+}
+
 /// A plain table without lines, as wide as the terminal.
-pub fn plain(header: &[&str]) -> Table {
+pub fn plain(header: &[&str]) -> Plain {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.to_vec());
-    table
+    Plain { table, columns: header.len() }
+}
+
+impl Plain {
+    /// Adds a row; texts are made safe and cut.
+    pub fn add_row(&mut self, row: impl IntoIterator<Item = impl ToString>) {
+        let cells = row.into_iter().enumerate().map(|(at, text)| {
+            let last = at + 1 >= self.columns;
+            let columns_max = if last { LAST_CELL_COLUMNS_MAX } else { CELL_COLUMNS_MAX };
+            safe::cell(&text.to_string(), columns_max)
+        });
+        let cells: Vec<String> = cells.collect();
+        self.table.add_row(cells);
+    }
+}
+
+impl fmt::Display for Plain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.table.to_string();
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        f.write_str(&lines.join("\n"))
+    }
 }
 
 /// A time as people write it, in UTC.
@@ -181,6 +218,20 @@ pub(super) fn text_rule(rule: &TextRule) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_and_breaks_no_line() {
+        let mut table = plain(&["name", "state", "why"]);
+        table.add_row(["x".repeat(300), "served".to_owned(), "because it is so".to_owned()]);
+        table.add_row(["a\nb  served", "\u{1b}[31m", "c\u{202e}d"]);
+        let text = table.to_string();
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() < 100), "{text}");
+        assert!(
+            text.contains("x…") && text.contains("a\\nb  served") && text.contains("c\\u{202E}d"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn lengths_of_time_read_well() {

@@ -11,6 +11,7 @@ use crate::{
         client::{Client, path_part},
         table,
     },
+    safe,
 };
 
 /// Make, list and revoke tokens for the admin API.
@@ -98,7 +99,7 @@ async fn make(add: Add) -> anyhow::Result<Done> {
     let scopes = scopes.into_iter().map(Scope::from).collect();
     let made: Made = Client::new(&remote)?.post("/tokens", &Wanted { name, scopes, days }).await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&made)?);
+        println!("{}", safe::json(&made));
         return Ok(Done::Ok);
     }
     println!("{}", made.token);
@@ -109,7 +110,7 @@ async fn make(add: Add) -> anyhow::Result<Done> {
 async fn list(remote: &Remote) -> anyhow::Result<Done> {
     let tokens: Vec<Summary> = Client::new(remote)?.get("/tokens").await?;
     if remote.json {
-        println!("{}", serde_json::to_string(&tokens)?);
+        println!("{}", safe::json(&tokens));
         return Ok(Done::Ok);
     }
     if tokens.is_empty() {

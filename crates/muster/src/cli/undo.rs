@@ -10,6 +10,7 @@ use crate::{
         directory::finish,
         table,
     },
+    safe,
 };
 
 /// Changes shown.
@@ -56,7 +57,7 @@ impl Undo {
             UndoBody { to: self.to, reason: self.reason, digest: None, dry_run: self.dry_run };
         let undone: Undone = client.post(&path, &body).await?;
         if self.remote.json {
-            println!("{}", serde_json::to_string(&undone)?);
+            println!("{}", safe::json(&undone));
         } else {
             show(&undone);
             if undone.report.is_some() {
@@ -83,7 +84,7 @@ impl Unpin {
             undone = client.post(&path, &body).await?;
         }
         if self.remote.json {
-            println!("{}", serde_json::to_string(&undone)?);
+            println!("{}", safe::json(&undone));
         } else if let Some(report) = &undone.report {
             println!("{}", table::report(report));
         }

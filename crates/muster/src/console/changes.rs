@@ -12,6 +12,7 @@ use directory::id::{DAY_MS, HOUR_MS, Millis};
 use serde::Deserialize;
 
 use super::{
+    html,
     page::{Frame, Refusal, Visit, sentence, show},
     words::{When, absolute, iso, kind, segment},
 };
@@ -22,6 +23,7 @@ use crate::{
     },
     app::App,
     http::stream::{Told, stream},
+    safe::csv_field,
 };
 
 /// Changes on the page.
@@ -193,17 +195,10 @@ fn csv(entries: &[Entry]) -> String {
             entry.name.clone(),
             entry.what.clone(),
         ];
-        text.push_str(&fields.map(|field| quoted(&field)).join(","));
+        text.push_str(&fields.map(|field| csv_field(&field)).join(","));
         text.push_str("\r\n");
     }
     text
-}
-
-/// A field of CSV; what a spreadsheet would take for a formula is made a text.
-fn quoted(field: &str) -> String {
-    let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let field = format!("{}{}", if formula { "'" } else { "" }, field.replace('"', "\"\""));
-    if field.contains([',', '"', '\n', '\r', '\'']) { format!("\"{field}\"") } else { field }
 }
 
 #[derive(Deserialize)]
@@ -227,11 +222,8 @@ async fn tell(app: App, From { mut after, asked }: From, told: Told) {
         let wanted = Wanted { after: Some(after), ..asked.wanted(now, SHOWN) };
         let Ok(entries) = actions::changes(&app, wanted).await else { return };
         after = entries.last().map_or(after, |last| last.seq);
-        let rows: String = entries
-            .iter()
-            .rev()
-            .filter_map(|entry| Row::of(entry, now, true).render().ok())
-            .collect();
+        let rows: String =
+            entries.iter().rev().map(|entry| html::piece(&Row::of(entry, now, true))).collect();
         if !rows.is_empty() && !told.tell("prepend", &rows).await {
             return;
         }
@@ -239,17 +231,5 @@ async fn tell(app: App, From { mut after, asked }: From, told: Told) {
             changed = followed.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(PERIOD) => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn fields_are_quoted_and_formulas_are_texts() {
-        assert_eq!(quoted("plain"), "plain");
-        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
-        assert_eq!(quoted("=1+1"), "\"'=1+1\"");
     }
 }

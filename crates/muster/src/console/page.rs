@@ -11,7 +11,7 @@ use axum::{
 use directory::{id::Millis, report::Outcome};
 
 use super::{
-    Console, assets,
+    Console, assets, html,
     request::Caller,
     session::{SignedIn, cookie},
     words,
@@ -346,5 +346,6 @@ pub(crate) fn show(page: &impl Template) -> Result<Response, Refusal> {
 /// Renders a page under another status.
 pub(crate) fn show_with(status: StatusCode, page: &impl Template) -> Result<Response, Refusal> {
     let html = page.render().map_err(|error| anyhow::anyhow!("a page cannot be made: {error}"))?;
+    let html = html::tame(html);
     Ok((status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response())
 }

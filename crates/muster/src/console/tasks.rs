@@ -8,6 +8,7 @@ use directory::id::Millis;
 
 use super::{
     directory::runs,
+    html,
     overview::running,
     page::{Frame, Refusal, Visit, sentence, show},
     words::{When, count, segment},
@@ -84,7 +85,7 @@ impl TasksPage {
             problem: Some("The disk is full.".to_owned()),
         };
         let tables = Tables { pulls: vec![pull], tasks: vec![task] };
-        Self { frame: Frame::sample(), tables: tables.render().unwrap_or_default() }
+        Self { frame: Frame::sample(), tables: html::piece(&tables) }
     }
 }
 
@@ -140,7 +141,7 @@ fn tables(app: &App) -> String {
         pulls: directories.iter().map(|stands| Pull::of(stands, now)).collect(),
         tasks: server.iter().map(|task| Line::of(task, now)).collect(),
     };
-    tables.render().unwrap_or_default()
+    html::piece(&tables)
 }
 
 pub(super) async fn show_tasks(visit: Visit) -> Result<Response, Refusal> {

@@ -11,6 +11,7 @@ mod expected;
 mod faults;
 mod followed;
 mod guard;
+mod hostile;
 mod mail_server;
 mod migration;
 mod product;

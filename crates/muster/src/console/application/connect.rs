@@ -14,6 +14,7 @@ use super::product::{PRODUCTS, Value, named};
 use crate::{
     app::App,
     console::{
+        html,
         page::{Frame, Refusal, Visit, show},
         words::{When, counted, segment},
     },
@@ -157,7 +158,7 @@ pub(in crate::console) fn light(caller: Option<&Caller>, now: Millis) -> String 
         let requests = counted(caller.requests, "request");
         (last, caller.client.clone(), caller.agent.clone(), requests)
     });
-    Light { call }.render().unwrap_or_default()
+    html::piece(&Light { call })
 }
 
 #[derive(Deserialize)]

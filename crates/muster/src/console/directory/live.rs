@@ -10,6 +10,7 @@ use super::found;
 use crate::{
     app::App,
     console::{
+        html,
         overview::running,
         page::{Refusal, Visit, sentence},
         words::{When, count, length},
@@ -93,7 +94,7 @@ impl Progress {
 
 /// How a task stands, as a piece of a page.
 pub(in crate::console) fn fragment(status: &Status, now: Millis) -> String {
-    Progress::of(status, now).render().unwrap_or_default()
+    html::piece(&Progress::of(status, now))
 }
 
 pub(in crate::console) async fn follow(

@@ -21,6 +21,7 @@ use crate::{
     api::{actions, directory::is_held},
     audit,
     console::{
+        html,
         page::{Flash, Frame, Refusal, Visit, sentence, show},
         words::{count, counted},
     },
@@ -479,7 +480,7 @@ impl Outlook {
     }
 
     pub(in crate::console) fn html(&self) -> String {
-        self.render().unwrap_or_default()
+        html::piece(self)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     app::App,
     console::{
         directory::rules::{Outlook, RulesForm},
+        html,
         page::{Refusal, Visit, sentence},
         words::{count, length},
     },
@@ -74,7 +75,7 @@ fn progress(reading: &Reading, failed: Option<String>, now: Millis) -> String {
         elapsed: length(elapsed),
         waiting: reading.waits.now().map(|wait| sentence(&Waiting::of(wait).words())),
     };
-    piece.render().unwrap_or_default()
+    html::piece(&piece)
 }
 
 /// Takes rules out of a form.
@@ -155,7 +156,5 @@ pub(in crate::console) fn sample() -> String {
         elapsed: "1 second".to_owned(),
         waiting: Some("Waiting.".to_owned()),
     };
-    [piece(None), piece(Some("No.".to_owned()))]
-        .map(|piece| piece.render().unwrap_or_default())
-        .concat()
+    [piece(None), piece(Some("No.".to_owned()))].map(|piece| html::piece(&piece)).concat()
 }

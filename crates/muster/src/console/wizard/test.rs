@@ -1,6 +1,5 @@
 //! The test of a connection: each step appears as it ends, and what it came to is kept with the draft.
 
-use askama::Template;
 use axum::{
     extract::Path,
     response::{IntoResponse, Redirect, Response},
@@ -15,6 +14,7 @@ use crate::{
     app::App,
     console::{
         directory::danger::{Check, CheckPiece},
+        html,
         page::{Refusal, Visit},
     },
     http::stream::{Told, stream},
@@ -63,7 +63,7 @@ async fn tell(app: App, mut draft: Draft, told: Told) {
     let telling = async {
         while let Some(step) = steps.recv().await {
             let check = Check::of(&step);
-            let piece = CheckPiece { check: &check }.render().unwrap_or_default();
+            let piece = html::piece(&CheckPiece { check: &check });
             if !told.tell("append", &piece).await {
                 return;
             }
