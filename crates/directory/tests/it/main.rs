@@ -12,3 +12,4 @@ mod naming;
 mod random;
 mod scope;
 mod tenant;
+mod texts;

@@ -64,6 +64,9 @@ pub struct Preview {
     pub applied: Applied,
     /// How many people and groups cannot be served.
     pub set_aside: u64,
+    /// What in rules that were given can be used and may not be what was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Attributes that the rules read and that are known only from the next complete read on.
     pub pending: Vec<Attribute>,
     /// Where the directory was put back to; nothing of this happens while it stays there.
@@ -175,6 +178,11 @@ pub(super) async fn of_rules(
     Ok(Json(look(&app, &name, (Some(rules), wanted)).await?))
 }
 
+/// What in rules may not be what was meant, in words.
+pub(crate) fn warnings(rules: &Compiled) -> Vec<String> {
+    rules.warnings().iter().map(ToString::to_string).collect()
+}
+
 async fn look(
     app: &App,
     name: &str,
@@ -182,12 +190,14 @@ async fn look(
 ) -> Result<Preview, Problem> {
     let query = wanted.query()?;
     let row = named(app, name).await?;
+    let warnings = rules.as_ref().map(warnings).unwrap_or_default();
     let seen = commit::foretell(app, &*keeper(app, row.id)?, rules).await?;
     Ok(Preview {
         held: seen.held.iter().map(PreviewKind::of).collect(),
         flowing: seen.flowing,
         applied: seen.applied,
         set_aside: seen.set_aside,
+        warnings,
         pending: seen.pending.clone(),
         pin: row.pin,
         page: seen.page(&query),

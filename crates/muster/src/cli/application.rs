@@ -1,7 +1,10 @@
 //! `muster application …`.
 
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use directory::decisions::Digest;
+use directory::{decisions::Digest, resource_name::confirms};
 use reqwest::Method;
 use serde_json::json;
 
@@ -10,11 +13,13 @@ use crate::{
         Add as AddBody, Credentials, Summary,
         sight::{Change, Effect},
     },
+    api::directory::Summary as Directory,
     cli::{
         Done, Remote,
         client::{Client, path_part},
         table,
     },
+    clock::Clock,
     safe,
 };
 
@@ -32,8 +37,8 @@ pub enum ApplicationCommand {
     Set(Set),
     /// Make a new password; the old one stops working.
     Password(Named),
-    /// Shut a product out.
-    Remove(Named),
+    /// Shut a product out; shows first who would lose access, and asks for the name.
+    Remove(Remove),
 }
 
 /// Options without a name.
@@ -48,6 +53,18 @@ pub struct Plain {
 pub struct Named {
     /// The application's name.
     name: String,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Shut a product out.
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// The application's name.
+    name: String,
+    /// Remove it without asking.
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     remote: Remote,
 }
@@ -142,18 +159,61 @@ impl ApplicationCommand {
                 let credentials = Client::new(&remote)?.post(&path, &json!({})).await?;
                 show_credentials(&credentials, &remote)
             }
-            Self::Remove(Named { name, remote }) => {
-                let path = format!("/applications/{}", path_part(&name));
-                Client::new(&remote)?.order(Method::DELETE, &path).await?;
-                if remote.json {
-                    println!("{}", safe::json(&json!({"name": name, "done": "removed"})));
-                } else {
-                    println!("{name} was removed");
-                }
-                Ok(Done::Ok)
-            }
+            Self::Remove(remove) => remove.run().await,
         }
     }
+}
+
+impl Remove {
+    async fn run(self) -> anyhow::Result<Done> {
+        let Self { name, yes, remote } = self;
+        let client = Client::new(&remote)?;
+        let path = format!("/applications/{}", path_part(&name));
+        if !yes {
+            if remote.json || !io::stdin().is_terminal() {
+                bail!(
+                    "nobody can be asked here, and nothing was removed; add --yes to remove `{name}`"
+                );
+            }
+            let application: Summary = client.get(&path).await?;
+            println!("{}", who_loses_access(&client, &application).await?);
+            print!("type its name to remove it: ");
+            io::stdout().flush()?;
+            let mut typed = String::new();
+            io::stdin().read_line(&mut typed)?;
+            if !confirms(&typed, &application.name) {
+                println!("nothing was removed");
+                return Ok(Done::Ok);
+            }
+        }
+        client.order(Method::DELETE, &path).await?;
+        if remote.json {
+            println!("{}", safe::json(&json!({"name": name, "done": "removed"})));
+        } else {
+            println!("{name} was removed");
+        }
+        Ok(Done::Ok)
+    }
+}
+
+/// What the removal of an application means, in one line or two.
+async fn who_loses_access(client: &Client, application: &Summary) -> anyhow::Result<String> {
+    let directories: Vec<Directory> = client.get("/directories").await?;
+    let read = directories.iter().filter(|row| application.directories.contains(&row.name));
+    let people: usize = read.map(|row| row.size.users).sum();
+    let seen = match &application.calls {
+        None => "it has not called yet".to_owned(),
+        Some(calls) => {
+            let ago = table::duration(Clock::system().now().since(calls.last));
+            format!("it last called {ago} ago, from {} ({})", calls.client, calls.agent)
+        }
+    };
+    Ok(format!(
+        "{} reads {}: {} would lose access in it, since it gets no answer any more\n{seen}",
+        application.name,
+        application.directories.join(", "),
+        plural(people, "person").replace("persons", "people"),
+    ))
 }
 
 impl Set {

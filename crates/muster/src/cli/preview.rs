@@ -113,6 +113,9 @@ pub(super) fn show(seen: &Seen, offset: usize) {
             pin.to
         );
     }
+    for warning in &seen.warnings {
+        println!("warning: {warning}");
+    }
     println!("{}", counts(&seen.applied, seen.set_aside));
     if !seen.pending.is_empty() {
         let names: Vec<&str> = seen.pending.iter().map(|attribute| attribute.as_str()).collect();

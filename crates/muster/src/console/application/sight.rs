@@ -65,6 +65,8 @@ pub(in crate::console) struct ApplicationPage {
     rules: String,
     webhooks: Vec<(String, String)>,
     light: String,
+    /// How many people would have no access to the product without it.
+    people: String,
     outcome: Option<Outcome>,
 }
 
@@ -84,6 +86,7 @@ impl ApplicationPage {
             rules: "10.0.0.0/8".to_owned(),
             webhooks: vec![("jira.example.org".to_owned(), "told".to_owned())],
             light: light(None, Millis(0)),
+            people: figure(),
             outcome: Some(Outcome {
                 concerns: vec!["Much would go.".to_owned()],
                 digest: "abc".to_owned(),
@@ -146,6 +149,13 @@ async fn page(
         })
         .collect();
     seen.sort_by_key(|seen| seen.place.unwrap_or(usize::MAX));
+    let people: usize = row
+        .sight
+        .directories
+        .iter()
+        .filter_map(|id| visit.app().served(*id))
+        .map(|served| served.size().users)
+        .sum();
     let caller = visit.app().applications.callers().get(row.id);
     let webhook = |webhook: crate::api::application::WebhookSummary| {
         let how = match (webhook.off, webhook.failures) {
@@ -166,6 +176,7 @@ async fn page(
         addresses: row.addresses.join("\n"),
         webhooks: summary.webhooks.into_iter().map(webhook).collect(),
         light: light(caller.as_ref(), visit.now()),
+        people: count(people),
         outcome,
         name: row.name,
     })

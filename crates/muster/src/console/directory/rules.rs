@@ -410,6 +410,8 @@ pub(in crate::console) struct Outlook {
     /// What would change at once, in words; none where there is nothing yet that could.
     change: Option<String>,
     held: Vec<String>,
+    /// What in the rules may not be what was meant.
+    warnings: Vec<String>,
     aside: u64,
     examples: Vec<Example>,
     /// What the limits come to.
@@ -429,6 +431,7 @@ impl Outlook {
             nameless: 10,
             change: Some("1 person added".to_owned()),
             held: vec!["20 people would be renamed.".to_owned()],
+            warnings: vec!["It looks like a pattern.".to_owned()],
             aside: 3,
             examples: vec![Example {
                 label: "Ann".to_owned(),
@@ -454,6 +457,7 @@ impl Outlook {
             nameless: 0,
             change: None,
             held: Vec::new(),
+            warnings: Vec::new(),
             aside: 0,
             examples: Vec::new(),
             limits: String::new(),
@@ -472,6 +476,7 @@ impl Outlook {
             nameless: seen.nameless,
             change: (!new).then(|| applied(&preview.applied)),
             held: preview.held.iter().map(|held| sentence(&held.why)).collect(),
+            warnings: seen.warnings.iter().map(|text| sentence(text)).collect(),
             aside: preview.set_aside,
             examples: seen.examples.clone(),
             limits: resulting(&seen.limits, seen.size),

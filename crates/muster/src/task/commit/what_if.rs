@@ -47,6 +47,8 @@ pub struct WhatIf {
     pub nameless: usize,
     /// What the directory would hold.
     pub size: Size,
+    /// What in the rules may not be what was meant.
+    pub warnings: Vec<String>,
     /// Past which changes would wait then.
     pub limits: Limits,
 }
@@ -102,6 +104,7 @@ fn looked_at(basis: &Basis<'_>, preview: Preview) -> WhatIf {
         guests: 0,
         nameless: 0,
         size: size_after(basis.served.size(), &preview.applied),
+        warnings: basis.rules.warnings().iter().map(ToString::to_string).collect(),
         limits: basis.rules.limits.clone(),
         preview,
     };
