@@ -15,8 +15,7 @@ async fn commands_show_hostile_texts_on_their_lines() {
     demo.control("POST", "groups", json!({"name": NAME, "description": NAME})).await;
     let group = demo.control("POST", "groups", json!({"name": long.trim()})).await;
     let group = group["id"].as_str().unwrap().to_owned();
-    let path = format!("groups/{group}/members");
-    demo.control("POST", &path, json!({"kind": "user", "id": id})).await;
+    demo.control("PUT", &format!("groups/{group}/users/{id}"), Value::Null).await;
     assert_eq!(demo.sync(false).0, 0);
     let rules = demo.data.path().join("rules.toml");
     let never = format!("[people]\nnever = [\"ann@contoso.example\", {}]\n", json!("a\u{202e}b"));
