@@ -2,8 +2,8 @@
 //!
 //! What people and groups call themselves, what providers answer and what administrators type can hold anything. Invariant:
 //! nothing of it breaks a line, gives a terminal a command, turns the text around it, becomes a link or a formula, or
-//! widens a table; what is not seen is shown written out, so that nobody takes one name for another. Pages are made safe by
-//! [`crate::console::html`], products by the rules of [`directory::text::clean`]. Programs get texts as they are, as JSON.
+//! widens a table; what is not seen is shown written out, so that nobody takes one name for another. Pages are made safe in
+//! `console/html.rs`. Programs get texts as they are, as JSON.
 
 use std::fmt::Write as _;
 
