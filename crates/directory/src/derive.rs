@@ -24,8 +24,10 @@ use crate::{
         Disabled, GroupRenames, Guests, LetterCase, RemovedGroups, Who,
         compiled::{Compiled, Made, is_made},
         expression::Record,
+        names::Text,
     },
     snapshot::Directory,
+    text::clean,
 };
 
 /// Everything that decides what is wanted.
@@ -178,6 +180,21 @@ impl<'a> Derive<'a> {
             LetterCase::Lower => name.lower_case(),
             LetterCase::Kept => name,
         })
+    }
+
+    /// A text of a person beside the user name, as it is served: what the rule makes, cleaned ([`clean`]). It is empty
+    /// when there is none, or nothing that is seen; the mirror keeps what the provider said.
+    pub(crate) fn text<'r>(rule: &Text, record: &'r PersonRecord) -> Cow<'r, str> {
+        match rule.of(Record::User(record)) {
+            Ok(Cow::Borrowed(text)) => clean(text),
+            Ok(Cow::Owned(text)) => Cow::Owned(clean(&text).into_owned()),
+            Err(_) => Cow::Borrowed(""),
+        }
+    }
+
+    /// A group's description as it is served, cleaned.
+    pub(crate) fn description(record: &GroupRecord) -> Cow<'_, str> {
+        clean(record.attributes.get(Attribute::Description).unwrap_or_default())
     }
 
     /// What the rules make of a group.

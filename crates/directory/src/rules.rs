@@ -16,7 +16,7 @@ use self::{
     choice::{GroupChoice, PersonChoice},
     expression::Expression,
     limits::Limits,
-    names::{GroupNames, Rename, TextRule},
+    names::{GroupNames, Rename, TextRule, UserTexts},
 };
 use crate::{id::DAY_MS, observation::Attribute};
 
@@ -45,6 +45,9 @@ pub struct Rules {
     pub first_name: TextRule,
     /// How a last name is made.
     pub last_name: TextRule,
+    /// What is replaced in people's texts once they are made.
+    #[serde(skip_serializing_if = "UserTexts::is_empty")]
+    pub replace: UserTexts,
     /// How a group's name is made.
     pub group_name: TextRule,
     /// What is done to group names afterwards, and what happens when two come out the same.
@@ -86,6 +89,7 @@ impl Default for Rules {
             mail: TextRule::Attribute(Attribute::Mail),
             first_name: TextRule::Attribute(Attribute::GivenName),
             last_name: TextRule::Attribute(Attribute::Surname),
+            replace: UserTexts::default(),
             group_name: TextRule::Attribute(Attribute::DisplayName),
             group_names: GroupNames::default(),
             group_renames: GroupRenames::KeepAccepted,

@@ -1,5 +1,5 @@
-//! Texts that people read: what of them is visible, and the form that is fit to be served (DESIGN.md 12.5). Rules do not
-//! apply [`clean`] yet; messages and pages use [`visible`] and [`line()`].
+//! Texts that people read: what of them is visible, and the form that is fit to be served (DESIGN.md 12.5). What is served
+//! goes through [`clean`] once, in `derive`; messages and pages use [`visible`] and [`line()`].
 //!
 //! Invariant: [`clean`] is idempotent, and what it gives has no control character, no character that XML 1.0 cannot
 //! carry, no invisible character but those that a script or an emoji needs, and no white space at its ends.

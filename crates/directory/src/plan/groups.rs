@@ -22,7 +22,6 @@ use crate::{
     derive::{Derive, GroupVerdict, Out},
     group::Group,
     id::{GroupNo, Millis},
-    observation::Attribute,
     rules::compiled::is_made,
 };
 
@@ -199,10 +198,10 @@ fn group(
     now: Millis,
 ) -> Option<Arc<Group>> {
     let record = &derive.group_row(no)?.record;
-    let description = record.attributes.get(Attribute::Description).unwrap_or_default();
+    let description = Derive::description(record);
     let before = derive.served.group(no);
     let created = before.map_or(now, |group| group.created());
-    let wanted = Group::new(record.id.clone(), name.clone(), description, created, now);
+    let wanted = Group::new(record.id.clone(), name.clone(), &description, created, now);
     match before {
         Some(before) if before.same_as(&wanted) => Some(Arc::clone(before)),
         _ => Some(Arc::new(wanted)),

@@ -17,7 +17,8 @@ use crate::{
     id::{Millis, UserNo},
     name::Name,
     report::Applied,
-    rules::{expression::Record, names::Text},
+    rules::names::Text,
+    text::clean,
     user::{User, UserFields},
 };
 
@@ -113,7 +114,8 @@ pub(super) fn anonymised(before: &User, after: &User) -> bool {
 }
 
 pub(super) fn blanked(before: &User, after: &User) -> bool {
-    let gone = |before: &str, after: &str| !before.is_empty() && after.is_empty();
+    // Blanks alone, as older versions served them, are nothing that could be lost.
+    let gone = |before: &str, after: &str| !clean(before).is_empty() && after.is_empty();
     !is_anonymous(before)
         && (gone(before.email(), after.email())
             || gone(before.display_name(), after.display_name()))
@@ -169,7 +171,7 @@ fn user(
             })
         }
         _ => {
-            let text = |rule: &Text| rule.of(Record::User(record)).unwrap_or_default();
+            let text = |rule: &Text| Derive::text(rule, record);
             let rules = derive.rules;
             User::new(&UserFields {
                 first_name: &text(&rules.first_name),
@@ -183,5 +185,34 @@ fn user(
     match before {
         Some(before) if before.same_as(&wanted) => Some(Arc::clone(before)),
         _ => Some(Arc::new(wanted)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ProviderId;
+
+    fn user(display_name: &str, email: &str) -> User {
+        let (id, name) = (ProviderId::parse("u").unwrap(), Name::parse("ann").unwrap());
+        User::new(&UserFields {
+            id: &id,
+            name: &name,
+            first_name: "",
+            last_name: "",
+            display_name,
+            email,
+            active: true,
+            created: Millis(0),
+            updated: Millis(0),
+        })
+    }
+
+    #[test]
+    fn blanks_that_an_older_version_served_are_nothing_to_lose() {
+        assert!(!blanked(&user("  \u{200b}", "a@x"), &user("", "a@x")));
+        assert!(!blanked(&user("Ann ", "a@x "), &user("Ann", "a@x")));
+        assert!(blanked(&user("Ann", "a@x"), &user("", "a@x")));
+        assert!(blanked(&user("Ann", " a@x"), &user("Ann", "")));
     }
 }

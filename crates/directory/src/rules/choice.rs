@@ -4,7 +4,7 @@
 //! its address, since providers differ in which of them people know.
 
 use hashbrown::HashSet;
-use regex::{RegexSet, RegexSetBuilder};
+use regex::{RegexBuilder, RegexSet, RegexSetBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -94,7 +94,14 @@ impl GroupMatcher {
                 RegexSetBuilder::new(&patterns).case_insensitive(true).size_limit(4 << 20).build();
             match built {
                 Ok(set) => this.patterns = Some(set),
-                Err(error) => compiler.problems.push(RuleProblem::of(rule, &error)),
+                Err(error) => {
+                    let wrong = patterns.iter().find_map(|pattern| {
+                        let alone = RegexBuilder::new(pattern).case_insensitive(true).build();
+                        Some(RuleProblem::of_pattern(rule, pattern, &alone.err()?))
+                    });
+                    // Each for itself can be used; together they are too large.
+                    compiler.problems.push(wrong.unwrap_or_else(|| RuleProblem::of(rule, &error)));
+                }
             }
         }
         this

@@ -60,6 +60,8 @@ pub(crate) struct Made {
 #[derive(Debug)]
 pub struct Compiled {
     rules: Rules,
+    /// What can be used and may not be what was meant.
+    warnings: Vec<RuleProblem>,
     pub(crate) user_name: Text,
     /// User names by folded sign-in name.
     pub(crate) user_names: HashMap<Box<str>, Name>,
@@ -95,6 +97,7 @@ pub struct Compiled {
 #[derive(Debug, Default)]
 pub(super) struct Compiler {
     pub(super) problems: Vec<RuleProblem>,
+    warnings: Vec<RuleProblem>,
 }
 
 impl Compiled {
@@ -128,13 +131,34 @@ impl Compiled {
         });
         let additions = additions.collect();
         let seats = rules.limits.seats.iter();
-        let compiled = Self {
-            user_name: text(&rules.user_name, "user_name", with),
+        let mut compiled = Self {
+            warnings: Vec::new(),
+            user_name: text(&rules.user_name, "user_name", with).replacing(
+                &rules.replace.user_name,
+                "replace.user_name",
+                with,
+            ),
             user_names: names::table(&rules.user_names, "user_names", with),
-            display_name: text(&rules.display_name, "display_name", with),
-            mail: text(&rules.mail, "mail", with),
-            first_name: text(&rules.first_name, "first_name", with),
-            last_name: text(&rules.last_name, "last_name", with),
+            display_name: text(&rules.display_name, "display_name", with).replacing(
+                &rules.replace.display_name,
+                "replace.display_name",
+                with,
+            ),
+            mail: text(&rules.mail, "mail", with).replacing(
+                &rules.replace.mail,
+                "replace.mail",
+                with,
+            ),
+            first_name: text(&rules.first_name, "first_name", with).replacing(
+                &rules.replace.first_name,
+                "replace.first_name",
+                with,
+            ),
+            last_name: text(&rules.last_name, "last_name", with).replacing(
+                &rules.replace.last_name,
+                "replace.last_name",
+                with,
+            ),
             group_name: Text::compile(&rules.group_name, ("group_name", Subject::Group), with),
             group_names: Renamer::compile(&rules.group_names, with),
             groups_only: GroupMatcher::compile(&rules.groups.only, "groups.only", with),
@@ -167,10 +191,16 @@ impl Compiled {
             rules,
         };
         if compiler.problems.is_empty() {
+            compiled.warnings = compiler.warnings;
             Ok(compiled)
         } else {
             Err(RuleProblems(compiler.problems))
         }
+    }
+
+    /// What can be used and may not be what was meant, such as a pattern where text is taken.
+    pub fn warnings(&self) -> &[RuleProblem] {
+        &self.warnings
     }
 
     /// The rules as they were written.
@@ -246,18 +276,25 @@ impl Default for Compiled {
 
 impl Compiler {
     /// What was compiled, or nothing and its problem noted.
-    pub(super) fn take<T>(
+    pub(super) fn take(
         &mut self,
         rule: &str,
-        compiled: Result<T, ExpressionProblem>,
-    ) -> Option<T> {
-        compiled
-            .map_err(|problem| {
-                let ExpressionProblem { line, column, message } = problem;
-                let at = Some((line, column));
-                self.problems.push(RuleProblem { rule: rule.to_owned(), message, at });
-            })
-            .ok()
+        compiled: Result<Formula, ExpressionProblem>,
+    ) -> Option<Formula> {
+        let noted = |problem: ExpressionProblem| {
+            let ExpressionProblem { line, column, message } = problem;
+            RuleProblem { rule: rule.to_owned(), message, at: Some((line, column)) }
+        };
+        match compiled {
+            Ok(formula) => {
+                self.warnings.extend(formula.warnings().iter().cloned().map(noted));
+                Some(formula)
+            }
+            Err(problem) => {
+                self.problems.push(noted(problem));
+                None
+            }
+        }
     }
 
     pub(super) fn at_most(&mut self, rule: &str, count: usize, max: usize) {
@@ -269,6 +306,12 @@ impl Compiler {
 }
 
 impl RuleProblem {
+    /// A pattern that cannot be compiled.
+    pub(super) fn of_pattern(rule: &str, pattern: &str, error: &regex::Error) -> Self {
+        let message = super::expression::pattern_problem(pattern, error);
+        Self { rule: rule.to_owned(), message, at: None }
+    }
+
     pub(super) fn of(rule: &str, message: &dyn fmt::Display) -> Self {
         let told = message.to_string();
         let last = told.lines().last().unwrap_or_default().trim_start_matches("error: ");

@@ -18,7 +18,7 @@ use self::{
     check::Kind,
     run::{Pattern, environment},
 };
-use crate::observation::Attribute;
+use crate::{observation::Attribute, text::line};
 
 /// The longest expression, in bytes.
 pub const LENGTH_MAX: usize = 2_000;
@@ -33,6 +33,9 @@ pub const STEPS_MAX: u64 = 100_000;
 pub const TEXT_BYTES_MAX: u64 = 16 << 20;
 /// The longest text that a name, mail address and so on may become, in bytes.
 pub const OUTPUT_BYTES_MAX: usize = 4_096;
+
+/// Characters of a pattern that a message repeats.
+const PATTERN_CHARS_MAX: usize = 200;
 
 /// An expression as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,6 +79,7 @@ pub struct Formula {
     tree: cel::IdedExpr,
     patterns: Vec<Pattern>,
     fields: Vec<Field>,
+    warnings: Vec<ExpressionProblem>,
 }
 
 /// A field of a record that an expression can ask for.
@@ -118,14 +122,21 @@ impl Formula {
         let parser = environment().parser().max_recursion_depth(PARSER_DEPTH_MAX);
         let (mut tree, info) =
             parser.parse_with_source_info(text).map_err(|errors| parse_problem(&errors))?;
-        let (patterns, fields) = check::check(&mut tree, (subject, outcome))
-            .map_err(|error| located(text, &info, error))?;
-        Ok(Self { source: source.clone(), tree, patterns, fields })
+        let check::Checks { patterns, fields, warnings } =
+            check::check(&mut tree, (subject, outcome))
+                .map_err(|error| located(text, &info, error))?;
+        let warnings = warnings.into_iter().map(|warning| located(text, &info, warning)).collect();
+        Ok(Self { source: source.clone(), tree, patterns, fields, warnings })
     }
 
     /// The expression as it was written.
     pub fn source(&self) -> &Expression {
         &self.source
+    }
+
+    /// What can be used and may not be what was meant.
+    pub fn warnings(&self) -> &[ExpressionProblem] {
+        &self.warnings
     }
 
     /// The attributes that it reads.
@@ -223,6 +234,13 @@ fn parse_problem(errors: &cel::ParseErrors) -> ExpressionProblem {
     ExpressionProblem { line: at(first.pos.0), column: at(first.pos.1), message }
 }
 
+/// Why a pattern cannot be used, with the pattern.
+pub(super) fn pattern_problem(pattern: &str, error: &regex::Error) -> String {
+    let told = error.to_string();
+    let last = told.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    format!("the pattern cannot be used: {last}, in `{}`", line(pattern, PATTERN_CHARS_MAX))
+}
+
 fn small(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
@@ -234,11 +252,12 @@ impl fmt::Debug for Formula {
 }
 
 /// The language: CEL's standard functions and its `strings` extension, without time and optional values, and with
-/// a `matches` whose pattern was compiled beforehand.
+/// `matches` and `regexReplace` whose patterns were compiled beforehand.
 fn language() -> Env {
     let mut env = Env::stdlib().with_optional_support(false);
     env.add_extension(cel::extensions::strings).expect("the extension is added once");
     run::add_matches(&mut env);
+    run::add_regex_replace(&mut env);
     env
 }
 

@@ -80,25 +80,83 @@ pub enum SameName {
     Merged,
 }
 
-/// Replacements of group names.
+/// The memory that a compiled pattern may take, in bytes.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+/// Replacements in one text.
 const REPLACEMENTS_MAX: usize = 50;
 /// Renames of groups.
 const RENAMES_MAX: usize = 10_000;
 
-/// A [`TextRule`], made ready.
+/// What is replaced in people's texts once the rules have made them: regular expressions, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct UserTexts {
+    /// In user names, before they are brought to lower case; given names (`user_names`) stay.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub user_name: Vec<Replacement>,
+    /// In display names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub display_name: Vec<Replacement>,
+    /// In mail addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mail: Vec<Replacement>,
+    /// In first names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub first_name: Vec<Replacement>,
+    /// In last names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub last_name: Vec<Replacement>,
+}
+
+impl UserTexts {
+    /// Whether nothing is replaced.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A [`TextRule`], made ready, and what is replaced in its text.
 #[derive(Debug)]
-pub(crate) enum Text {
+pub(crate) struct Text {
+    source: Source,
+    replace: Vec<(Regex, String)>,
+}
+
+#[derive(Debug)]
+enum Source {
     Attribute(Attribute),
     LocalPart(Attribute),
     Formula(Box<Formula>),
 }
 
 impl Text {
-    pub(super) fn compile(
-        text: &TextRule,
-        (rule, subject): (&str, Subject),
+    pub(super) fn compile(text: &TextRule, at: (&str, Subject), compiler: &mut Compiler) -> Self {
+        Self { source: Source::compile(text, at, compiler), replace: Vec::new() }
+    }
+
+    /// The same, with replacements in what it makes.
+    pub(super) fn replacing(
+        self,
+        replace: &[Replacement],
+        rule: &str,
         compiler: &mut Compiler,
     ) -> Self {
+        Self { replace: replacements(replace, rule, compiler), ..self }
+    }
+
+    /// The text, or why there is none.
+    pub(crate) fn of<'a>(&self, record: Record<'a>) -> Result<Cow<'a, str>, Unusable> {
+        Ok(replaced(&self.replace, self.source.of(record)?))
+    }
+
+    pub(super) fn attributes(&self) -> Vec<Attribute> {
+        self.source.attributes()
+    }
+}
+
+impl Source {
+    fn compile(text: &TextRule, (rule, subject): (&str, Subject), compiler: &mut Compiler) -> Self {
         match text {
             TextRule::Attribute(attribute) => Self::Attribute(*attribute),
             TextRule::LocalPart(attribute) => Self::LocalPart(*attribute),
@@ -111,8 +169,7 @@ impl Text {
         }
     }
 
-    /// The text, or why there is none.
-    pub(crate) fn of<'a>(&self, record: Record<'a>) -> Result<Cow<'a, str>, Unusable> {
+    fn of<'a>(&self, record: Record<'a>) -> Result<Cow<'a, str>, Unusable> {
         let attributes = match record {
             Record::User(record) => &record.attributes,
             Record::Group(record) => &record.attributes,
@@ -133,12 +190,44 @@ impl Text {
         }
     }
 
-    pub(super) fn attributes(&self) -> Vec<Attribute> {
+    fn attributes(&self) -> Vec<Attribute> {
         match self {
             Self::Attribute(attribute) | Self::LocalPart(attribute) => vec![*attribute],
             Self::Formula(formula) => formula.attributes().collect(),
         }
     }
+}
+
+/// Patterns, each compiled once, with what stands in their place.
+fn replacements(
+    replace: &[Replacement],
+    rule: &str,
+    compiler: &mut Compiler,
+) -> Vec<(Regex, String)> {
+    compiler.at_most(rule, replace.len(), REPLACEMENTS_MAX);
+    let compile = |Replacement { pattern, with }: &Replacement| match RegexBuilder::new(pattern)
+        .size_limit(PATTERN_BYTES_MAX)
+        .build()
+    {
+        Ok(regex) => Some((regex, with.clone())),
+        Err(error) => {
+            compiler.problems.push(RuleProblem::of_pattern(rule, pattern, &error));
+            None
+        }
+    };
+    replace.iter().filter_map(compile).collect()
+}
+
+/// A text with all replacements made, in their order.
+fn replaced<'a>(replace: &[(Regex, String)], text: Cow<'a, str>) -> Cow<'a, str> {
+    let mut text = text;
+    for (pattern, with) in replace {
+        if let Cow::Owned(replaced) = pattern.replace_all(&text, with) {
+            let end = replaced.floor_char_boundary(OUTPUT_BYTES_MAX);
+            text = Cow::Owned(replaced[..end].to_owned());
+        }
+    }
+    text
 }
 
 /// [`GroupNames`], made ready.
@@ -177,20 +266,11 @@ impl Renamer {
     pub(super) fn compile(names: &GroupNames, compiler: &mut Compiler) -> Self {
         let GroupNames { renames, replace, prefix, same_name: _ } = names;
         compiler.at_most("group_names.renames", renames.len(), RENAMES_MAX);
-        compiler.at_most("group_names.replace", replace.len(), REPLACEMENTS_MAX);
         if prefix.chars().count() > 100 || prefix.chars().any(char::is_control) {
             let told = "a prefix has at most 100 characters and no control characters";
             compiler.problems.push(RuleProblem::of("group_names.prefix", &told));
         }
-        let mut compiled = Vec::new();
-        for Replacement { pattern, with } in replace {
-            match RegexBuilder::new(pattern).size_limit(1 << 20).build() {
-                Ok(regex) => compiled.push((regex, with.clone())),
-                Err(error) => {
-                    compiler.problems.push(RuleProblem::of("group_names.replace", &error));
-                }
-            }
-        }
+        let compiled = replacements(replace, "group_names.replace", compiler);
         let table = table(renames, "group_names.renames", compiler);
         let table = table.into_iter().map(|(from, to)| (from, to.as_str().into())).collect();
         Self { renames: table, replace: compiled, prefix: prefix.clone() }
@@ -203,13 +283,7 @@ impl Renamer {
         {
             return Cow::Owned(to.to_string());
         }
-        let mut name = name;
-        for (pattern, with) in &self.replace {
-            if let Cow::Owned(replaced) = pattern.replace_all(&name, with) {
-                let end = replaced.floor_char_boundary(OUTPUT_BYTES_MAX);
-                name = Cow::Owned(replaced[..end].to_owned());
-            }
-        }
+        let name = replaced(&self.replace, name);
         if self.prefix.is_empty() || name.trim().is_empty() {
             return name;
         }

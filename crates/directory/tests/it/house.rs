@@ -104,6 +104,24 @@ impl House {
         self.groups.insert(who.to_owned(), (record, members));
     }
 
+    /// Gives a person these attributes, as they are.
+    pub(crate) fn set_person(&mut self, who: &str, values: &[(Attribute, &str)]) {
+        let login = format!("{who}@example.org");
+        let all = [(Attribute::Login, login.as_str())].into_iter().chain(values.iter().copied());
+        let record = self.people.get_mut(who).unwrap();
+        record.attributes = Attributes::pack(all.collect::<Vec<_>>());
+    }
+
+    /// Gives a group a description, as it is.
+    pub(crate) fn set_description(&mut self, group: &str, description: &str) {
+        let values = vec![(Attribute::DisplayName, group), (Attribute::Description, description)];
+        self.groups.get_mut(group).unwrap().0.attributes = Attributes::pack(values);
+    }
+
+    pub(crate) fn group_record(&self, group: &str) -> &GroupRecord {
+        &self.groups[group].0
+    }
+
     pub(crate) fn listing(&self) -> Observation {
         Observation {
             people: Listing::Complete(self.people.values().cloned().collect()),
@@ -150,6 +168,13 @@ impl Provider for House {
 pub(crate) fn settle(rules: &str, text: &str) -> Bench {
     let mut bench = Bench::new(rules_of(rules));
     read_lifted(&mut bench, text, &[GuardKind::Privileged]);
+    bench
+}
+
+/// The same of a house that was changed by hand.
+pub(crate) fn settle_house(rules: &str, house: &House) -> Bench {
+    let mut bench = Bench::new(rules_of(rules));
+    bench.run(&house.listing(), house, &[]);
     bench
 }
 

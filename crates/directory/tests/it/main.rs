@@ -18,4 +18,5 @@ mod product_names;
 mod random;
 mod scope;
 mod tenant;
+mod texts;
 mod unread;

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     api::{
         Problem,
-        entry::Reader,
+        entry::{self, Reader},
         extract::{Json, Query},
         history::{Who, find},
         page::{self, Page},
@@ -44,6 +44,8 @@ pub struct Wanted {
     pub after: Option<u64>,
     /// Numbered below this: the last ones before it.
     pub before: Option<u64>,
+    /// All names of members that an entry is about, not only the first six.
+    pub all_members: Option<bool>,
     /// At the most so many on one page, up to 10000; 200 otherwise.
     pub limit: Option<usize>,
     /// Where to go on: the `next` of the page before; it comes before `after` and `before`.
@@ -113,7 +115,9 @@ pub(super) async fn list(
         order: if place.after.is_some() { LogOrder::OldestFirst } else { LogOrder::NewestFirst },
         limit: limit + 1,
     };
-    let mut items = read(&app, filter).await?;
+    let all = wanted.all_members.unwrap_or_default();
+    let names_max = if all { entry::ALL_NAMES_MAX } else { entry::NAMES_MAX };
+    let mut items = read(&app, filter, names_max).await?;
     let more = items.len() > limit;
     let next = if place.after.is_some() {
         items.truncate(limit);
@@ -167,19 +171,23 @@ pub(super) async fn of(
     let node = Some((directory, node));
     let filter =
         LogFilter { directory: Some(directory), node, order, limit, ..LogFilter::default() };
-    let mut entries = read(app, filter).await?;
+    let mut entries = read(app, filter, entry::NAMES_MAX).await?;
     entries.reverse();
     Ok(entries)
 }
 
 /// Entries of the log ready to be read, oldest first.
-pub(super) async fn read(app: &App, filter: LogFilter) -> anyhow::Result<Vec<Entry>> {
+pub(super) async fn read(
+    app: &App,
+    filter: LogFilter,
+    names_max: usize,
+) -> anyhow::Result<Vec<Entry>> {
     let published = app.published.load_full();
     let about = filter.node.map(|(_, node)| node);
     let read = move |store: &store::Store| {
         let mut entries = store.log_of(&filter)?;
         entries.sort_by_key(|entry| entry.seq);
-        Reader { store, published: Arc::clone(&published), about }.entries(&entries)
+        Reader { store, published: Arc::clone(&published), about, names_max }.entries(&entries)
     };
     app.blocking(read).await
 }

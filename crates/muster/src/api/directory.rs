@@ -484,14 +484,17 @@ pub(super) async fn set_rules(
     Path(name): Path<String>,
     Json(rules): Json<Rules>,
 ) -> Result<Json<RunReport>, Problem> {
-    Compiled::new(rules.clone()).map_err(|problems| refused(&problems))?;
+    let compiled = Compiled::new(rules.clone()).map_err(|problems| refused(&problems))?;
+    let warnings = super::preview::warnings(&compiled);
     let row = named(&app, &name).await?;
     audit::say(|| json!({"before": row.rules, "after": rules}));
     let id = row.id;
     app.blocking(move |store| store.set_rules(id, &rules)).await?;
     let rules_before = Some(Box::new(row.rules));
     let step = Step::Decision(Decision { rules_before, ..Decision::default() });
-    Ok(Json(commit::commit(&app, &*keeper(&app, id)?, step).await?))
+    let mut report = commit::commit(&app, &*keeper(&app, id)?, step).await?;
+    report.notes.extend(warnings);
+    Ok(Json(report))
 }
 
 async fn decide(

@@ -17,7 +17,9 @@ use store::{Store, StoreError};
 use super::change::Entry;
 
 /// Member names shown of one entry.
-const NAMES_MAX: usize = 6;
+pub(super) const NAMES_MAX: usize = 6;
+/// Member names told of one entry where nothing is to be left out.
+pub(super) const ALL_NAMES_MAX: usize = 100_000;
 
 /// Makes entries readable; calls block.
 pub(super) struct Reader<'a> {
@@ -25,6 +27,8 @@ pub(super) struct Reader<'a> {
     pub(super) published: Arc<Published>,
     /// Of whom memberships are shown; everybody otherwise.
     pub(super) about: Option<Node>,
+    /// How many names of members are told of one entry.
+    pub(super) names_max: usize,
 }
 
 impl Reader<'_> {
@@ -89,10 +93,12 @@ impl Reader<'_> {
         ];
         let mut parts = Vec::new();
         for (verb, nodes) in lists {
-            let shown = self.names(at, nodes.get(..NAMES_MAX).unwrap_or(&nodes))?.join(", ");
+            let shown = self.names(at, nodes.get(..self.names_max).unwrap_or(&nodes))?.join(", ");
             match nodes.len() {
                 0 => {}
-                count if count > NAMES_MAX => parts.push(format!("{verb} {count}: {shown}, …")),
+                count if count > self.names_max => {
+                    parts.push(format!("{verb} {count}: {shown}, …"));
+                }
                 count => parts.push(format!("{verb} {count}: {shown}")),
             }
         }

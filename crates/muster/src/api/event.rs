@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::{LogFilter, LogOrder};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Problem, change, directory::named, extract::Query};
+use super::{Problem, change, directory::named, entry, extract::Query};
 use crate::{
     app::App,
     http::stream::{Told, stream},
@@ -119,7 +119,7 @@ async fn changes(
             limit: BATCH,
             ..LogFilter::default()
         };
-        let entries = match change::read(app, filter).await {
+        let entries = match change::read(app, filter, entry::NAMES_MAX).await {
             Ok(entries) => entries,
             Err(error) => {
                 tracing::error!(

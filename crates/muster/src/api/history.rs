@@ -21,7 +21,7 @@ use super::{
     Problem,
     change::Entry,
     directory::named,
-    entry::Reader,
+    entry::{self, Reader},
     extract::{Json, Path, Query},
     page,
 };
@@ -192,7 +192,12 @@ impl Told<'_> {
         let mut older = self.store.log_of(&older)?;
         older.reverse();
         let published = Arc::clone(&self.published);
-        let reader = Reader { store: self.store, published, about: Some(self.of.1) };
+        let reader = Reader {
+            store: self.store,
+            published,
+            about: Some(self.of.1),
+            names_max: entry::NAMES_MAX,
+        };
         let ended_by = reader.entries(&newer.last().cloned().into_iter().collect::<Vec<_>>())?;
         Ok(History {
             at: self.at,

@@ -83,6 +83,9 @@ pub struct Preview {
     /// Who would not be served as the provider and the rules would have it.
     #[serde(default)]
     pub exceptions: Exceptions,
+    /// What in rules that were given can be used and may not be what was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Attributes that the rules read and that are known only from the next complete read on.
     pub pending: Vec<Attribute>,
     /// Where the directory was put back to; nothing of this happens while it stays there.
@@ -197,6 +200,11 @@ pub(super) async fn of_rules(
     Ok(Json(look(&app, &name, (Some(rules), wanted)).await?))
 }
 
+/// What in rules may not be what was meant, in words.
+pub(crate) fn warnings(rules: &Compiled) -> Vec<String> {
+    rules.warnings().iter().map(ToString::to_string).collect()
+}
+
 async fn look(
     app: &App,
     name: &str,
@@ -205,6 +213,7 @@ async fn look(
     let query = wanted.query()?;
     let row = named(app, name).await?;
     let made = rules.as_ref().map_or(&row.rules, Compiled::rules).user_name.clone();
+    let warnings = rules.as_ref().map(warnings).unwrap_or_default();
     let seen = commit::foretell(app, &*keeper(app, row.id)?, rules).await?;
     let products = product_names::products(app, row.id).await?;
     let refused = match app.served(row.id).filter(|_| !products.is_empty()) {
@@ -222,6 +231,7 @@ async fn look(
         size_after: seen.after,
         size_approved: seen.approved,
         exceptions: seen.exceptions,
+        warnings,
         pending: seen.pending.clone(),
         pin: row.pin,
         page: seen.page(&query),

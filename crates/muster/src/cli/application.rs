@@ -1,7 +1,10 @@
 //! `muster application …`.
 
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use directory::{decisions::Digest, product_names::Product};
+use directory::{decisions::Digest, product_names::Product, resource_name::confirms};
 use reqwest::Method;
 use serde_json::json;
 
@@ -10,11 +13,13 @@ use crate::{
         Add as AddBody, Credentials, MadeFor, Summary,
         sight::{Change, Effect},
     },
+    api::directory::Summary as Directory,
     cli::{
         Done, Remote,
         client::{Client, path_part},
         table,
     },
+    clock::Clock,
     safe,
 };
 
@@ -44,8 +49,8 @@ pub enum ApplicationCommand {
     Product(MadeForProduct),
     /// Make a new password; the old one stops working.
     Password(Named),
-    /// Shut a product out.
-    Remove(Named),
+    /// Shut a product out; shows first who would lose access, and asks for the name.
+    Remove(Remove),
 }
 
 /// Options without a name.
@@ -72,6 +77,18 @@ pub struct MadeForProduct {
     /// The product.
     #[arg(value_parser = PRODUCTS)]
     product: String,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Shut a product out.
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// The application's name.
+    name: String,
+    /// Remove it without asking.
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     remote: Remote,
 }
@@ -186,16 +203,7 @@ impl ApplicationCommand {
                 show_credentials(&credentials, &remote);
                 Ok(Done::Ok)
             }
-            Self::Remove(Named { name, remote }) => {
-                let path = format!("/applications/{}", path_part(&name));
-                Client::new(&remote)?.order(Method::DELETE, &path).await?;
-                if remote.json {
-                    println!("{}", safe::json(&json!({"name": name, "done": "removed"})));
-                } else {
-                    println!("{name} was removed");
-                }
-                Ok(Done::Ok)
-            }
+            Self::Remove(remove) => remove.run().await,
         }
     }
 }
@@ -204,6 +212,58 @@ async fn made_for(client: &Client, name: &str, product: &str) -> anyhow::Result<
     let path = format!("/applications/{}/product", path_part(name));
     let body = MadeFor { product: Product::of_key(product) };
     client.order_with(Method::PUT, &path, &body).await
+}
+
+impl Remove {
+    async fn run(self) -> anyhow::Result<Done> {
+        let Self { name, yes, remote } = self;
+        let client = Client::new(&remote)?;
+        let path = format!("/applications/{}", path_part(&name));
+        if !yes {
+            if remote.json || !io::stdin().is_terminal() {
+                bail!(
+                    "nobody can be asked here, and nothing was removed; add --yes to remove `{name}`"
+                );
+            }
+            let application: Summary = client.get(&path).await?;
+            println!("{}", who_loses_access(&client, &application).await?);
+            print!("type its name to remove it: ");
+            io::stdout().flush()?;
+            let mut typed = String::new();
+            io::stdin().read_line(&mut typed)?;
+            if !confirms(&typed, &application.name) {
+                println!("nothing was removed");
+                return Ok(Done::Ok);
+            }
+        }
+        client.order(Method::DELETE, &path).await?;
+        if remote.json {
+            println!("{}", safe::json(&json!({"name": name, "done": "removed"})));
+        } else {
+            println!("{name} was removed");
+        }
+        Ok(Done::Ok)
+    }
+}
+
+/// What the removal of an application means, in one line or two.
+async fn who_loses_access(client: &Client, application: &Summary) -> anyhow::Result<String> {
+    let directories: Vec<Directory> = client.get("/directories").await?;
+    let read = directories.iter().filter(|row| application.directories.contains(&row.name));
+    let people: usize = read.map(|row| row.size.users).sum();
+    let seen = match &application.calls {
+        None => "it has not called yet".to_owned(),
+        Some(calls) => {
+            let ago = table::duration(Clock::system().now().since(calls.last));
+            format!("it last called {ago} ago, from {} ({})", calls.client, calls.agent)
+        }
+    };
+    Ok(format!(
+        "{} reads {}: {} would lose access in it, since it gets no answer any more\n{seen}",
+        application.name,
+        application.directories.join(", "),
+        plural(people, "person").replace("persons", "people"),
+    ))
 }
 
 impl Set {

@@ -72,6 +72,7 @@ impl Changes {
             until: time(&self.until)?,
             after: None,
             before: self.before,
+            all_members: self.remote.json.then_some(true),
             limit: Some(self.limit),
             cursor: None,
         };
@@ -126,6 +127,7 @@ fn query(wanted: &Wanted) -> String {
         ("directory", wanted.directory.clone()),
         ("user", wanted.user.clone()),
         ("group", wanted.group.clone()),
+        ("all_members", wanted.all_members.map(|all| all.to_string())),
         ("run", wanted.run.map(|run| run.to_string())),
         ("since", wanted.since.map(|since| since.to_string())),
         ("until", wanted.until.map(|until| until.to_string())),

@@ -114,6 +114,9 @@ pub(super) fn show(seen: &Seen, offset: usize) {
             pin.to
         );
     }
+    for warning in &seen.warnings {
+        println!("warning: {warning}");
+    }
     println!("{}", counts(&seen.applied, seen.exceptions.set_aside));
     println!("served now:    {}", table::size(&seen.size_before));
     println!("served then:   {}", table::size(&seen.size_after));

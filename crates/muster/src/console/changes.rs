@@ -170,7 +170,10 @@ pub(super) async fn export(
     Path(file): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Refusal> {
-    let entries = actions::changes(visit.app(), asked.wanted(visit.now(), EXPORTED)).await?;
+    let entries = {
+        let wanted = asked.wanted(visit.now(), EXPORTED);
+        actions::changes(visit.app(), Wanted { all_members: Some(true), ..wanted }).await?
+    };
     let (kind, text) = match file.as_str() {
         "export.json" => {
             let text = serde_json::to_string_pretty(&entries).map_err(anyhow::Error::from)?;

@@ -237,7 +237,16 @@ async fn a_file_with_a_name_that_cannot_be_addressed_changes_nothing() {
         let exported = export(data);
         assert_eq!(action(&apply(data, &exported, &["--json"]), "application", name), "nothing");
     }
-    let ran = demo.muster(&["application", "remove", "a/b"]);
+    // Where nobody can be asked, nothing is removed without `--yes`.
+    for arguments in
+        [&["application", "remove", "a/b"][..], &["application", "remove", "a/b", "--json"]]
+    {
+        let ran = demo.muster(arguments);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.stderr.contains("add --yes"), "{ran:?}");
+    }
+    assert!(export(data).contains("a/b"));
+    let ran = demo.muster(&["application", "remove", "a/b", "--yes"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(!export(data).contains("a/b"));
 }

@@ -86,7 +86,8 @@ impl Oracle {
             self.people.keys().filter(|id| !there.contains(id.as_str())).collect();
         for group in &truth.groups {
             let Some(name) = self.groups.get(&group.id) else { continue };
-            copy.groups.insert(name.clone(), group.description.clone().unwrap_or_default());
+            copy.groups
+                .insert(name.clone(), tidy(group.description.as_deref().unwrap_or_default()));
             let left = gone.iter().filter(|id| self.memberships[**id].contains(&group.id));
             for id in group.users.iter().chain(left.copied()) {
                 if let Some((user, _)) = self.people.get(id) {
@@ -162,8 +163,29 @@ impl Oracle {
     }
 }
 
+/// A text as it is served (DESIGN.md 12.5): one line, nothing around it, nothing that is not seen.
+fn tidy(text: &str) -> String {
+    let unseen = |c: char| {
+        c.is_control()
+            || "\u{ad}\u{200b}\u{200e}\u{200f}\u{feff}".contains(c)
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || ('\u{2060}'..='\u{206f}').contains(&c)
+    };
+    let breaks = |c: char| c.is_control() && c.is_whitespace();
+    let parts = text.split(breaks).map(|part| part.replace(unseen, ""));
+    let mut line = String::new();
+    for part in parts {
+        let apart = line.ends_with(char::is_whitespace) || part.starts_with(char::is_whitespace);
+        if !line.is_empty() && !part.is_empty() && !apart {
+            line.push(' ');
+        }
+        line.push_str(&part);
+    }
+    line.trim().to_owned()
+}
+
 fn person(user: &TruthUser) -> Person {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let text = |value: &Option<String>| tidy(value.as_deref().unwrap_or_default());
     Person {
         id: user.id.clone(),
         first_name: text(&user.first_name),

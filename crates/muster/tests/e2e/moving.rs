@@ -147,7 +147,6 @@ async fn a_tenant_that_is_connected_again_has_its_keys() {
     for application in demo.file["applications"].as_array().unwrap() {
         let name = application["name"].as_str().unwrap();
         muster_in(data, &["application", "remove", name, "--yes"]);
-        muster_in(data, &["application", "remove", name]);
     }
     for name in ["entra", "second"] {
         muster(&["directory", "remove", name]);

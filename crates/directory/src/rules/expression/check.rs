@@ -11,10 +11,10 @@ use cel::{
 use regex::RegexBuilder;
 
 use super::{
-    DEPTH_MAX, Field, Located, Outcome, STEPS_MAX, Subject, TEXT_BYTES_MAX,
+    DEPTH_MAX, Field, Located, Outcome, STEPS_MAX, Subject, TEXT_BYTES_MAX, pattern_problem,
     run::{Pattern, field_name, pattern_name},
 };
-use crate::observation::VALUE_BYTES_MAX;
+use crate::{observation::VALUE_BYTES_MAX, text::line};
 
 /// Values of one attribute are lines of at least one character.
 const LIST_ITEMS_MAX: u64 = VALUE_BYTES_MAX as u64 / 2;
@@ -50,13 +50,25 @@ impl Shape {
 
 type Checked<T> = Result<T, Located>;
 
+/// What a check found.
+pub(super) struct Checks {
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) fields: Vec<Field>,
+    pub(super) warnings: Vec<Located>,
+}
+
 /// Checks the tree and prepares it for running; gives the patterns and fields that it uses.
 pub(super) fn check(
     tree: &mut IdedExpr,
     (subject, outcome): (Subject, Outcome),
-) -> Checked<(Vec<Pattern>, Vec<Field>)> {
-    let mut checker =
-        Checker { subject, scope: Vec::new(), patterns: Vec::new(), fields: Vec::new() };
+) -> Checked<Checks> {
+    let mut checker = Checker {
+        subject,
+        scope: Vec::new(),
+        patterns: Vec::new(),
+        fields: Vec::new(),
+        warnings: Vec::new(),
+    };
     let shape = checker.shape(tree, 0)?;
     let wanted = match outcome {
         Outcome::Condition => Kind::Bool,
@@ -70,7 +82,8 @@ pub(super) fn check(
         );
         return Err(Located { node: tree.id, message });
     }
-    Ok((checker.patterns, checker.fields))
+    let Checker { patterns, fields, warnings, .. } = checker;
+    Ok(Checks { patterns, fields, warnings })
 }
 
 struct Checker {
@@ -79,6 +92,7 @@ struct Checker {
     scope: Vec<(String, Shape)>,
     patterns: Vec<Pattern>,
     fields: Vec<Field>,
+    warnings: Vec<Located>,
 }
 
 impl Checker {
@@ -238,8 +252,10 @@ impl Checker {
     }
 
     fn call(&mut self, id: u64, call: &mut CallExpr, depth: usize) -> Checked<Shape> {
-        if call.func_name == "matches" {
-            return self.matches(id, call, depth);
+        match call.func_name.as_str() {
+            "matches" => return self.matches(id, call, depth),
+            "regexReplace" => return self.regex_replace(id, call, depth),
+            _ => self.warn_of_pattern(call),
         }
         let mut shapes = Vec::with_capacity(3);
         if let Some(target) = &mut call.target {
@@ -272,18 +288,64 @@ impl Checker {
         if text.kind != Kind::Text {
             return problem(id, how.to_owned());
         }
-        let regex = RegexBuilder::new(source.inner()).size_limit(PATTERN_BYTES_MAX).build();
-        match regex {
-            Ok(regex) => self.patterns.push(Pattern(regex)),
-            Err(error) => {
-                return problem(
-                    pattern.id,
-                    format!("the pattern cannot be used: {}", last_line(&error)),
-                );
-            }
-        }
-        pattern.expr = Expr::Ident(pattern_name(self.patterns.len() - 1));
+        pattern.expr = self.pattern(pattern.id, source.inner())?;
         Ok(Shape { steps: text.steps + 16, ..Shape::of(Kind::Bool, 0) })
+    }
+
+    /// As `matches`: the pattern is compiled here. What stands in its place is written too, so that its length is known.
+    fn regex_replace(&mut self, id: u64, call: &mut CallExpr, depth: usize) -> Checked<Shape> {
+        let how = "regexReplace is asked of a text, with a pattern and a text in quotes: \
+                   user.display_name.regexReplace(\"[#+,]\", \"_\")";
+        let (Some(target), [pattern, with]) = (&mut call.target, call.args.as_mut_slice()) else {
+            return problem(id, how.to_owned());
+        };
+        let text = self.shape(target, depth + 1)?;
+        let (
+            Expr::Literal(LiteralValue::String(source)),
+            Expr::Literal(LiteralValue::String(with)),
+        ) = (&pattern.expr, &with.expr)
+        else {
+            return problem(id, how.to_owned());
+        };
+        if text.kind != Kind::Text {
+            return problem(id, how.to_owned());
+        }
+        let with = with.inner();
+        let groups = with.matches('$').count() as u64;
+        let bytes = (text.bytes + 1)
+            .saturating_mul(with.len() as u64 + 1)
+            .saturating_add(text.bytes.saturating_mul(groups));
+        pattern.expr = self.pattern(pattern.id, source.inner())?;
+        Ok(Shape { steps: text.steps + 16 + bytes / 1_024, ..Shape::of(Kind::Text, bytes) })
+    }
+
+    fn pattern(&mut self, node: u64, source: &str) -> Checked<Expr> {
+        match RegexBuilder::new(source).size_limit(PATTERN_BYTES_MAX).build() {
+            Ok(regex) => self.patterns.push(Pattern(regex)),
+            Err(error) => return problem(node, pattern_problem(source, &error)),
+        }
+        Ok(Expr::Ident(pattern_name(self.patterns.len() - 1)))
+    }
+
+    /// Functions that take a text take it literally; one that looks like a pattern may be meant as one.
+    fn warn_of_pattern(&mut self, call: &CallExpr) {
+        let instead = match call.func_name.as_str() {
+            "replace" => "regexReplace",
+            "contains" | "startsWith" | "endsWith" | "indexOf" | "lastIndexOf" | "split" => {
+                "matches"
+            }
+            _ => return,
+        };
+        let Some(first) = call.args.first().filter(|_| call.target.is_some()) else { return };
+        let Expr::Literal(LiteralValue::String(text)) = &first.expr else { return };
+        if looks_like_pattern(text.inner()) {
+            let function = &call.func_name;
+            let message = format!(
+                "`{}` looks like a pattern; {function} takes it as the text that it is; use {instead} for a pattern",
+                line(text.inner(), 80)
+            );
+            self.warnings.push(Located { node: first.id, message });
+        }
     }
 }
 
@@ -386,9 +448,20 @@ fn words(kind: Kind) -> &'static str {
     }
 }
 
-fn last_line(error: &regex::Error) -> String {
-    let told = error.to_string();
-    told.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+/// Whether a text has what regular expressions are made of: a set, a repetition, a choice, an anchor, an escape.
+fn looks_like_pattern(text: &str) -> bool {
+    let inside = |open: char, close: char| {
+        text.split_once(open).and_then(|(_, rest)| rest.split_once(close)).map(|(inside, _)| inside)
+    };
+    let escape = text
+        .split_once('\\')
+        .is_some_and(|(_, rest)| rest.starts_with(|c: char| "dDwWsSbBpP.+*?()[]{}|^$".contains(c)));
+    let repeats = [".*", ".+", ".?", ")*", ")+", ")?", "]*", "]+", "]?", "]{"];
+    escape
+        || inside('[', ']').is_some_and(|set| !set.is_empty())
+        || inside('(', ')').is_some_and(|choice| choice.contains('|') || choice.starts_with("?:"))
+        || repeats.iter().any(|part| text.contains(part))
+        || (text.len() > 1 && (text.starts_with('^') || text.ends_with('$')))
 }
 
 fn problem<T>(node: u64, message: String) -> Checked<T> {

@@ -81,6 +81,32 @@ pub(super) fn add_matches(env: &mut Env) {
     .expect("matches is declared once");
 }
 
+pub(super) fn add_regex_replace(env: &mut Env) {
+    let pattern = Type::new_unspecified_type("pattern");
+    env.add_member_overload(
+        "regexReplace",
+        "string_regex_replace_pattern",
+        types::STRING_TYPE,
+        vec![pattern, types::STRING_TYPE],
+        |args| {
+            let text = args.first().and_then(|text| text.downcast_ref::<CelString<'_>>());
+            let pattern = args.get(1).and_then(|pattern| pattern.downcast_ref::<Pattern>());
+            let with = args.get(2).and_then(|with| with.downcast_ref::<CelString<'_>>());
+            match (text, pattern, with) {
+                (Some(text), Some(pattern), Some(with)) => {
+                    let replaced = pattern.0.replace_all(text.inner(), with.inner()).into_owned();
+                    Ok(CowVal::owned(CelString::from(replaced)))
+                }
+                _ => Err(ExecutionError::function_error(
+                    "regexReplace",
+                    "a text, a pattern and a text are needed",
+                )),
+            }
+        },
+    )
+    .expect("regexReplace is declared once");
+}
+
 static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(language()));
 
 pub(super) fn environment() -> &'static Env {

@@ -169,3 +169,58 @@ proptest! {
         }
     }
 }
+
+fn compiled(text: &str) -> Result<Formula, ExpressionProblem> {
+    Formula::compile(&Expression(text.to_owned()), Subject::User, Outcome::Text)
+}
+
+#[test]
+fn texts_that_look_like_patterns_are_warned_of_with_their_place() {
+    for (text, instead) in [
+        ("user.display_name.replace('[#+,]', '_')", "regexReplace"),
+        ("user.display_name.replace('^x', '')", "regexReplace"),
+        ("user.mail.replace('.*@', '')", "regexReplace"),
+        ("user.mail.replace('(a|b)', '')", "regexReplace"),
+        ("user.mail.replace('\\\\d', '')", "regexReplace"),
+        ("user.mail.contains('@x$') ? 'a' : 'b'", "matches"),
+        ("user.mail.startsWith('[a-z]') ? 'a' : 'b'", "matches"),
+        ("user.mail.split('[@.]')[0]", "matches"),
+    ] {
+        let formula = compiled(text).unwrap();
+        let [warning] = formula.warnings() else { panic!("{text}: {:?}", formula.warnings()) };
+        assert!(warning.message.contains(instead), "{text}: {warning}");
+        assert_eq!(warning.line, 1, "{text}");
+        assert!(warning.column > 10, "{text}: {warning}");
+    }
+    for text in [
+        "user.mail.replace('@', '.')",
+        "user.display_name.replace(' (external)', '')",
+        "user.display_name.replace('$', '')",
+        "user.mail.split('.')[0]",
+        "user.display_name.regexReplace('[#+,]', '_')",
+        "user.mail.matches('^[a-z]') ? 'a' : 'b'",
+        "'[a-z]+'",
+    ] {
+        assert!(compiled(text).unwrap().warnings().is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn patterns_that_cannot_be_used_are_told_with_themselves() {
+    for text in ["user.mail.regexReplace('(x', '')", "user.mail.matches('(x') ? 'a' : 'b'"] {
+        let problem = compiled(text).unwrap_err();
+        assert!(
+            problem.message.contains("the pattern cannot be used: unclosed group, in `(x`"),
+            "{problem}"
+        );
+    }
+    for text in [
+        "user.mail.regexReplace('x')",
+        "user.mail.regexReplace(user.mail, 'x')",
+        "user.mail.regexReplace('x', user.mail)",
+        "user.other_mails.regexReplace('x', 'y')",
+        "user.mail.regexReplace('.', '$0$0$0$0').regexReplace('.', '$0$0$0$0').regexReplace('.',          '$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0')",
+    ] {
+        assert!(compiled(text).is_err(), "{text}");
+    }
+}

@@ -68,6 +68,8 @@ pub(in crate::console) struct ApplicationPage {
     /// The key of the product that it was made for; empty when nobody said so.
     product: &'static str,
     light: String,
+    /// How many people would have no access to the product without it.
+    people: String,
     outcome: Option<Outcome>,
 }
 
@@ -89,6 +91,7 @@ impl ApplicationPage {
             products: vec![("jira", "Jira")],
             product: "jira",
             light: light(None, Millis(0)),
+            people: figure(),
             outcome: Some(Outcome {
                 concerns: vec!["Much would go.".to_owned()],
                 digest: "abc".to_owned(),
@@ -151,6 +154,13 @@ async fn page(
         })
         .collect();
     seen.sort_by_key(|seen| seen.place.unwrap_or(usize::MAX));
+    let people: usize = row
+        .sight
+        .directories
+        .iter()
+        .filter_map(|id| visit.app().served(*id))
+        .map(|served| served.size().users)
+        .sum();
     let caller = visit.app().applications.callers().get(row.id);
     let webhook = |webhook: crate::api::application::WebhookSummary| {
         let how = match (webhook.off, webhook.failures) {
@@ -173,6 +183,7 @@ async fn page(
         products: Product::ALL.map(|product| (product.key(), product.name())).to_vec(),
         product: summary.product.map_or("", Product::key),
         light: light(caller.as_ref(), visit.now()),
+        people: count(people),
         outcome,
         name: row.name,
     })

@@ -28,6 +28,8 @@ pub(in crate::console) struct Outlook {
     /// What would change at once, in words; none where there is nothing yet that could.
     change: Option<String>,
     held: Vec<String>,
+    /// What in the rules may not be what was meant.
+    warnings: Vec<String>,
     exceptions: Vec<String>,
     examples: Vec<Example>,
     /// What the limits come to.
@@ -61,6 +63,7 @@ impl Outlook {
             nameless: 10,
             change: Some("1 person added".to_owned()),
             held: vec!["20 people would be renamed.".to_owned()],
+            warnings: vec!["It looks like a pattern.".to_owned()],
             exceptions: vec!["3 people have another name than the rules make".to_owned()],
             examples: vec![Example {
                 label: "Ann".to_owned(),
@@ -86,6 +89,7 @@ impl Outlook {
             nameless: 0,
             change: None,
             held: Vec::new(),
+            warnings: Vec::new(),
             exceptions: Vec::new(),
             examples: Vec::new(),
             limits: String::new(),
@@ -108,6 +112,7 @@ impl Outlook {
             nameless: seen.nameless,
             change: (!new).then(|| applied(&preview.applied)),
             held: preview.held.iter().map(|held| sentence(&held.why)).collect(),
+            warnings: seen.warnings.iter().map(|text| sentence(text)).collect(),
             exceptions: preview.exceptions.sentences(),
             examples: seen.examples.clone(),
             limits: resulting(&seen.limits, preview.after),

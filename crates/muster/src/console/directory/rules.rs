@@ -504,7 +504,7 @@ pub(in crate::console) async fn save_text(
 ) -> Result<Response, Refusal> {
     let save = typed.then == "save";
     let seen = typed.seen.clone();
-    settle(&visit, &name, (typed.rules(), typed.text), save.then_some(seen)).await
+    Box::pin(settle(&visit, &name, (typed.rules(), typed.text), save.then_some(seen))).await
 }
 
 async fn outlook(
@@ -534,7 +534,7 @@ pub(in crate::console) async fn save(
     let rules = typed.on(&detail.rules);
     let text = Shown::of(rules.as_ref().unwrap_or(&detail.rules)).text;
     let save = typed.then == "save";
-    settle(&visit, &name, (rules, text), save.then_some(typed.seen)).await
+    Box::pin(settle(&visit, &name, (rules, text), save.then_some(typed.seen))).await
 }
 
 /// Replaces limits that are an earlier version's defaults by those of new directories.
@@ -547,7 +547,7 @@ pub(in crate::console) async fn usual_limits(
     let limits = detail.rules.limits.without_former_defaults();
     let rules = Rules { limits, ..detail.rules };
     let text = Shown::of(&rules).text;
-    settle(&visit, &name, (Ok(rules), text), Some(typed.seen)).await
+    Box::pin(settle(&visit, &name, (Ok(rules), text), Some(typed.seen))).await
 }
 
 /// The rules that a page was made of, by their mark.

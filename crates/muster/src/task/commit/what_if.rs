@@ -36,6 +36,8 @@ pub struct WhatIf {
     pub guests: usize,
     /// People for whom no name could be made.
     pub nameless: usize,
+    /// What in the rules may not be what was meant.
+    pub warnings: Vec<String>,
     /// Past which changes would wait then.
     pub limits: Limits,
 }
@@ -81,8 +83,14 @@ pub fn afresh(mirror: &Mirror, rules: &Compiled, now: Millis) -> WhatIf {
 fn looked_at(basis: &Basis<'_>, preview: Preview) -> WhatIf {
     let derive = Derive::new(*basis);
     let known = basis.mirror.people().count();
-    let limits = basis.rules.limits.clone();
-    let mut seen = WhatIf { preview, examples: Vec::new(), guests: 0, nameless: 0, limits };
+    let mut seen = WhatIf {
+        preview,
+        examples: Vec::new(),
+        guests: 0,
+        nameless: 0,
+        warnings: basis.rules.warnings().iter().map(ToString::to_string).collect(),
+        limits: basis.rules.limits.clone(),
+    };
     // From the beginning, the middle and the end.
     let step = known.div_ceil(EXAMPLES).max(1);
     for (at, row) in basis.mirror.people().enumerate() {
