@@ -7,12 +7,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{observation::Attribute, rules::names::TextRule};
-
 /// Names that are told of each rule; more are counted.
 pub const NAMES_MAX: usize = 100;
-/// Characters of a product's name of its own that are mended one by one.
-const SEVERAL_MAX: usize = 40;
 
 /// A kind of product that reads directories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -261,7 +257,7 @@ impl NameRule {
             Refusal::AllBut(taken) => format!("[^a-z0-9{}]", escaped(taken)),
             Refusal::Edges(begins, ends) => {
                 let ends: Vec<String> = ends.iter().map(|end| regex::escape(end)).collect();
-                format!("^[{}]|({})$", escaped(begins), ends.join("|"))
+                format!("(?i)^[{}]|({})$", escaped(begins), ends.join("|"))
             }
             Refusal::UpperCase | Refusal::LongerThan(_) => return None,
         })
@@ -320,12 +316,11 @@ pub struct RefusedNames {
     pub mend: Option<String>,
 }
 
-/// The names that rules of some products refuse or change. `made` is the rule that user names are made by, for the mend.
+/// The names that rules of some products refuse or change.
 pub fn survey<'a>(
     products: &[Product],
     users: impl IntoIterator<Item = &'a str>,
     groups: impl IntoIterator<Item = &'a str>,
-    made: &TextRule,
 ) -> Vec<RefusedNames> {
     let mut found: BTreeMap<(Product, usize), (usize, Vec<&str>)> = BTreeMap::new();
     let mut look = |subject: Subject, name: &'a str| {
@@ -356,7 +351,7 @@ pub fn survey<'a>(
             product,
             subject: rule.subject,
             count,
-            mend: mend(rule, &names, made),
+            mend: mend(rule, &names),
             names: names.into_iter().map(str::to_owned).collect(),
             effect: format!("{} {}", product.name(), rule.effect),
             source: rule.source.to_owned(),
@@ -366,14 +361,14 @@ pub fn survey<'a>(
 }
 
 /// Lines for the rules, as TOML, that mend these names.
-fn mend(rule: &NameRule, names: &[&str], made: &TextRule) -> Option<String> {
+fn mend(rule: &NameRule, names: &[&str]) -> Option<String> {
     match (rule.subject, rule.refusal) {
         (_, Refusal::LongerThan(_)) => None,
         (Subject::User, Refusal::UpperCase) => Some("user_name_case = \"lower\"".to_owned()),
-        (Subject::User, _) => Some(format!(
-            "[user_name]\nexpression = {}",
-            toml_text(&expression(rule, names, made)?)
-        )),
+        (Subject::User, _) => {
+            let pattern = toml_text(&rule.pattern()?);
+            Some(format!("[[replace.user_name]]\npattern = {pattern}\nwith = \"_\""))
+        }
         // Patterns change no case: each name with a capital is written out, and what is written out is final.
         (Subject::Group, Refusal::UpperCase) => Some(renames(names, |_| true)),
         (Subject::Group, refusal) => {
@@ -400,45 +395,6 @@ fn renames(names: &[&str], taken: impl Fn(char) -> bool) -> String {
         format!("[[group_names.renames]]\nfrom = {from}\nto = {to}")
     });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// An expression that makes user names as `made` does, without what is refused.
-fn expression(rule: &NameRule, names: &[&str], made: &TextRule) -> Option<String> {
-    let mut text = match made {
-        TextRule::Attribute(attribute) => attribute_of(*attribute),
-        TextRule::LocalPart(attribute) => {
-            let of = attribute_of(*attribute);
-            format!("({of}.contains('@') ? {of}.substring(0, {of}.lastIndexOf('@')) : {of})")
-        }
-        TextRule::Expression(expression) => format!("({})", expression.0),
-    };
-    let mut refused: Vec<char> = match rule.refusal {
-        Refusal::Characters(refused) => refused.chars().collect(),
-        Refusal::AllBut(taken) => {
-            let odd = names.iter().flat_map(|name| name.chars());
-            odd.filter(|c| !is_taken(*c, taken)).collect()
-        }
-        Refusal::Edges(..) => vec!['-', '.'],
-        Refusal::UpperCase | Refusal::LongerThan(_) => return None,
-    };
-    refused.sort_unstable();
-    refused.dedup();
-    if refused.len() > SEVERAL_MAX {
-        return None;
-    }
-    for c in refused {
-        let quoted: String = match c {
-            '\'' | '\\' => format!("\\{c}"),
-            c => c.to_string(),
-        };
-        // Taken out, since each replacement by a text counts as one that could make the name longer.
-        let _ = write!(text, ".replace('{quoted}', '')");
-    }
-    Some(text)
-}
-
-fn attribute_of(attribute: Attribute) -> String {
-    format!("user.{}", attribute.as_str())
 }
 
 /// A text as TOML writes it.
@@ -558,12 +514,11 @@ mod tests {
 
     #[test]
     fn a_survey_counts_for_each_product_that_is_read_from() {
-        let made = TextRule::Attribute(Attribute::Login);
         let users = ["ann", "r&d", "a+b"];
         let groups = ["Team", "jira-users"];
-        assert_eq!(survey(&[], users, groups, &made), []);
-        assert_eq!(survey(&[Product::Other, Product::Nexus], users, groups, &made), []);
-        let found = survey(&[Product::Jira, Product::Confluence], users, groups, &made);
+        assert_eq!(survey(&[], users, groups), []);
+        assert_eq!(survey(&[Product::Other, Product::Nexus], users, groups), []);
+        let found = survey(&[Product::Jira, Product::Confluence], users, groups);
         let told: Vec<_> = found
             .iter()
             .map(|one| (one.product.key(), one.subject, one.count, one.names.join(" ")))
@@ -576,7 +531,7 @@ mod tests {
         ];
         assert_eq!(told, expected);
         let many: Vec<String> = (0..1_000).map(|no| format!("a&{no:04}")).collect();
-        let found = survey(&[Product::Jira], many.iter().rev().map(String::as_str), [], &made);
+        let found = survey(&[Product::Jira], many.iter().rev().map(String::as_str), []);
         assert_eq!((found[0].count, found[0].names.len()), (1_000, NAMES_MAX));
         assert_eq!(found[0].names[0], "a&0000");
     }

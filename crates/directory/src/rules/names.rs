@@ -218,9 +218,16 @@ fn replacements(
     replace.iter().filter_map(compile).collect()
 }
 
-/// A text with all replacements made, in their order.
+/// A text with all replacements made, in their order. The white space around it goes first, so that a pattern's `$`
+/// stands behind the last letter.
 fn replaced<'a>(replace: &[(Regex, String)], text: Cow<'a, str>) -> Cow<'a, str> {
-    let mut text = text;
+    if replace.is_empty() {
+        return text;
+    }
+    let mut text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    };
     for (pattern, with) in replace {
         if let Cow::Owned(replaced) = pattern.replace_all(&text, with) {
             let end = replaced.floor_char_boundary(OUTPUT_BYTES_MAX);

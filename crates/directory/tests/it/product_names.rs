@@ -3,11 +3,10 @@
 use directory::{
     id::{GroupNo, UserNo},
     product_names::{NameRule, Product, RULES, RefusedNames, Subject, survey},
-    rules::Rules,
 };
 use serde_json::{Value, json};
 
-use crate::house::{rules_of, settle};
+use crate::house::settle;
 
 const USERS: [&str; 16] = [
     "ann",
@@ -38,9 +37,10 @@ fn mended(rules: &str, mend: &str) -> String {
     let mut at = 0;
     while at < lines.len() {
         match lines[at] {
-            "[user_name]" => {
-                all["user_name"] = json!({"expression": text(lines[at + 1])});
-                at += 2;
+            "[[replace.user_name]]" => {
+                let one = json!({"pattern": text(lines[at + 1]), "with": text(lines[at + 2])});
+                push(&mut all["replace"]["user_name"], one);
+                at += 3;
             }
             "[[group_names.renames]]" => {
                 let one = json!({"from": text(lines[at + 1]), "to": text(lines[at + 2])});
@@ -78,12 +78,10 @@ fn found(rules: &str, product: Product) -> Vec<RefusedNames> {
         bench.served.users_from(0).map(|(no, user)| (no, user.name().to_owned())).collect();
     let groups: Vec<(GroupNo, String)> =
         bench.served.groups_from(0).map(|(no, group)| (no, group.name().to_string())).collect();
-    let made: Rules = rules_of(rules);
     survey(
         &[product],
         users.iter().map(|(_, name)| name.as_str()),
         groups.iter().map(|(_, name)| name.as_str()),
-        &made.user_name,
     )
 }
 

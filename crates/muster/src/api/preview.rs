@@ -212,12 +212,11 @@ async fn look(
 ) -> Result<Preview, Problem> {
     let query = wanted.query()?;
     let row = named(app, name).await?;
-    let made = rules.as_ref().map_or(&row.rules, Compiled::rules).user_name.clone();
     let warnings = rules.as_ref().map(warnings).unwrap_or_default();
     let seen = commit::foretell(app, &*keeper(app, row.id)?, rules).await?;
     let products = product_names::products(app, row.id).await?;
     let refused = match app.served(row.id).filter(|_| !products.is_empty()) {
-        Some(served) => product_names::of_names(&products, &seen.names_after(&served), &made),
+        Some(served) => product_names::of_names(&products, &seen.names_after(&served)),
         None => Vec::new(),
     };
     Ok(Preview {

@@ -4,7 +4,6 @@ use axum::extract::State;
 use directory::{
     id::DirectoryId,
     product_names::{Product, RefusedNames, Subject, refusals, survey},
-    rules::names::TextRule,
 };
 use store::Store;
 
@@ -39,11 +38,10 @@ pub(super) async fn list(
     let Some(served) = app.served(row.id).filter(|_| !products.is_empty()) else {
         return Ok(Json(Vec::new()));
     };
-    let made = row.rules.user_name.clone();
     let looking = tokio::task::spawn_blocking(move || {
         let users = served.users_from(0).map(|(_, user)| user.name());
         let groups = served.groups_from(0).map(|(_, group)| group.name());
-        survey(&products, users, groups.map(directory::name::Name::as_str), &made)
+        survey(&products, users, groups.map(directory::name::Name::as_str))
     });
     Ok(Json(looking.await.map_err(anyhow::Error::from)?))
 }
@@ -52,9 +50,8 @@ pub(super) async fn list(
 pub(super) fn of_names(
     products: &[Product],
     (users, groups): &(Vec<String>, Vec<String>),
-    made: &TextRule,
 ) -> Vec<RefusedNames> {
-    survey(products, users.iter().map(String::as_str), groups.iter().map(String::as_str), made)
+    survey(products, users.iter().map(String::as_str), groups.iter().map(String::as_str))
 }
 
 /// What products do with the name of one user, as sentences.
