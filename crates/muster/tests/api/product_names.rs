@@ -37,7 +37,10 @@ async fn names_are_told_for_the_products_that_read_a_directory() {
     };
     let users = find("user", "r+d#1@contoso.example");
     assert!(users["count"].as_u64().unwrap() >= 1, "{all}");
-    assert!(users["mend"].as_str().unwrap().starts_with("[user_name]\nexpression = "), "{users}");
+    assert!(
+        users["mend"].as_str().unwrap().starts_with("[[replace.user_name]]\npattern = "),
+        "{users}"
+    );
     assert!(users["source"].as_str().unwrap().starts_with("https://"), "{users}");
     assert!(find("group", "R&D <Nord>/Team")["count"].as_u64().unwrap() >= 1, "{all}");
     assert!(explained().await.contains("Confluence refuses such a user name"));
@@ -45,10 +48,10 @@ async fn names_are_told_for_the_products_that_read_a_directory() {
     let preview = get(&house, "/directories/entra/preview").await;
     assert_eq!(preview["product_names"], all);
     let mend = users["mend"].as_str().unwrap();
-    let expression: String =
-        serde_json::from_str(mend.split_once("expression = ").unwrap().1).unwrap();
+    let pattern = mend.split_once("pattern = ").unwrap().1.lines().next().unwrap();
+    let pattern: String = serde_json::from_str(pattern).unwrap();
     let mut rules = get(&house, "/directories/entra").await["rules"].clone();
-    rules["user_name"] = json!({"expression": expression});
+    rules["replace"] = json!({"user_name": [{"pattern": pattern, "with": "_"}]});
     let after = did(&house, "POST", "/directories/entra/preview", rules).await;
     let left = after["product_names"].as_array().unwrap().iter();
     let left: Vec<_> = left.filter(|one| one["effect"] == users["effect"]).collect();
