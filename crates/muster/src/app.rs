@@ -22,6 +22,7 @@ use url::Url;
 use crate::{
     clock::Clock,
     crowd::{ApplicationRegistry, Caller},
+    failed_sign_ins::FailedSignIns,
     task::{
         Driver,
         alert::{self, Alerts},
@@ -59,6 +60,8 @@ pub struct Parts {
     pub watches: Watches,
     /// How alerts stand, and whom to ask to look at them.
     pub alerts: Alerts,
+    /// Failed authentications.
+    pub failed_sign_ins: Arc<FailedSignIns>,
     /// How the tasks' last rounds ended.
     pub rounds: Rounds,
     /// Tells everything to end.
@@ -100,6 +103,7 @@ impl App {
             public_url,
             watches: Watches::default(),
             alerts: Alerts::default(),
+            failed_sign_ins: Arc::default(),
             rounds: Rounds::default(),
             stop: CancellationToken::new(),
             driver: Driver::default(),

@@ -3,13 +3,11 @@
 //! Invariants: secrets are never part of an entry; a change is written down after it was made, and that it
 //! could not be written down is an error in the log and no reason to undo it.
 
-use std::net::IpAddr;
-
 use directory::error_chain::joined;
 use serde_json::Value;
 use store::NewAudit;
 
-use crate::app::App;
+use crate::{app::App, peer::Origin};
 
 /// Somebody who changes something.
 #[derive(Debug, Clone)]
@@ -17,7 +15,7 @@ pub struct Actor {
     /// The administrator's name, or what a token is called.
     pub who: String,
     /// From where.
-    pub origin: IpAddr,
+    pub origin: Origin,
 }
 
 /// Writes down what somebody did; `action` is `noun.verb`.

@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::{
     crowd::{Settings, Unchecked},
+    peer::Proxies,
     text_file,
 };
 
@@ -89,6 +90,11 @@ impl File {
             bail!("public_url is `{text}`; providers call https:// only");
         }
         Ok(Some(url))
+    }
+
+    /// The proxies whose headers are believed.
+    pub fn proxies(&self) -> Proxies {
+        Proxies::new(self.trusted_proxies.iter().map(|network| network.0))
     }
 
     /// How long the history is kept, in milliseconds.

@@ -39,13 +39,12 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post},
 };
-use ipnet::IpNet;
 
 use self::{
     application as applications, directory as directories, flash::Flashes, once::Once,
     password::Passwords, wizard::Readings,
 };
-use crate::{app::App, config::File};
+use crate::{app::App, config::File, peer::Proxies};
 
 /// The largest form: a service account's key file, a list of groups.
 const FORM_BYTES_MAX: usize = 256 * 1024;
@@ -57,7 +56,7 @@ pub struct Console(Arc<Parts>);
 /// What the console keeps beside the service.
 pub struct Parts {
     pub(crate) app: App,
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) proxies: Proxies,
     pub(crate) allow_plain_http: bool,
     pub(crate) passwords: Passwords,
     pub(crate) flash: Flashes,
@@ -70,7 +69,7 @@ impl Console {
     pub fn new(app: App, file: &File) -> Self {
         Self(Arc::new(Parts {
             app,
-            trusted_proxies: file.trusted_proxies.iter().map(|network| network.0).collect(),
+            proxies: file.proxies(),
             allow_plain_http: file.allow_plain_http,
             passwords: Passwords::new(),
             flash: Flashes::default(),

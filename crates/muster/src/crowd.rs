@@ -52,7 +52,6 @@ use directory::{
     id::{ChangeSeq, Millis},
     view::Published,
 };
-use ipnet::IpNet;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 pub use self::application::{
@@ -64,7 +63,7 @@ pub use self::session::{FactorsDigest, Session, Sessions, SessionsFailed, TokenD
 pub use self::settings::{Settings, Unchecked};
 pub use self::webhook::{Webhook, Webhooks, WebhooksFailed};
 use self::{
-    auth::{Authenticator, Peer},
+    auth::Authenticator,
     call::{Call, Parameters},
     error::CrowdError,
     event::Ahead,
@@ -73,7 +72,7 @@ use self::{
     reading::FirstPages,
     route::Resource,
 };
-use crate::sign_in::SignIn;
+use crate::{failed_sign_ins::FailedSignIns, peer::Peer, sign_in::SignIn};
 
 /// Without this header Java clients take an answer for one of another server.
 const VERSION_HEADER: HeaderName = HeaderName::from_static("x-embedded-crowd-version");
@@ -162,17 +161,15 @@ pub struct Surroundings {
     pub sign_in: Arc<dyn SignIn>,
     /// Tells the time.
     pub clock: Arc<dyn Fn() -> Millis + Send + Sync>,
-    /// Whose `X-Forwarded-…` headers count.
-    pub trusted_proxies: Vec<IpNet>,
+    /// Where failed authentications are counted.
+    pub failed_sign_ins: Arc<FailedSignIns>,
     /// What the operator chose.
     pub settings: Settings,
 }
 
 impl fmt::Debug for Surroundings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Surroundings")
-            .field("trusted_proxies", &self.trusted_proxies)
-            .finish_non_exhaustive()
+        f.debug_struct("Surroundings").finish_non_exhaustive()
     }
 }
 
@@ -191,7 +188,7 @@ struct Shared {
 impl CrowdState {
     /// A server in these surroundings.
     pub fn new(surroundings: Surroundings) -> Self {
-        let authenticator = Authenticator::new();
+        let authenticator = Authenticator::new(Arc::clone(&surroundings.failed_sign_ins));
         let (ahead, pages) = (Ahead::default(), FirstPages::default());
         Self(Arc::new(Shared { surroundings, authenticator, ahead, pages }))
     }
@@ -209,7 +206,7 @@ impl CrowdState {
     }
 }
 
-/// All paths of the protocol. Requests carry their peer as `ConnectInfo<SocketAddr>`.
+/// All paths of the protocol. Requests carry their peer ([`crate::peer`]).
 pub fn router(state: CrowdState) -> Router {
     let mut router = Router::new();
     for context in CONTEXTS {
@@ -255,7 +252,7 @@ async fn serve(
     accepted: Option<Representation>,
 ) -> Result<Response<Body>, CrowdError> {
     let surroundings = state.surroundings();
-    let peer = Peer::of(parts, &surroundings.trusted_proxies);
+    let peer = Peer::of(parts);
     let authenticator = &state.0.authenticator;
     let applications = &surroundings.applications;
     let now = (surroundings.clock)();
@@ -276,7 +273,7 @@ async fn serve(
     let body = if sends { received(parts, body).await? } else { None };
     let call = Call {
         application,
-        client: peer.client,
+        client: peer.client.key(),
         now,
         parameters: Parameters::of(parts.uri.query().unwrap_or_default()),
         representation,

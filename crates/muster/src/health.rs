@@ -153,6 +153,18 @@ fn exposition(app: &App) -> String {
                 writeln!(text, "{}{{directory=\"{name}\"}} {}", gauge.name, (gauge.value)(figures));
         }
     }
+    let name = "muster_failed_authentications_total";
+    let _ = writeln!(
+        text,
+        "# HELP {name} Authentications that failed, or were refused unjudged after many."
+    );
+    let _ = writeln!(text, "# TYPE {name} counter");
+    for (place, failed, refused) in app.failed_sign_ins.counts() {
+        for (outcome, count) in [("failed", failed), ("refused", refused)] {
+            let place = place.as_str();
+            let _ = writeln!(text, "{name}{{place=\"{place}\",outcome=\"{outcome}\"}} {count}");
+        }
+    }
     let alerts = app.alerts.status();
     for (name, help, value) in [
         ("muster_alerts_open", "Alerts that are open.", alerts.open),

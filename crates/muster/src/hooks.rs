@@ -7,7 +7,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{DefaultBodyLimit, Path, Query, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
-use crate::{app::App, task::watch::Expected};
+use crate::{app::App, failed_sign_ins::Place, peer::Peer, task::watch::Expected};
 
 /// The largest call: a provider tells of many changes at once.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -34,8 +34,10 @@ struct Handshake {
 /// What a call means.
 #[derive(Debug, PartialEq, Eq)]
 enum Meaning {
-    /// Nothing, or it is not from the provider.
+    /// Nothing that concerns us.
     Nothing,
+    /// It has not the secret that the provider was given.
+    Foreign,
     /// Something changed.
     Changed,
     /// The registration is about to end, or has ended.
@@ -54,21 +56,26 @@ async fn called(
     State(app): State<App>,
     Path(directory): Path<u32>,
     Query(handshake): Query<Handshake>,
-    (method, headers): (Method, HeaderMap),
+    parts: Parts,
     body: Bytes,
 ) -> Response {
     let directory = DirectoryId(directory);
     let Some(expected) = app.watches.expected(directory) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    if let Some(answer) = shaken(&expected, &method, &headers, handshake.validation_token) {
+    let (method, headers, peer) = (&parts.method, &parts.headers, Peer::of(&parts));
+    if let Some(answer) = shaken(&expected, method, headers, handshake.validation_token) {
         return answer;
     }
-    if method != Method::POST {
+    if *method != Method::POST {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
-    match meaning(&expected, &headers, &body) {
+    match meaning(&expected, headers, &body) {
         Meaning::Nothing => {}
+        Meaning::Foreign => {
+            let name = directory.0.to_string();
+            app.failed_sign_ins.note(Place::Hook, &name, peer.client, app.clock.now());
+        }
         Meaning::Changed => {
             if let Some(keeper) = app.keeper(directory) {
                 keeper.hint();
@@ -117,14 +124,16 @@ fn meaning(expected: &Expected, headers: &HeaderMap, body: &[u8]) -> Meaning {
         "google" => {
             let state = headers.get("x-goog-resource-state").map(HeaderValue::as_bytes);
             let opened = state == Some(b"sync");
-            if opened || !header_is_right("x-goog-channel-token") {
+            if opened {
                 Meaning::Nothing
+            } else if !header_is_right("x-goog-channel-token") {
+                Meaning::Foreign
             } else {
                 Meaning::Changed
             }
         }
         _ if header_is_right("authorization") => Meaning::Changed,
-        _ => Meaning::Nothing,
+        _ => Meaning::Foreign,
     }
 }
 
@@ -135,6 +144,7 @@ fn graph_meaning(expected: &Expected, body: &[u8]) -> Meaning {
     for one in document["value"].as_array().into_iter().flatten() {
         let state = one["clientState"].as_str().unwrap_or_default();
         if !same(state.as_bytes(), &expected.secret) {
+            meaning = if meaning == Meaning::Nothing { Meaning::Foreign } else { meaning };
             continue;
         }
         match one["lifecycleEvent"].as_str() {
@@ -171,7 +181,7 @@ mod tests {
     fn only_calls_with_the_secret_mean_anything() {
         let graph = |state: &str| json!({"value": [{"clientState": state, "resource": "Users/1"}]});
         assert_eq!(of("entra", &[], &graph("hush")), Meaning::Changed);
-        assert_eq!(of("entra", &[], &graph("hash")), Meaning::Nothing);
+        assert_eq!(of("entra", &[], &graph("hash")), Meaning::Foreign);
         assert_eq!(of("entra", &[], &json!({"value": "x"})), Meaning::Nothing);
         let ending =
             json!({"value": [{"clientState": "hush", "lifecycleEvent": "subscriptionRemoved"}]});
@@ -189,10 +199,10 @@ mod tests {
         );
         assert_eq!(
             of("google", &[("x-goog-resource-state", "update")], &Value::Null),
-            Meaning::Nothing
+            Meaning::Foreign
         );
         assert_eq!(of("okta", &[("authorization", "hush")], &Value::Null), Meaning::Changed);
-        assert_eq!(of("okta", &[("authorization", "hus")], &Value::Null), Meaning::Nothing);
+        assert_eq!(of("okta", &[("authorization", "hus")], &Value::Null), Meaning::Foreign);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::Context;
-use axum::Router;
+use axum::{Router, middleware::from_fn_with_state};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::File,
     console::{self, Console},
-    crowd, entropy, health, hooks, http, invitation, sign_in,
+    crowd, entropy, health, hooks, http, invitation, peer, sign_in,
     task::{
         floors::StoredFloors, sessions::StoredSessions, standing::Task, sweep,
         webhooks::StoredWebhooks,
@@ -129,7 +129,7 @@ fn router(app: &App, token: &str, file: &File) -> Router {
         webhooks: Arc::new(StoredWebhooks::new(app.store.clone())),
         sign_in: Arc::new(sign_in::Unavailable),
         clock: Arc::new(move || clock.now()),
-        trusted_proxies: file.trusted_proxies.iter().map(|network| network.0).collect(),
+        failed_sign_ins: Arc::clone(&app.failed_sign_ins),
         settings: file.crowd(),
     });
     Router::new()
@@ -138,6 +138,7 @@ fn router(app: &App, token: &str, file: &File) -> Router {
         .merge(api::router(app.clone(), TokenHash::of(token)))
         .merge(hooks::router(app.clone()))
         .merge(health::router(app.clone()))
+        .layer(from_fn_with_state(file.proxies(), peer::find))
 }
 
 /// The admin API's token, kept over restarts, and written with the address for the commands to find.

@@ -2,7 +2,6 @@
 
 pub mod sight;
 
-use argon2::{Argon2, PasswordHasher};
 use axum::{extract::State, http::StatusCode};
 use directory::{
     id::{DirectoryId, Millis},
@@ -24,6 +23,8 @@ use crate::{
     app::App,
     crowd::{AddressRule, Application, Caller},
     entropy,
+    hashing::hash,
+    password_policy::{Owner, objection},
     task::notify,
 };
 
@@ -197,10 +198,7 @@ pub async fn admit(app: &App, add: Add) -> Result<Credentials, Problem> {
     let name = new_name(Named::Application, &add.name, others)?;
     let directories = numbers(app, &add.directories).await?;
     check_addresses(&add.addresses)?;
-    let password = add.password.unwrap_or_else(entropy::token);
-    if password.is_empty() {
-        return Err(Problem::bad_request("an application's password cannot be empty"));
-    }
+    let password = password(&name, add.password)?;
     let new = NewApplication {
         name: name.clone(),
         password_hash: hash(password.clone()).await?,
@@ -326,6 +324,15 @@ pub struct NewPassword {
     pub password: Option<String>,
 }
 
+/// The password that was chosen, unless somebody would guess it; else one that is made.
+fn password(name: &str, chosen: Option<String>) -> Result<String, Problem> {
+    let Some(password) = chosen else { return Ok(entropy::token()) };
+    match objection(Owner::Application, &password, &[name]) {
+        Some(objection) => Err(Problem::bad_request(objection)),
+        None => Ok(password),
+    }
+}
+
 /// Gives an application another password.
 #[utoipa::path(post, path = "/applications/{name}/password", tag = "applications", responses(
     (status = 200, description = "Done.", body = Credentials),
@@ -336,10 +343,7 @@ pub(super) async fn new_password(
     Json(wanted): Json<NewPassword>,
 ) -> Result<Json<Credentials>, Problem> {
     let row = row_named(&app, &name).await?;
-    let password = wanted.password.unwrap_or_else(entropy::token);
-    if password.is_empty() {
-        return Err(Problem::bad_request("an application's password cannot be empty"));
-    }
+    let password = password(&row.name, wanted.password)?;
     let hash = hash(password.clone()).await?;
     app.blocking(move |store| store.set_application_password(row.id, &hash)).await?;
     refresh(&app).await?;
@@ -403,17 +407,4 @@ pub(super) async fn row_named(app: &App, name: &str) -> Result<ApplicationRow, P
         ))
     };
     resource_name::find(rows, name, |row| &row.name).ok_or_else(missing)
-}
-
-/// Hashes a password, slowly on purpose.
-///
-/// # Errors
-/// When there is no memory for it.
-pub async fn hash(password: String) -> anyhow::Result<String> {
-    let hashing = tokio::task::spawn_blocking(move || {
-        let hash = Argon2::default().hash_password(password.as_bytes());
-        hash.map(|hash| hash.to_string())
-            .map_err(|error| anyhow::anyhow!("a password cannot be hashed: {error}"))
-    });
-    hashing.await?
 }

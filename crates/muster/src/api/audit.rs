@@ -1,13 +1,10 @@
 //! The audit log in the admin API, and what the admin API itself writes into it.
 
-use std::{
-    cell::RefCell,
-    net::{IpAddr, SocketAddr},
-};
+use std::cell::RefCell;
 
 use axum::{
     body::Body,
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     http::Method,
     middleware::Next,
     response::{IntoResponse, Response},
@@ -27,6 +24,7 @@ use crate::{
     },
     app::App,
     audit::{self, Actor},
+    peer::Peer,
 };
 
 tokio::task_local! {
@@ -134,10 +132,9 @@ pub(super) async fn write_down(
     if matches!(method, Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let origin = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip().to_canonical());
     let path = request.uri().path().to_owned();
     let (parts, body) = request.into_parts();
+    let origin = Peer::of(&parts).client;
     let Ok(bytes) = axum::body::to_bytes(body, super::RULES_BYTES_MAX).await else {
         return Problem::too_large().into_response();
     };

@@ -17,7 +17,7 @@ use store::{ApiTokenRow, Scope, Store};
 use subtle::ConstantTimeEq;
 
 use super::{Problem, openapi::BASE};
-use crate::{app::App, entropy};
+use crate::{app::App, entropy, failed_sign_ins::Place, peer::Peer};
 
 /// What the token of `admin.json` is called.
 const LOCAL: &str = "admin token";
@@ -70,7 +70,12 @@ pub(super) async fn authenticate(
     };
     let bearer = match bearer(&app, &local, &given).await {
         Ok(Some(bearer)) => bearer,
-        Ok(None) => return Problem::unauthorized().into_response(),
+        Ok(None) => {
+            let (parts, _) = request.into_parts();
+            let origin = Peer::of(&parts).client;
+            app.failed_sign_ins.note(Place::Api, "token", origin, app.clock.now());
+            return Problem::unauthorized().into_response();
+        }
         Err(error) => return Problem::from(error).into_response(),
     };
     let needed = scope(request.method(), request.uri().path());

@@ -27,7 +27,7 @@ use crate::{
     },
     clock::Clock,
     config::File,
-    entropy,
+    entropy, hashing,
     server::{self, Server},
     task::keeper::Keeper,
 };
@@ -185,7 +185,7 @@ impl Demo {
 
 /// Makes the administrator who may sign in to the console.
 async fn administrator(server: &Server, password: &str) -> anyhow::Result<()> {
-    let hash = api::application::hash(password.to_owned()).await?;
+    let hash = hashing::hash(password.to_owned()).await?;
     let now = server.app.clock.now();
     let make = move |store: &store::Store| {
         store.put_administrator(ADMINISTRATOR, store::Role::Administrator, &hash, now)

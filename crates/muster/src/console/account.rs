@@ -12,11 +12,17 @@ use serde_json::json;
 
 use super::{
     page::{Frame, Refusal, THEME_COOKIE, Theme, Visit, show, show_with},
-    password, session,
+    password::{Given, Judged},
+    request::Caller,
+    session,
     sign_in::own_path,
-    words::When,
+    words::{self, When},
 };
-use crate::{api::application::hash, audit};
+use crate::{
+    audit,
+    hashing::hash,
+    password_policy::{self, Owner, objection},
+};
 
 /// How long the theme is remembered.
 const YEAR: &str = "; Max-Age=31536000";
@@ -56,7 +62,7 @@ impl AccountPage {
             role: "administrator",
             sessions: vec![line],
             problem: Some("The password is wrong.".to_owned()),
-            characters_min: password::CHARACTERS_MIN,
+            characters_min: password_policy::CHARACTERS_MIN,
         }
     }
 
@@ -79,7 +85,7 @@ impl AccountPage {
             role: who.administrator.role.as_str(),
             sessions: lines.collect(),
             problem,
-            characters_min: password::CHARACTERS_MIN,
+            characters_min: password_policy::CHARACTERS_MIN,
         })
     }
 }
@@ -116,6 +122,20 @@ pub(super) struct NewPassword {
     again: SecretString,
 }
 
+/// What is wrong with a password that somebody typed twice, if something is.
+pub(super) fn chosen_objection(
+    name: &str,
+    password: &str,
+    again: &str,
+    caller: &Caller,
+) -> Option<String> {
+    let host = caller.host.split(':').next().unwrap_or_default();
+    // A label such as `www` says nothing; the longest one is what people put into passwords.
+    let label = host.split('.').max_by_key(|label| label.len()).unwrap_or_default();
+    objection(Owner::Administrator, password, &[name, label])
+        .or_else(|| (password != again).then(|| "The two passwords are not the same.".to_owned()))
+}
+
 pub(super) async fn set_password(
     visit: Visit,
     Form(new): Form<NewPassword>,
@@ -123,16 +143,23 @@ pub(super) async fn set_password(
     let Some(who) = visit.who.clone() else { return Err(Refusal::not_found("such account")) };
     let (name, client) = (who.administrator.name.as_str(), visit.caller.client);
     let passwords = &visit.console.passwords;
-    let mut problem =
-        password::objection(name, new.password.expose_secret(), new.again.expose_secret());
-    if passwords.wait(name, client, visit.now()).is_some() {
-        problem = Some("Too many wrong passwords. Try again in some minutes.".to_owned());
-    } else if problem.is_none() {
-        let stored = Some(who.administrator.password_hash.as_str());
-        if !passwords.verify(stored, new.current.expose_secret()).await {
-            passwords.failed(name, client, visit.now());
-            problem = Some("The current password is wrong.".to_owned());
-        }
+    let mut problem = chosen_objection(
+        name,
+        new.password.expose_secret(),
+        new.again.expose_secret(),
+        &visit.caller,
+    );
+    if problem.is_none() {
+        let password = new.current.expose_secret();
+        let given = Given { name, account: Some(&who.administrator), password, origin: client };
+        problem = match passwords.judge(visit.app(), given, visit.now()).await? {
+            Judged::Right => None,
+            Judged::Wrong => Some("The current password is wrong.".to_owned()),
+            Judged::Wait(wait) => Some(format!(
+                "Too many wrong passwords. Try again in {}.",
+                words::length(wait.max(1_000))
+            )),
+        };
     }
     if problem.is_some() {
         let page = AccountPage::of(&visit, problem).await?;

@@ -15,16 +15,16 @@ use serde_json::json;
 use store::{InvitationRow, Role, Store};
 
 use super::{
+    account::chosen_objection,
     page::{Frame, Refusal, Visit, sentence, show, show_with},
-    password, session,
+    session,
 };
 use crate::{
-    api::{
-        application::hash,
-        name::{Named, new_name},
-    },
+    api::name::{Named, new_name},
     audit::{self, Actor},
     entropy,
+    hashing::hash,
+    password_policy,
 };
 
 #[derive(Debug, Template)]
@@ -50,7 +50,7 @@ impl FirstStartPage {
             typed: "ann".to_owned(),
             reader: false,
             problem: Some("The two passwords are not the same.".to_owned()),
-            characters_min: password::CHARACTERS_MIN,
+            characters_min: password_policy::CHARACTERS_MIN,
         }
     }
 
@@ -66,7 +66,7 @@ impl FirstStartPage {
             typed: String::new(),
             reader: invitation.role == Role::Reader,
             problem: None,
-            characters_min: password::CHARACTERS_MIN,
+            characters_min: password_policy::CHARACTERS_MIN,
         }
     }
 }
@@ -96,8 +96,8 @@ pub(super) async fn accept(
         None => chosen_name(&visit, &chosen.name).await?,
     };
     let password = chosen.password.expose_secret();
-    let problem =
-        problem.or_else(|| password::objection(&name, password, chosen.again.expose_secret()));
+    let problem = problem
+        .or_else(|| chosen_objection(&name, password, chosen.again.expose_secret(), &visit.caller));
     if let Some(problem) = problem {
         let page = FirstStartPage {
             typed: name,

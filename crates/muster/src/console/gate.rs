@@ -44,7 +44,7 @@ pub(super) async fn open(State(console): State<Console>, request: Request, next:
 async fn pass(console: Console, request: Request, next: Next, closed: bool) -> Response {
     let (mut parts, body) = request.into_parts();
     let public = console.app.public_url.clone();
-    let caller = Caller::of(&parts, &console.trusted_proxies, public.as_ref());
+    let caller = Caller::of(&parts, public.as_ref());
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let theme = Theme::of(&parts.headers);
     let mut visit = Visit { console: console.clone(), who: None, caller, theme, path };

@@ -2,20 +2,16 @@
 //!
 //! Invariant: headers that a proxy sets count only when the connection comes from a trusted proxy.
 
-use std::net::{IpAddr, SocketAddr};
-
-use axum::{
-    extract::ConnectInfo,
-    http::{HeaderMap, header, request::Parts},
-};
-use ipnet::IpNet;
+use axum::http::{HeaderMap, header, request::Parts};
 use url::Url;
+
+use crate::peer::{Origin, Peer};
 
 /// A caller of the console.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     /// The client's address, behind trusted proxies.
-    pub(crate) client: IpAddr,
+    pub(crate) client: Origin,
     /// Whether the client's connection is encrypted.
     pub(crate) secure: bool,
     /// The host, and port if it is not the usual one, that the client named.
@@ -23,28 +19,18 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) fn of(parts: &Parts, trusted: &[IpNet], public: Option<&Url>) -> Self {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip().to_canonical());
-        let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
+    pub(crate) fn of(parts: &Parts, public: Option<&Url>) -> Self {
+        let Peer { client, proxied } = Peer::of(parts);
+        let forwarded = |name: &str| text(&parts.headers, name).filter(|_| proxied);
         let authority = parts.uri.authority().map(ToString::to_string);
-        let host = authority.or_else(|| text(&parts.headers, "host")).unwrap_or_default();
-        let mut caller = Self { client: peer, secure: false, host };
-        if is_trusted(&peer) {
-            caller.client = client(&parts.headers, peer, is_trusted);
-            caller.secure = text(&parts.headers, "x-forwarded-proto").as_deref() == Some("https");
-            if let Some(host) = text(&parts.headers, "x-forwarded-host") {
-                caller.host = host;
-            }
-        }
-        // A proxy that was not declared: the operator says how the server is reached.
-        if let Some(public) = public
-            && public.scheme() == "https"
-            && authority_of(public) == caller.host
-        {
-            caller.secure = true;
-        }
-        caller
+        let host = forwarded("x-forwarded-host").or(authority);
+        let host = host.or_else(|| text(&parts.headers, "host")).unwrap_or_default();
+        let secure = match forwarded("x-forwarded-proto") {
+            Some(scheme) => scheme.eq_ignore_ascii_case("https"),
+            // A proxy that was not declared or does not say: the operator says how the server is reached.
+            None => public.is_some_and(|url| url.scheme() == "https" && authority_of(url) == host),
+        };
+        Self { client, secure, host }
     }
 
     /// The address of this server as the caller wrote it, without a slash at the end.
@@ -86,31 +72,10 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-/// The rightmost hop that is no trusted proxy.
-fn client(headers: &HeaderMap, peer: IpAddr, is_trusted: impl Fn(&IpAddr) -> bool) -> IpAddr {
-    let lines = headers.get_all("x-forwarded-for");
-    let hops: Vec<&str> =
-        lines.iter().filter_map(|line| line.to_str().ok()).flat_map(|l| l.split(',')).collect();
-    let mut client = peer;
-    for hop in hops.into_iter().rev() {
-        let Some(ip) = address(hop.trim()) else { break };
-        client = ip;
-        if !is_trusted(&ip) {
-            break;
-        }
-    }
-    client
-}
-
-/// The address of one hop; some proxies add the port.
-fn address(hop: &str) -> Option<IpAddr> {
-    let bare = hop.trim_start_matches('[').trim_end_matches(']');
-    let ip = bare.parse::<IpAddr>().ok().or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip()));
-    ip.map(|ip| ip.to_canonical())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use axum::http::Request;
 
     use super::*;
@@ -121,10 +86,10 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        let peer: IpAddr = peer.parse().unwrap();
-        parts.extensions.insert(ConnectInfo(SocketAddr::new(peer, 1)));
+        let client = Origin::from(peer.parse::<IpAddr>().unwrap());
+        parts.extensions.insert(Peer { client, proxied: peer == "10.0.0.1" });
         let public = Url::parse("https://muster.example.org").unwrap();
-        Caller::of(&parts, &["10.0.0.0/8".parse().unwrap()], Some(&public))
+        Caller::of(&parts, Some(&public))
     }
 
     #[test]
@@ -137,11 +102,19 @@ mod tests {
         ];
         let through = caller("10.0.0.1", &forwarded);
         assert_eq!(through.base(), "https://m.example.org");
-        assert_eq!(through.client.to_string(), "192.0.2.7");
         let past = caller("192.0.2.1", &forwarded);
         assert_eq!((past.base().as_str(), past.secure), ("http://inside:8095", false));
         assert_eq!(past.client.to_string(), "192.0.2.1");
-        assert!(caller("192.0.2.1", &[("host", "muster.example.org")]).secure);
+        let public = ("host", "muster.example.org");
+        assert!(caller("192.0.2.1", &[public]).secure);
+        // What a declared proxy says counts more than what the operator said of the address.
+        for (scheme, secure) in [("http", false), ("HTTP", false), ("https", true), ("HTTPS", true)]
+        {
+            let said = ("x-forwarded-proto", scheme);
+            assert_eq!(caller("10.0.0.1", &[public, said]).secure, secure, "{scheme}");
+            assert!(caller("192.0.2.1", &[public, said]).secure, "{scheme}");
+        }
+        assert!(caller("10.0.0.1", &[public]).secure, "the proxy does not say");
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(super) async fn show_settings(visit: Visit) -> Result<Response, Refusal> {
         instance: app.store.instance().to_owned(),
         epoch: app.store.epoch(),
         head: app.published.load().head.0,
-        proxies: visit.console.trusted_proxies.iter().map(ToString::to_string).collect(),
+        proxies: visit.console.proxies.networks().iter().map(ToString::to_string).collect(),
         plain_http: visit.console.allow_plain_http,
         read_only: app.store.read_only(),
     })

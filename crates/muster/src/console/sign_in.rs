@@ -14,6 +14,7 @@ use store::Store;
 
 use super::{
     page::{Frame, Refusal, Visit, show, show_with},
+    password::{Given, Judged},
     session, words,
 };
 use crate::audit::{self, Actor};
@@ -87,21 +88,23 @@ pub(super) async fn sign_in(
         };
         show_with(status, &page)
     };
-    if let Some(wait) = passwords.wait(&name, visit.caller.client, visit.now()) {
+    let wanted = name.clone();
+    let found = app.blocking(move |store| store.administrator_named(&wanted)).await?;
+    let given = Given {
+        name: &name,
+        account: found.as_ref(),
+        password: password.expose_secret(),
+        origin: visit.caller.client,
+    };
+    let judged = passwords.judge(app, given, visit.now()).await?;
+    if let Judged::Wait(wait) = judged {
         let problem =
             format!("Too many wrong passwords. Try again in {}.", words::length(wait.max(1_000)));
         return again(problem, StatusCode::TOO_MANY_REQUESTS);
     }
-    let wanted = name.clone();
-    let found = app.blocking(move |store| store.administrator_named(&wanted)).await?;
-    let stored = found.as_ref().map(|found| found.password_hash.as_str());
-    let right = passwords.verify(stored, password.expose_secret()).await;
-    let Some(administrator) = found.filter(|_| right) else {
-        passwords.failed(&name, visit.caller.client, visit.now());
-        tracing::warn!(origin = %visit.caller.client, "somebody gave a wrong name or password to the console");
+    let Some(administrator) = found.filter(|_| judged == Judged::Right) else {
         return again("Name or password is wrong.".to_owned(), StatusCode::UNAUTHORIZED);
     };
-    passwords.succeeded(&name);
     let cookie = session::start(app, &administrator, &headers, &visit.caller).await?;
     let actor = Actor { who: administrator.name.clone(), origin: visit.caller.client };
     audit::record(app, &actor, "session.start", &administrator.name, json!({})).await;

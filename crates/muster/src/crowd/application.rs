@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use ipnet::IpNet;
 
 use super::{callers::Callers, hosts::Hosts};
+use crate::peer::Origin;
 
 /// The number of an application, never reused.
 pub type ApplicationId = u32;
@@ -51,10 +52,11 @@ impl fmt::Debug for Application {
 
 impl Application {
     /// Whether it may call from an address.
-    pub(super) async fn admits(&self, address: IpAddr, hosts: &Hosts, now: Millis) -> bool {
+    pub(super) async fn admits(&self, client: Origin, hosts: &Hosts, now: Millis) -> bool {
         if self.addresses.is_empty() {
             return true;
         }
+        let Some(address) = client.address() else { return false };
         let canonical = address.to_canonical();
         let in_network = |rule: &AddressRule| match rule {
             AddressRule::Network(network) => network.contains(&canonical),
@@ -165,11 +167,23 @@ mod tests {
                 shape: Shape::default(),
                 addresses: vec![rule.parse().unwrap()],
             };
-            application.admits(address.parse().unwrap(), &hosts, Millis(0)).await
+            let address: IpAddr = address.parse().unwrap();
+            application.admits(Origin::from(address), &hosts, Millis(0)).await
         };
         assert!(admits("10.0.0.0/8", "10.9.8.7").await && !admits("10.0.0.0/8", "11.0.0.1").await);
         assert!(admits("127.0.0.1", "::ffff:127.0.0.1").await && admits("::1", "::1").await);
         assert!(admits("LOCALHOST.", "127.0.0.1").await);
+        let all = Application {
+            id: 1,
+            name: "a".to_owned(),
+            password_hash: String::new(),
+            directories: Vec::new(),
+            shape: Shape::default(),
+            addresses: vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()],
+        };
+        assert!(!all.admits(Origin::Unknown, &hosts, Millis(0)).await, "unknown passes no rule");
+        let free = Application { addresses: Vec::new(), ..all };
+        assert!(free.admits(Origin::Unknown, &hosts, Millis(0)).await);
         assert!(!admits("localhost", "192.0.2.1").await);
         for bad in
             ["10.0.0.300", "10.0.0.0/33", "jira example", "https://jira", "-x.example", "a..b", ""]

@@ -1,54 +1,75 @@
 //! Which application calls, and from where.
 //!
-//! Invariants: the address is checked before the password (`protocols/crowd.md` 1.2); a password is hashed
-//! off the async threads, few at a time; what is remembered of a verified password is a keyed digest that
-//! means nothing outside this process and changes with the stored hash.
+//! Invariants: the address is checked before the password (`protocols/crowd.md` 1.2); an attempt is counted before it is
+//! judged, and a name that is not there costs what a wrong password costs; what is remembered of verified and of wrong
+//! passwords are keyed digests that mean nothing outside this process and change with the stored hash.
 
 use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use argon2::{Argon2, PasswordHash, PasswordVerifier};
 use aws_lc_rs::hmac;
-use axum::{
-    extract::ConnectInfo,
-    http::{HeaderMap, header, request::Parts},
-};
+use axum::http::{HeaderMap, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use directory::id::Millis;
-use ipnet::IpNet;
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 
 use super::{
     application::{Application, ApplicationId, ApplicationRegistry},
     error::CrowdError,
     hosts::Hosts,
 };
-use crate::entropy;
+use crate::{
+    attempts::{Attempts, Budget, Budgets, Standing},
+    entropy,
+    failed_sign_ins::{FailedSignIns, Place},
+    hashing::{self, PASSWORD_BYTES_MAX},
+    peer::Origin,
+};
 
-/// Passwords hashed at one time: each takes 19 MiB and a processor.
-const HASHING_MAX: usize = 2;
-/// A longer password is wrong without a look.
-const PASSWORD_BYTES_MAX: usize = 1024;
+/// What a product that was given a new password may try at once, and how fast somebody who guesses goes on.
+const BUDGETS: Budgets = Budgets {
+    pair: Budget { burst: 20, each_ms: 15_000 },
+    address: Budget { burst: 60, each_ms: 5_000 },
+    strangers: Budget { burst: 100, each_ms: 3_000 },
+};
+/// Wrong passwords that are remembered, so that a product which was given one neither waits nor uses up its budget.
+const WRONG_MAX: usize = 4_096;
+/// Addresses at which applications were verified that are remembered.
+const SEEN_MAX: usize = 10_000;
 
 /// Verifies applications and remembers the last password of each that was right.
 #[derive(Debug)]
 pub(super) struct Authenticator {
     key: hmac::Key,
     verified: Mutex<HashMap<ApplicationId, [u8; 32]>>,
-    hashing: Semaphore,
+    wrong: Mutex<Wrong>,
+    seen: Mutex<HashSet<(ApplicationId, Origin)>>,
+    /// One password is judged once at a time: a product begins with many requests at once.
+    judging: Mutex<HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>,
+    attempts: Attempts,
+    failed: Arc<FailedSignIns>,
     hosts: Hosts,
 }
 
+/// Passwords that were wrong, the oldest first.
+#[derive(Debug, Default)]
+struct Wrong {
+    known: HashSet<[u8; 32]>,
+    order: VecDeque<[u8; 32]>,
+}
+
 impl Authenticator {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(failed: Arc<FailedSignIns>) -> Self {
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, &entropy::bytes::<32>()),
             verified: Mutex::default(),
-            hashing: Semaphore::new(HASHING_MAX),
+            wrong: Mutex::default(),
+            seen: Mutex::default(),
+            judging: Mutex::default(),
+            attempts: Attempts::new(BUDGETS),
+            failed,
             hosts: Hosts::default(),
         }
     }
@@ -58,59 +79,112 @@ impl Authenticator {
         &self,
         applications: &ApplicationRegistry,
         headers: &HeaderMap,
-        client: IpAddr,
+        client: Origin,
         now: Millis,
     ) -> Result<Arc<Application>, CrowdError> {
         let given = credentials(headers).ok_or(CrowdError::Unauthenticated)?;
         let (name, password) = given.split_once(':').ok_or(CrowdError::Unauthenticated)?;
-        let application = applications.named(name).ok_or(CrowdError::Unauthenticated)?;
-        if !application.admits(client, &self.hosts, now).await {
+        let application = applications.named(name);
+        if let Some(application) = &application
+            && !application.admits(client, &self.hosts, now).await
+        {
+            self.failed.note(Place::Crowd, name, client, now);
             let application = application.name.clone();
             return Err(CrowdError::Address { client, application });
         }
-        if self.verify(&application, password).await {
-            Ok(application)
-        } else {
-            Err(CrowdError::Unauthenticated)
+        let digest = self.digest(name, application.as_deref(), password);
+        if let Some(application) =
+            application.as_ref().filter(|one| self.remembers(one.id, &digest))
+        {
+            return Ok(Arc::clone(application));
         }
+        let turn = {
+            let mut judging = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(judging.entry(digest).or_default())
+        };
+        let held = turn.lock().await;
+        let right = self.judge(applications, (name, application.as_ref(), password), client, now);
+        let right = right.await;
+        self.judging.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+        drop(held);
+        let right = right?;
+        let Some(application) = application.filter(|_| right) else {
+            self.lock_wrong().remember(digest);
+            self.failed.note(Place::Crowd, name, client, now);
+            return Err(CrowdError::Unauthenticated);
+        };
+        self.verified().insert(application.id, digest);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() < SEEN_MAX {
+            seen.insert((application.id, client));
+        }
+        Ok(application)
     }
 
-    async fn verify(&self, application: &Arc<Application>, password: &str) -> bool {
-        if password.len() > PASSWORD_BYTES_MAX {
-            return false;
+    /// Whether a password is right, unless that is known by now.
+    async fn judge(
+        &self,
+        applications: &ApplicationRegistry,
+        (name, application, password): (&str, Option<&Arc<Application>>, &str),
+        client: Origin,
+        now: Millis,
+    ) -> Result<bool, CrowdError> {
+        let digest = self.digest(name, application.map(|one| &**one), password);
+        if application.is_some_and(|one| self.remembers(one.id, &digest)) {
+            return Ok(true);
         }
-        let digest = self.digest(application, password);
-        if self.remembers(application.id, &digest) {
-            return true;
+        if self.lock_wrong().known.contains(&digest) {
+            return Ok(false);
         }
-        let Ok(_permit) = self.hashing.acquire().await else { return false };
-        // Many requests may have waited for the first one's hashing.
-        if self.remembers(application.id, &digest) {
-            return true;
+        let standing = self.standing(applications, application.map(|one| &**one), client);
+        if let Err(wait_ms) = self.attempts.begin(name, client, standing, now) {
+            self.failed.refused(Place::Crowd, name, client, now);
+            return Err(CrowdError::TooMany { wait_ms });
         }
-        let (hashed, password) = (Arc::clone(application), password.to_owned());
-        let checking = tokio::task::spawn_blocking(move || {
-            let hash = PasswordHash::new(&hashed.password_hash);
-            hash.is_ok_and(|hash| {
-                Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
-            })
-        });
-        let right = checking.await.unwrap_or(false);
+        let stored = application.map(|application| application.password_hash.clone());
+        let verified = hashing::verify(stored, password.to_owned(), standing).await;
+        let right = verified.map_err(|hashing::Busy| CrowdError::busy())?;
         if right {
-            self.verified().insert(application.id, digest);
+            self.attempts.succeeded(name, client, standing);
         }
-        right
+        Ok(right)
     }
 
-    fn digest(&self, application: &Application, password: &str) -> [u8; 32] {
+    /// Whether an application is known to call from there.
+    fn standing(
+        &self,
+        applications: &ApplicationRegistry,
+        application: Option<&Application>,
+        client: Origin,
+    ) -> Standing {
+        let Some(application) = application else { return Standing::Stranger };
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen.contains(&(application.id, client))
+            || client.address().is_some()
+                && applications
+                    .callers()
+                    .get(application.id)
+                    .is_some_and(|caller| caller.client == client.to_string());
+        if known { Standing::Familiar } else { Standing::Stranger }
+    }
+
+    fn digest(&self, name: &str, application: Option<&Application>, password: &str) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
-        // The hash's length keeps the two texts apart.
-        context.update(&application.password_hash.len().to_le_bytes());
-        context.update(application.password_hash.as_bytes());
-        context.update(password.as_bytes());
+        // A name that is not there has no hash; the length keeps name or hash and the password apart.
+        let stored = application.map_or(name, |application| &application.password_hash);
+        context.update(&[u8::from(application.is_some())]);
+        context.update(&stored.len().to_le_bytes());
+        context.update(stored.as_bytes());
+        // A longer password is wrong; what is beyond makes no difference.
+        let end = password.floor_char_boundary(PASSWORD_BYTES_MAX + 1);
+        context.update(&password.as_bytes()[..end]);
         let mut digest = [0; 32];
         digest.copy_from_slice(context.sign().as_ref());
         digest
+    }
+
+    fn lock_wrong(&self) -> MutexGuard<'_, Wrong> {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remembers(&self, application: ApplicationId, digest: &[u8; 32]) -> bool {
@@ -118,8 +192,22 @@ impl Authenticator {
         verified.is_some_and(|verified| bool::from(verified.ct_eq(digest)))
     }
 
-    fn verified(&self) -> std::sync::MutexGuard<'_, HashMap<ApplicationId, [u8; 32]>> {
+    fn verified(&self) -> MutexGuard<'_, HashMap<ApplicationId, [u8; 32]>> {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wrong {
+    fn remember(&mut self, digest: [u8; 32]) {
+        if !self.known.insert(digest) {
+            return;
+        }
+        self.order.push_back(digest);
+        if self.order.len() > WRONG_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
     }
 }
 
@@ -138,78 +226,4 @@ fn credentials(headers: &HeaderMap) -> Option<String> {
 /// Latin-1 is the first 256 characters of Unicode.
 fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
-}
-
-/// Who is at the other end.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer {
-    /// The client, behind trusted proxies.
-    pub(super) client: IpAddr,
-    /// Whether the connection comes from a trusted proxy, whose headers count.
-    pub(super) proxied: bool,
-}
-
-impl Peer {
-    /// Finds the client: the peer, or the rightmost untrusted hop that trusted proxies name.
-    pub(super) fn of(parts: &Parts, trusted: &[IpNet]) -> Self {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip().to_canonical());
-        let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
-        if !is_trusted(&peer) {
-            return Self { client: peer, proxied: false };
-        }
-        let lines = parts.headers.get_all("x-forwarded-for");
-        let hops: Vec<&str> = lines
-            .iter()
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(','))
-            .collect();
-        let mut client = peer;
-        for hop in hops.into_iter().rev() {
-            // What lies beyond an unreadable hop cannot be believed.
-            let Some(ip) = hop_address(hop.trim()) else { break };
-            client = ip;
-            if !is_trusted(&ip) {
-                break;
-            }
-        }
-        Self { client, proxied: true }
-    }
-}
-
-/// The address of one hop; some proxies add the port.
-fn hop_address(hop: &str) -> Option<IpAddr> {
-    let bare = hop.trim_start_matches('[').trim_end_matches(']');
-    let address = bare.parse::<IpAddr>().ok();
-    let address = address.or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip()));
-    address.map(|address| address.to_canonical())
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::Request;
-
-    use super::*;
-
-    fn client(peer: &str, forwarded: &[&str]) -> String {
-        let mut request = Request::builder();
-        for line in forwarded {
-            request = request.header("X-Forwarded-For", *line);
-        }
-        let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        let peer: IpAddr = peer.parse().unwrap();
-        parts.extensions.insert(ConnectInfo(SocketAddr::new(peer, 1)));
-        let trusted = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
-        Peer::of(&parts, &trusted).client.to_string()
-    }
-
-    #[test]
-    fn only_trusted_proxies_name_the_client() {
-        assert_eq!(client("192.0.2.1", &["198.51.100.1"]), "192.0.2.1");
-        assert_eq!(client("10.0.0.1", &["198.51.100.1, 192.0.2.7, 10.0.0.2"]), "192.0.2.7");
-        assert_eq!(client("10.0.0.1", &["1.1.1.1", "192.0.2.7:4000"]), "192.0.2.7");
-        assert_eq!(client("::1", &["[2001:db8::1]"]), "2001:db8::1");
-        assert_eq!(client("10.0.0.1", &["1.1.1.1, nonsense, 10.0.0.2"]), "10.0.0.2");
-        assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
-    }
 }

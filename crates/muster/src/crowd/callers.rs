@@ -4,13 +4,13 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use directory::id::Millis;
 
 use super::ApplicationId;
+use crate::peer::Origin;
 
 /// The longest name of a program that is kept, in bytes.
 const AGENT_BYTES_MAX: usize = 120;
@@ -37,18 +37,18 @@ pub struct Callers(Mutex<HashMap<ApplicationId, Known>>);
 #[derive(Debug)]
 struct Known {
     caller: Caller,
-    address: Option<IpAddr>,
+    origin: Option<Origin>,
 }
 
 impl Callers {
     /// Takes in what was kept.
     pub fn restore(&self, kept: impl IntoIterator<Item = (ApplicationId, Caller)>) {
-        let known = kept.into_iter().map(|(id, caller)| (id, Known { caller, address: None }));
+        let known = kept.into_iter().map(|(id, caller)| (id, Known { caller, origin: None }));
         self.lock().extend(known);
     }
 
     /// Remembers that an application called.
-    pub(super) fn note(&self, id: ApplicationId, client: IpAddr, agent: &str, now: Millis) {
+    pub(super) fn note(&self, id: ApplicationId, client: Origin, agent: &str, now: Millis) {
         let mut known = self.lock();
         let entry = known.entry(id).or_insert_with(|| Known {
             caller: Caller {
@@ -58,13 +58,13 @@ impl Callers {
                 client: String::new(),
                 agent: String::new(),
             },
-            address: None,
+            origin: None,
         });
         entry.caller.last = now;
         entry.caller.requests += 1;
         // Nearly every call comes from where the last one came from.
-        if entry.address != Some(client) {
-            entry.address = Some(client);
+        if entry.origin != Some(client) {
+            entry.origin = Some(client);
             entry.caller.client = client.to_string();
         }
         let agent = &agent[..agent.floor_char_boundary(AGENT_BYTES_MAX)];
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn the_last_call_counts() {
         let callers = Callers::default();
-        let from = |text: &str| text.parse().unwrap();
+        let from = |text: &str| Origin::from(text.parse::<std::net::IpAddr>().unwrap());
         callers.note(1, from("192.0.2.1"), "Jira", Millis(5));
         callers.note(1, from("192.0.2.2"), &"x".repeat(500), Millis(9));
         let caller = callers.get(1).unwrap();

@@ -3,8 +3,6 @@
 //! Invariants: reasons and statuses are those of `protocols/crowd.md` 2.5; an internal cause never leaves
 //! the server; a refusal to authenticate or of an address is plain text, everything else an error entity.
 
-use std::net::IpAddr;
-
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
@@ -12,6 +10,7 @@ use axum::{
 use directory::view::Unservable;
 
 use super::{negotiate::Representation, writer::Writer};
+use crate::{hashing, peer::Origin};
 
 /// A failure as the client is told.
 #[derive(Debug)]
@@ -21,9 +20,14 @@ pub(super) enum CrowdError {
     /// The application may not call from there.
     Address {
         /// From where the call came.
-        client: IpAddr,
+        client: Origin,
         /// The application's name.
         application: String,
+    },
+    /// Too many wrong passwords came before; none is judged for so long.
+    TooMany {
+        /// In milliseconds.
+        wait_ms: i64,
     },
     /// The path does not know this method, only those.
     Method(String),
@@ -76,6 +80,11 @@ impl CrowdError {
         Self::refused(StatusCode::INTERNAL_SERVER_ERROR, "OPERATION_FAILED", message)
     }
 
+    pub(super) fn busy() -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::refused(status, "OPERATION_FAILED", hashing::Busy.to_string())
+    }
+
     pub(super) fn no_such_path() -> Self {
         Self::refused(StatusCode::NOT_FOUND, "UNSUPPORTED_OPERATION", "there is no such resource")
     }
@@ -108,6 +117,13 @@ impl CrowdError {
                      application, {application}."
                 ),
             ),
+            Self::TooMany { wait_ms } => {
+                let seconds = wait_ms.max(&1).unsigned_abs().div_ceil(1_000);
+                let text = format!("Too many wrong passwords. Try again in {seconds} seconds.");
+                let mut response = plain(StatusCode::TOO_MANY_REQUESTS, text);
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                response
+            }
             Self::Method(allowed) => {
                 let message = "this resource does not know this method";
                 let status = StatusCode::METHOD_NOT_ALLOWED;

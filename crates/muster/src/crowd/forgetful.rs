@@ -31,7 +31,7 @@ impl Surroundings {
             webhooks: Arc::new(Forgetful),
             sign_in: Arc::new(Unavailable),
             clock: Arc::new(move || now),
-            trusted_proxies: Vec::new(),
+            failed_sign_ins: Arc::default(),
             settings: Settings::default(),
         }
     }

@@ -5,7 +5,7 @@
 
 use axum::http::{header, request::Parts};
 
-use super::auth::Peer;
+use crate::peer::Peer;
 
 /// The API's path behind the context.
 pub(super) const API: &str = "/rest/usermanagement/1";

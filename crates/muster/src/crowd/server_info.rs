@@ -10,13 +10,12 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    CrowdState,
-    auth::Peer,
-    date,
+    CrowdState, date,
     error::CrowdError,
     links::{API, Links},
     negotiate::Representation,
 };
+use crate::peer::Peer;
 
 /// Its path behind the context.
 pub(super) const PATH: &str = "/rest/admin/1.0/server-info";
@@ -38,7 +37,7 @@ async fn tell(
 ) -> Result<Response<Body>, CrowdError> {
     let (parts, _) = request.into_parts();
     let surroundings = state.surroundings();
-    let peer = Peer::of(&parts, &surroundings.trusted_proxies);
+    let peer = Peer::of(&parts);
     let authenticator = &state.0.authenticator;
     let now = (surroundings.clock)();
     authenticator

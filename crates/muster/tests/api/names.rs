@@ -90,7 +90,7 @@ async fn names_are_kept_in_one_form_and_given_once_in_any_case() {
         if path == "/administrators" {
             let link = made["link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
             assert!(!link.is_empty());
-            let hash = muster::api::application::hash("p".to_owned()).await.unwrap();
+            let hash = muster::hashing::hash("p".to_owned()).await.unwrap();
             let store = &house.server().app.store;
             let now = house.server().app.clock.now();
             store.put_administrator("boss", Role::Administrator, &hash, now).unwrap();

@@ -9,7 +9,7 @@ use directory::{
     report::{Outcome, RunKind, RunReport},
     snapshot::Size,
 };
-use muster::{api::application::hash, task::state::DirectoryState};
+use muster::{hashing::hash, task::state::DirectoryState};
 use reqwest::Method;
 use serde_json::{Value, json};
 use simulator::Provider;

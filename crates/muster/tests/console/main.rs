@@ -8,14 +8,17 @@ use axum::{
     body::{Body, to_bytes},
     extract::ConnectInfo,
     http::{HeaderMap, Method, Request, StatusCode, header},
+    middleware::from_fn_with_state,
 };
+use futures_util::future::join_all;
 use muster::{
-    api::application::hash,
     app::App,
     clock::Clock,
     config::File,
     console::{self, Console},
+    hashing::hash,
     invitation::{self, first_link},
+    peer,
 };
 use store::Role;
 use tempfile::TempDir;
@@ -68,6 +71,7 @@ impl House {
                 .unwrap();
         }
         let router = console::router(Console::new(app.clone(), &file));
+        let router = router.layer(from_fn_with_state(file.proxies(), peer::find));
         Self { router, app, _data: data }
     }
 
@@ -212,16 +216,38 @@ async fn over_a_network_only_encrypted_and_then_with_a_bound_cookie() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_are_not_tried_for_ever() {
-    let house = House::new("").await;
-    for _ in 0..10 {
-        let answer = house.post("/sign-in", "", "name=ann&password=wrong").await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    let house = House::new("trusted_proxies = [\"127.0.0.1\"]\nallow_plain_http = true\n").await;
+    let from = async |address: &str, form: &str| {
+        let headers = [("sec-fetch-site", "same-origin"), ("x-forwarded-for", address)];
+        house.ask(Method::POST, "/sign-in", &headers, form).await
+    };
+    let right = format!("name=ANN&password={}", PASSWORD.replace(' ', "+"));
+    assert_eq!(from("192.0.2.1", &right).await.status, StatusCode::SEE_OTHER);
+    // A hundred and twenty at once, known names and unknown ones: ten are judged.
+    for name in ["ann", "nobody"] {
+        let address = if name == "ann" { "192.0.2.7" } else { "192.0.2.8" };
+        let forms: Vec<String> = (0..120).map(|no| format!("name={name}&password=x{no}")).collect();
+        let answers = join_all(forms.iter().map(|form| from(address, form))).await;
+        let judged = answers.iter().filter(|one| one.status == StatusCode::UNAUTHORIZED).count();
+        let refused = answers.iter().filter(|one| one.status == StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!((judged, refused.count()), (10, 110), "{name}");
     }
-    let form = format!("name=ANN&password={}", PASSWORD.replace(' ', "+"));
-    let answer = house.post("/sign-in", "", &form).await;
+    let answer = from("192.0.2.7", &right).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(answer.body.contains("Try again in"));
-    house.sign_in("rita").await;
+    // Strangers with empty passwords, from everywhere, do not lock their victim out where it is signed in.
+    for no in 0..80 {
+        from(&format!("203.0.113.{no}"), "name=ann&password=").await;
+    }
+    let elsewhere = from("198.51.100.1", &right).await.status;
+    assert_eq!(elsewhere, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(from("192.0.2.1", &right).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        from("198.51.100.1", &right.replace("ANN", "rita")).await.status,
+        StatusCode::SEE_OTHER
+    );
+    let [(_, failed, refused), ..] = house.app.failed_sign_ins.counts();
+    assert!(failed == 60 && refused >= 250, "{failed} {refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

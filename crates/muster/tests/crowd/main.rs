@@ -8,6 +8,7 @@ mod event;
 mod floors;
 mod follow;
 mod group;
+mod guessing;
 mod malformed;
 mod membership;
 mod reference;

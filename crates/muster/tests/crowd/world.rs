@@ -16,6 +16,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::ConnectInfo,
     http::{HeaderMap, Request, StatusCode, header},
+    middleware::from_fn_with_state,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use directory::{
@@ -32,6 +33,7 @@ use muster::crowd::{
     self, Application, ApplicationId, ApplicationRegistry, CrowdState, Session, Sessions,
     SessionsFailed, Settings, Surroundings, TokenDigest, Webhook, Webhooks, WebhooksFailed,
 };
+use muster::peer::{self, Proxies};
 use muster::sign_in::{Person as SignedIn, SignIn, Verdict};
 use secrecy::{ExposeSecret, SecretString};
 use tower::ServiceExt;
@@ -278,10 +280,12 @@ impl World {
             webhooks: Arc::new(MemoryWebhooks::default()),
             sign_in: Arc::new(TestSignIn),
             clock: Arc::new(move || Millis(clock.load(Ordering::SeqCst))),
-            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            failed_sign_ins: Arc::default(),
             settings,
         });
-        let world = Self { published, applications, now, floors, router: crowd::router(state) };
+        let proxies = Proxies::new(["10.0.0.0/8".parse().unwrap()]);
+        let router = crowd::router(state).layer(from_fn_with_state(proxies, peer::find));
+        let world = Self { published, applications, now, floors, router };
         for (no, state) in (1..).zip(states) {
             world.commit(no, state);
         }
