@@ -84,6 +84,12 @@ impl App {
     ) -> anyhow::Result<Self> {
         let opening = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data)?;
+            for mended in store.mended() {
+                tracing::error!(
+                    mended,
+                    "a part of the database could not be read and was counted anew"
+                );
+            }
             let published = follow::load(&store)?;
             let applications = ApplicationRegistry::default();
             applications.replace(crate::api::application::registered(&store)?);

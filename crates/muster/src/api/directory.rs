@@ -83,6 +83,10 @@ pub struct Summary {
     /// Where it was put back to, if it stays there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
+    /// What of its settings in the database cannot be read: it is served as it is and not read until they are set again or
+    /// `muster repair` has reset them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 /// A directory with everything but its secret.
@@ -572,6 +576,7 @@ fn summary(app: &App, row: &ConnectionRow) -> Summary {
         running_since: status.started,
         waiting: status.waiting,
         pin: row.pin.clone(),
+        unreadable: super::texts(&row.unreadable),
     }
 }
 

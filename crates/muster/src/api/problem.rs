@@ -12,7 +12,7 @@ use store::Scope;
 use utoipa::ToSchema;
 
 use crate::task::{
-    commit::{DecisionError, person::PersonError},
+    commit::{DecisionError, SettingsUnreadable, person::PersonError},
     follow::NotServed,
     stopped::Stopped,
 };
@@ -111,6 +111,9 @@ impl From<anyhow::Error> for Problem {
                 PersonError::Nobody(_) => Self::not_found(text),
                 PersonError::Provider(_) => Self::new(StatusCode::BAD_GATEWAY, text),
             };
+        }
+        if let Some(unreadable) = error.downcast_ref::<SettingsUnreadable>() {
+            return Self::conflict(unreadable.to_string());
         }
         if let Some(not_served) = error.downcast_ref::<NotServed>() {
             return not_served.clone().into();

@@ -293,6 +293,7 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         "names",
         "from",
     ]);
+    table::unreadable(rows.iter().map(|row| (row.name.as_str(), row.unreadable.as_slice())));
     let mut told = Vec::new();
     for row in rows {
         if !row.webhooks.is_empty() {

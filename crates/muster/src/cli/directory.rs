@@ -278,6 +278,7 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         println!("no directory yet; `muster directory add` connects one");
         return Ok(Done::Ok);
     }
+    table::unreadable(rows.iter().map(|row| (row.name.as_str(), row.unreadable.as_slice())));
     let mut table = table::plain(&[
         "name",
         "provider",
@@ -322,6 +323,7 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     for (key, value) in &detail.settings {
         println!("  {key} = {value}");
     }
+    table::unreadable(std::iter::once((summary.name.as_str(), summary.unreadable.as_slice())));
     println!("{}", table::rules(&detail.rules));
     println!("{}", table::limits_at(&detail.rules.limits, summary.size));
     if let Some(notice) = &detail.limits_notice {

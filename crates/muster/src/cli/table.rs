@@ -235,6 +235,17 @@ pub(super) fn text_rule(rule: &TextRule) -> String {
     }
 }
 
+/// Says of rows of a list what of them in the database cannot be read, and what to do.
+pub(super) fn unreadable<'a>(rows: impl Iterator<Item = (&'a str, &'a [String])>) {
+    for (name, columns) in rows.filter(|(_, columns)| !columns.is_empty()) {
+        println!(
+            "{}: the {} in the database cannot be read; stop the server and look at it with `muster repair`",
+            safe::terminal(name),
+            columns.join(", ")
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

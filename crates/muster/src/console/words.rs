@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use askama::filters::{Escaper as _, Html, HtmlSafe};
-use directory::{id::Millis, resource_name::path_form};
+use directory::{counted::grouped, id::Millis, resource_name::path_form};
 
 /// The longest reason that is kept.
 const REASON_CHARS_MAX: usize = 500;
@@ -147,22 +147,12 @@ pub(crate) fn day(at: Millis) -> String {
 
 /// A number with its thousands apart.
 pub(crate) fn count(number: impl TryInto<u64>) -> String {
-    let digits = number.try_into().unwrap_or_default().to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(number.try_into().unwrap_or_default())
 }
 
 /// A number with its noun, in the plural unless it is one.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
-    let plural = if noun == "person" { "people".to_owned() } else { format!("{noun}s") };
-    let noun = if number == 1 { noun } else { &plural };
-    format!("{} {noun}", count(number))
+    directory::counted::counted(number, noun)
 }
 
 /// A name or id as part of a path, in a form that nothing on the way changes.
@@ -228,8 +218,6 @@ mod tests {
             (count(7_u64), count(1_234_567_usize)),
             ("7".to_owned(), "1,234,567".to_owned())
         );
-        assert_eq!(counted(1, "person"), "1 person");
-        assert_eq!(counted(2_000, "person"), "2,000 people");
         assert_eq!(query_part("a b/ü?"), "a%20b%2F%C3%BC%3F");
         assert_eq!(segment("a ü"), "a%20%C3%BC");
         assert_eq!([segment("."), segment("a/b"), segment("new")], ["~2e", "~612f62", "~6e6577"]);

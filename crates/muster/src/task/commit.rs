@@ -32,7 +32,7 @@ use directory::{
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
     rules::{Rules, compiled::Compiled},
 };
-use store::{Damage, Place, RunCommit, StoreError};
+use store::{ConnectionRow, Damage, Place, RunCommit, StoreError};
 
 use self::planning::Planning;
 use crate::{
@@ -278,6 +278,26 @@ pub(crate) async fn with_basis<T: Send + 'static>(
     with_planning(app, keeper, look).await
 }
 
+/// Refuses a directory of which settings in the database cannot be read that a run needs.
+pub(super) fn readable(row: &ConnectionRow) -> Result<(), SettingsUnreadable> {
+    let lacks = row.lacks();
+    if lacks.is_empty() {
+        return Ok(());
+    }
+    Err(SettingsUnreadable { columns: lacks.join(", "), name: row.name.clone() })
+}
+
+/// Settings of a directory cannot be read, so nothing is read or changed until they are set again.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the {columns} of `{name}` in the database cannot be read; set them again (`muster directory set`, `muster directory \
+     rules`), or stop the server and look at it with `muster repair`"
+)]
+pub struct SettingsUnreadable {
+    columns: String,
+    name: String,
+}
+
 async fn load(app: &App, keeper: &Keeper) -> anyhow::Result<Memory> {
     let (store, id) = (app.store.clone(), keeper.id);
     let loading = tokio::task::spawn_blocking(move || {
@@ -372,6 +392,10 @@ impl Run {
         app: &App,
         id: directory::id::DirectoryId,
     ) -> anyhow::Result<(Memory, RunReport, Result<(), DecisionError>)> {
+        // Without the rules, say, others would be taken for them.
+        if let Some(row) = app.store.connection(id)? {
+            readable(&row)?;
+        }
         let planning = Planning::of(app, id, (&mut self.memory, self.at))?;
         let (mirror, merged) = (&mut self.memory.mirror, &mut self.merged);
         let until = self.memory.observed.plus(-planning.rules.grace_ms).plus(-REMEMBERED_MS);
