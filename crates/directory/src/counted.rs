@@ -9,6 +9,11 @@ pub fn counted(number: impl TryInto<u64>, noun: &str) -> String {
     format!("{} {noun}", grouped(number))
 }
 
+/// The form of a verb that agrees with a number: `is`, `are`.
+pub fn agreeing<'a>(number: impl TryInto<u64>, one: &'a str, more: &'a str) -> &'a str {
+    if number.try_into().is_ok_and(|number| number == 1) { one } else { more }
+}
+
 /// A number with its thousands apart.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -22,10 +27,13 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// The plural of a noun. Of a noun with something after it (`row of settings`), the noun's.
+/// The plural of a noun. Of a noun with something after it (`row of settings`), the noun's; of two, of both.
 fn plural(noun: &str) -> String {
     if let Some((head, rest)) = noun.split_once(" of ") {
         return format!("{} of {rest}", plural(head));
+    }
+    if let Some((one, other)) = noun.split_once(" or ") {
+        return format!("{} and {}", plural(one), plural(other));
     }
     if let Some((adjective, last)) = noun.rsplit_once(' ') {
         return format!("{adjective} {}", plural(last));
@@ -56,10 +64,13 @@ mod tests {
             ("match", "1 match", "0 matches"),
             ("alias", "1 alias", "0 aliases"),
             ("row of settings", "1 row of settings", "0 rows of settings"),
+            ("person or group", "1 person or group", "0 people and groups"),
             ("nested group", "1 nested group", "0 nested groups"),
         ] {
             assert_eq!([counted(1_u64, noun), counted(0_u64, noun)], [one, more]);
         }
+        let is = |number: u64| agreeing(number, "is", "are");
+        assert_eq!([is(0), is(1), is(2)], ["are", "is", "are"]);
         assert_eq!(counted(1_234_567_usize, "person"), "1,234,567 people");
         assert_eq!(counted(2_000_u32, "day"), "2,000 days");
     }

@@ -132,6 +132,7 @@ fn directories() -> OpenApiRouter<App> {
         .routes(routes!(discard::list))
         .routes(routes!(discard::withdraw))
         .routes(routes!(explain::explain))
+        .routes(routes!(explain::explain_group))
         .routes(routes!(people::users))
         .routes(routes!(people::user))
         .routes(routes!(people::groups))

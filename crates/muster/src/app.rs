@@ -277,7 +277,7 @@ impl App {
             Ok(Ok(followed)) => followed.problem.clone().map_or(Ok(()), Err),
             Err(_) => {
                 let seconds = PUBLISH_TIMEOUT.as_secs();
-                let reason = format!("following the change log has taken {seconds} seconds so far");
+                let reason = format!("following the change log has taken {seconds} s so far");
                 tracing::error!(reason, "what was committed is not served");
                 Err(NotServed { since: self.clock.now(), reason })
             }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: of everything a few examples are told, and how many more there are.
 
+use directory::counted::counted;
 use std::collections::{BTreeMap, BTreeSet};
 
 use directory::{
@@ -152,8 +153,8 @@ impl Odd {
         let unread: Vec<String> = unread.collect();
         if !unread.is_empty() {
             notes.push(format!(
-                "{} records could not be used; what was known of them stays, and who was not known is set aside: {}",
-                unread.len(),
+                "{} could not be used; what was known stays, and who was not known is set aside: {}",
+                counted(unread.len(), "record"),
                 listed(unread.iter(), unread.len())
             ));
         }

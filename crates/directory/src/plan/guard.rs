@@ -11,6 +11,7 @@ mod privileged;
 mod protected;
 mod seats;
 
+use crate::counted::counted;
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
@@ -281,7 +282,7 @@ impl<'a> Guard<'a> {
         };
         let (going_items, protected_items) = (items(&going), items(&protected));
         if !protected.is_empty() {
-            let why = format!("{} protected groups would be removed", protected.len());
+            let why = format!("{} would be removed", counted(protected.len(), "protected group"));
             self.hold(GuardKind::Protected, why, protected_items);
             kept.extend(protected);
         }
@@ -377,8 +378,10 @@ impl<'a> Guard<'a> {
         if !items.is_empty() {
             let edges = items.len() - nodes;
             let why = format!(
-                "{nodes} people and groups and {edges} memberships are missing from the provider's lists; they \
-                 stay as they are until the provider, asked for each, says that they are gone"
+                "{} and {} are missing from the provider's lists; they stay as they are until the provider, asked for \
+                 each, says that they are gone",
+                counted(nodes, "person or group"),
+                counted(edges, "membership")
             );
             self.hold(GuardKind::Unconfirmed, why, items);
         }

@@ -1,5 +1,6 @@
 //! Directories in the admin API: connect, look, synchronise, decide.
 
+use directory::counted::counted;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{extract::State, http::StatusCode};
@@ -245,10 +246,10 @@ fn limits_notice(row: &ConnectionRow, size: Size) -> Option<String> {
     limits.has_former_defaults().then(|| {
         let passing = |limits: &Limits| {
             format!(
-                "{} people, {} groups and {} memberships",
-                limits.leaving().passing(size.users),
-                limits.groups().passing(size.groups),
-                limits.memberships().passing(size.memberships + size.nestings)
+                "{}, {} and {}",
+                counted(limits.leaving().passing(size.users), "person"),
+                counted(limits.groups().passing(size.groups), "group"),
+                counted(limits.memberships().passing(size.memberships + size.nestings), "membership")
             )
         };
         format!(
@@ -495,7 +496,12 @@ pub(super) async fn set_rules(
     app.blocking(move |store| store.set_rules(id, &rules)).await?;
     let rules_before = Some(Box::new(row.rules));
     let step = Step::Decision(Decision { rules_before, ..Decision::default() });
-    Ok(Json(commit::commit(&app, &*keeper(&app, id)?, step).await?))
+    let keeper = keeper(&app, id)?;
+    let mut report = commit::commit(&app, &keeper, step).await?;
+    // Said to whoever saves: a name that means nobody may be a slip.
+    let names = commit::rule_names(&app, &keeper, None).await?;
+    report.notes.extend(names.iter().map(ToString::to_string));
+    Ok(Json(report))
 }
 
 async fn decide(

@@ -82,7 +82,7 @@ impl Problem {
     pub(super) fn lacks(who: &str, scope: Scope) -> Self {
         let scope = scope.as_str();
         let detail = format!(
-            "this needs the scope `{scope}`, which {who} lacks; `muster token add NAME --scope {scope}`"
+            "this needs the scope `{scope}`, which {who} lacks; `muster token add` with `--scope {scope}` makes one that has it"
         );
         Self::new(StatusCode::FORBIDDEN, detail)
     }
@@ -108,7 +108,7 @@ impl From<anyhow::Error> for Problem {
                 PersonError::Several { wanted, candidates } => {
                     Self::ambiguous(wanted, candidates.clone())
                 }
-                PersonError::Nobody(_) => Self::not_found(text),
+                PersonError::Nobody { .. } => Self::not_found(text),
                 PersonError::Provider(_) => Self::new(StatusCode::BAD_GATEWAY, text),
             };
         }

@@ -1,6 +1,7 @@
 //! `muster application …`.
 
 use clap::{Args, Subcommand};
+use directory::counted::counted;
 use directory::{decisions::Digest, product_names::Product};
 use reqwest::Method;
 use serde_json::json;
@@ -316,7 +317,7 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
     }
     println!("{table}");
     for (name, webhooks) in told {
-        println!("{name} is told of changes: {}", plural(webhooks.len(), "webhook"));
+        println!("{name} is told of changes: {}", counted(webhooks.len(), "webhook"));
         for webhook in webhooks {
             let state = match (webhook.off, webhook.failures) {
                 (true, _) => {
@@ -324,14 +325,10 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
                         .to_owned()
                 }
                 (false, 0) => "well".to_owned(),
-                (false, failures) => format!("failed {failures} times in a row"),
+                (false, failures) => format!("failed {} in a row", counted(failures, "time")),
             };
             println!("  {} {}: {state}", webhook.id, webhook.host);
         }
     }
     Ok(Done::Ok)
-}
-
-fn plural(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -51,29 +51,46 @@ pub(crate) fn told(text: &str) -> Told<'_> {
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<&str> = self.0.split('`').collect();
-        // A backtick without a second one is a backtick.
-        let pairs = (parts.len() - 1) / 2;
-        for (at, part) in parts.iter().enumerate() {
-            match at {
-                0 => escape(part, f)?,
-                _ if at > 2 * pairs => {
-                    f.write_char('`')?;
-                    escape(part, f)?;
-                }
-                _ if at % 2 == 1 => {
+        let mut rest = self.0;
+        let mut before = None;
+        while let Some(open) = rest.find('`') {
+            let (text, quoted) = (&rest[..open], &rest[open + 1..]);
+            let before_open = text.chars().next_back().or(before);
+            escape(text, f)?;
+            match end_of_quote(quoted).filter(|_| may_open(before_open)) {
+                Some(end) => {
                     f.write_str("<code>")?;
-                    escape(part, f)?;
+                    escape(&quoted[..end], f)?;
                     f.write_str("</code>")?;
+                    rest = &quoted[end + 1..];
                 }
-                _ => escape(part, f)?,
+                None => {
+                    f.write_char('`')?;
+                    rest = quoted;
+                }
             }
+            before = Some('`');
         }
-        Ok(())
+        escape(rest, f)
     }
 }
 
 impl HtmlSafe for Told<'_> {}
+
+/// Whether a backtick after this character begins code: one within a word belongs to a name.
+fn may_open(before: Option<char>) -> bool {
+    before.is_none_or(|before| before.is_whitespace() || "([{/\"'`".contains(before))
+}
+
+/// Where code ends: at a backtick at the end of a word, since one within a word belongs to a name in it.
+fn end_of_quote(quoted: &str) -> Option<usize> {
+    let ends = quoted.match_indices('`').map(|(at, _)| at);
+    let mut ends = ends.filter(|at| {
+        let after = quoted[at + 1..].chars().next();
+        after.is_none_or(|after| after.is_whitespace() || ".,;:)]}!?'\"/".contains(after))
+    });
+    ends.next()
+}
 
 /// A user name or address that breaks before its `@`, where it must break at all.
 pub(crate) struct Name<'a>(&'a str);
@@ -194,6 +211,10 @@ mod tests {
         assert_eq!(shown("`a` and `b`"), "<code>a</code> and <code>b</code>");
         assert_eq!(shown("one ` only"), "one ` only");
         assert_eq!(shown("`a` and one ` more"), "<code>a</code> and one ` more");
+        // Backticks in names stay what they are.
+        assert_eq!(shown("`a`b` is gone"), "<code>a`b</code> is gone");
+        assert_eq!(shown("``rm``; `x`"), "<code>`rm`</code>; <code>x</code>");
+        assert_eq!(shown("the group a`b`c waits"), "the group a`b`c waits");
         assert_eq!(
             (shown(""), shown("it's \"so\"")),
             (String::new(), "it&#39;s &#34;so&#34;".to_owned())

@@ -30,7 +30,11 @@ use directory::{
     plan::{self, Issue, Plan},
     preview::Preview,
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
-    rules::{Rules, compiled::Compiled},
+    rules::{
+        Rules,
+        compiled::Compiled,
+        named::{self, RuleName},
+    },
 };
 use store::{ConnectionRow, Damage, Place, RunCommit, StoreError};
 
@@ -122,7 +126,7 @@ pub enum DecisionError {
     Otherwise,
     /// No discard is there to be withdrawn, or not that.
     #[error(
-        "nothing like that is discarded; `muster directory discard NAME --withdraw --dry-run` shows what is"
+        "nothing like that is discarded; `muster directory discard` with `--withdraw --dry-run` shows what is"
     )]
     NothingDiscarded,
     /// The directory was put back and stays as it is.
@@ -134,9 +138,7 @@ pub enum DecisionError {
     #[error("the directory is not pinned")]
     NotPinned,
     /// There is nothing to go back to.
-    #[error(
-        "nobody was served at change {0}; `muster changes --directory NAME` shows what there was when"
-    )]
+    #[error("nobody was served at change {0}; `muster changes` shows what there was when")]
     NothingThere(ChangeSeq),
     /// The history does not reach there.
     #[error("{0}")]
@@ -212,6 +214,25 @@ pub async fn foretell(
 ) -> anyhow::Result<Preview> {
     let look = move |_: &App, planning: &Planning, memory: &Memory| {
         Ok(planning.foretell(memory, rules.as_ref()))
+    };
+    with_planning(app, keeper, look).await
+}
+
+/// Names in a directory's rules, or in others, that mean nobody or several.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn rule_names(
+    app: &App,
+    keeper: &Keeper,
+    rules: Option<Compiled>,
+) -> anyhow::Result<Vec<RuleName>> {
+    let look = move |_: &App, planning: &Planning, memory: &Memory| {
+        let basis = planning.basis(memory);
+        Ok(match &rules {
+            Some(rules) => named::doubtful(&Basis { rules, ..basis }),
+            None => named::doubtful(&basis),
+        })
     };
     with_planning(app, keeper, look).await
 }

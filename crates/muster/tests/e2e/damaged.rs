@@ -181,9 +181,9 @@ async fn repair_makes_both_databases_whole() {
         "UPDATE api_token SET scopes = 'every' WHERE name = 'ci'",
         "UPDATE connection SET schedule = '{', last_read = 'x'",
         "UPDATE head SET run = 'x', alert = -1",
-        "UPDATE served_user SET record = x'02FF' WHERE no = 3",
-        "UPDATE served_user SET no = 'x' WHERE no = 5",
-        "UPDATE mirror_person SET record = x'' WHERE no = 4",
+        "UPDATE mirror_person SET record = x'' WHERE no = (SELECT no FROM served_user ORDER BY no LIMIT 1 OFFSET 2)",
+        "UPDATE served_user SET record = x'02FF' WHERE no = (SELECT MIN(no) FROM served_user)",
+        "UPDATE served_user SET no = 'x' WHERE no = (SELECT MAX(no) FROM served_user)",
         "UPDATE log_run SET first = x'00'",
     ] {
         assert!(database(&demo).execute(damage, ()).unwrap() >= 1, "{damage}");

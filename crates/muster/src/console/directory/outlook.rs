@@ -108,7 +108,10 @@ impl Outlook {
             nameless: seen.nameless,
             change: (!new).then(|| applied(&preview.applied)),
             held: preview.held.iter().map(|held| sentence(&held.why)).collect(),
-            exceptions: preview.exceptions.sentences(),
+            exceptions: {
+                let names = seen.rule_names.iter().map(|name| sentence(&name.to_string()));
+                preview.exceptions.sentences().into_iter().chain(names).collect()
+            },
             examples: seen.examples.clone(),
             limits: resulting(&seen.limits, preview.after),
             problem: None,

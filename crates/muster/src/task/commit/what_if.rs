@@ -12,7 +12,11 @@ use directory::{
     observation::Attribute,
     plan::{self, guard::Window},
     preview::{self, Preview},
-    rules::{compiled::Compiled, limits::Limits},
+    rules::{
+        compiled::Compiled,
+        limits::Limits,
+        named::{self, RuleName},
+    },
     snapshot::Directory,
 };
 
@@ -38,6 +42,8 @@ pub struct WhatIf {
     pub nameless: usize,
     /// Past which changes would wait then.
     pub limits: Limits,
+    /// Names in the rules that mean nobody, or several.
+    pub rule_names: Vec<RuleName>,
 }
 
 /// Somebody, as rules would have them.
@@ -82,7 +88,9 @@ fn looked_at(basis: &Basis<'_>, preview: Preview) -> WhatIf {
     let derive = Derive::new(*basis);
     let known = basis.mirror.people().count();
     let limits = basis.rules.limits.clone();
-    let mut seen = WhatIf { preview, examples: Vec::new(), guests: 0, nameless: 0, limits };
+    let rule_names = named::doubtful(basis);
+    let mut seen =
+        WhatIf { preview, examples: Vec::new(), guests: 0, nameless: 0, limits, rule_names };
     // From the beginning, the middle and the end.
     let step = known.div_ceil(EXAMPLES).max(1);
     for (at, row) in basis.mirror.people().enumerate() {
