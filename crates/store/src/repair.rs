@@ -4,6 +4,8 @@
 //! Invariants: looking writes nothing and says what applying would do; applying is one transaction; in the order
 //! served, base, log, mirror, since each is told by those before it.
 
+mod rows;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -13,24 +15,25 @@ use directory::{
     change::Change,
     decisions::Node,
     id::{DirectoryId, GroupNo, ProviderId, UserNo},
-    name::{Name, fold},
+    name::Name,
     snapshot::Directory,
 };
 use rusqlite::{Transaction, types::ValueRef};
 
+pub(crate) use self::rows::mend_counters;
+
 use crate::{
     Store, StoreError, base,
     change_log::{self, DamagedEntry},
-    connections,
     damage::{self, Damage, Instead, Place},
     db::signed,
     encoding,
     members::Table,
-    meta, mirror,
+    mirror,
     recover::{self, State},
     sealed::Key,
     served,
-    unreadable::{self, MAIN, STATE},
+    unreadable::{MAIN, STATE},
 };
 
 /// Something that cannot be read, and what is done about it.
@@ -93,22 +96,6 @@ fn main(transaction: &Transaction<'_>, key: &Key, apply: bool) -> Result<Vec<Fin
     Ok(repair.found)
 }
 
-/// Counts anew what the counters do not say any more; in words, each.
-pub(crate) fn mend_counters(transaction: &Transaction<'_>) -> Result<Vec<String>, StoreError> {
-    let mut told = Vec::new();
-    if let Some(floor) = meta::mended_floor(transaction)? {
-        meta::set_floor(transaction, floor)?;
-        told.push(format!("where the change log begins: after entry {}", floor.0));
-    }
-    let counters = meta::wrong_counters(transaction)?;
-    meta::set_counters(transaction, &counters)?;
-    let counters = counters
-        .iter()
-        .map(|(column, value)| format!("the counter `{column}`: it goes on after {value}"));
-    told.extend(counters);
-    Ok(told)
-}
-
 fn directories(transaction: &Transaction<'_>) -> Result<Vec<(DirectoryId, String)>, StoreError> {
     let mut select =
         transaction.prepare("SELECT id, CAST(name AS BLOB) FROM connection ORDER BY id")?;
@@ -140,153 +127,6 @@ struct Repair<'a> {
 impl<'a> Repair<'a> {
     fn new(transaction: &'a Transaction<'a>, key: &'a Key, apply: bool) -> Self {
         Self { transaction, key, apply, name: String::new(), found: Vec::new() }
-    }
-
-    fn counters(&mut self) -> Result<(), StoreError> {
-        let transaction = self.transaction;
-        if let Some(floor) = meta::mended_floor(transaction)? {
-            self.found("where the change log begins", "told by the log; written anew");
-            if self.apply {
-                meta::set_floor(transaction, floor)?;
-            }
-        }
-        let counters = meta::wrong_counters(transaction)?;
-        for (column, _) in &counters {
-            self.found(format!("the counter `{column}`"), "counted anew");
-        }
-        if self.apply {
-            meta::set_counters(transaction, &counters)?;
-        }
-        Ok(())
-    }
-
-    /// A directory whose row lost its number: the rows of its users have it still. Nothing else is looked at before it
-    /// has it back, since they would be taken for nobody's.
-    fn number_of_directory(&mut self) -> Result<bool, StoreError> {
-        let numbers = |select: &str| {
-            let mut select = self.transaction.prepare(select)?;
-            let numbers: Result<Vec<i64>, _> = select.query_map((), |row| row.get(0))?.collect();
-            Ok::<_, StoreError>(numbers?)
-        };
-        let lost = numbers(
-            "SELECT id FROM connection WHERE id NOT BETWEEN 0 AND 4294967295
-                OR (served_once AND NOT EXISTS (SELECT 1 FROM mirror_person WHERE directory = connection.id))",
-        )?;
-        let free = numbers(
-            "SELECT DISTINCT directory FROM mirror_person WHERE typeof(directory) = 'integer'
-                AND directory BETWEEN 0 AND 4294967295 AND directory NOT IN (SELECT id FROM connection)",
-        )?;
-        let (&[lost], &[free]) = (lost.as_slice(), free.as_slice()) else { return Ok(false) };
-        self.found(
-            format!("the number of a directory, which is {lost}"),
-            format!(
-                "it gets back the number {free}, which the rows of its users have; look again then"
-            ),
-        );
-        self.execute("UPDATE connection SET id = ?2 WHERE id = ?1", (lost, free))?;
-        Ok(true)
-    }
-
-    fn hits(
-        &self,
-        tables: &'static [unreadable::Table],
-    ) -> Result<Vec<(&'static unreadable::Table, Vec<unreadable::Hit>)>, StoreError> {
-        let scan = |table| Ok((table, unreadable::scan(self.transaction, self.key, table)?));
-        tables.iter().map(scan).collect()
-    }
-
-    /// Rows of settings and the like.
-    fn rows(
-        &mut self,
-        found: Vec<(&'static unreadable::Table, Vec<unreadable::Hit>)>,
-    ) -> Result<(), StoreError> {
-        for (table, hits) in found {
-            for hit in &hits {
-                self.found(hit.row.what(), hit.row.remedy.clone());
-                if self.apply {
-                    unreadable::mend(self.transaction, self.key, (table, hit))?;
-                }
-            }
-            let noted = match table.name {
-                "gone_user" => "gone_entered",
-                "log_run" | "log_member" | "log_key" => "log_indexed",
-                _ => continue,
-            };
-            if !hits.is_empty() {
-                self.execute("DELETE FROM meta WHERE name = ?1", [noted])?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Rows of directories that are not there.
-    fn strangers(&mut self) -> Result<(), StoreError> {
-        for table in connections::TABLES {
-            let of_none = format!(
-                "FROM {table} WHERE typeof(directory) = 'integer' AND directory BETWEEN 0 AND 4294967295 AND directory NOT \
-                 IN (SELECT id FROM connection)"
-            );
-            let count: i64 =
-                self.transaction
-                    .query_row(&format!("SELECT COUNT(*) {of_none}"), (), |row| row.get(0))?;
-            if count > 0 {
-                self.found(
-                    format!("{count} in the table {table}, of a directory that is not there"),
-                    "taken out, after what they said was written anew as far as other rows tell it",
-                );
-                self.execute(&format!("DELETE {of_none}"), ())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Names in the form in which they are looked up.
-    fn folded_names(&mut self) -> Result<(), StoreError> {
-        for (table, kind) in [
-            ("connection", "directory"),
-            ("application", "application"),
-            ("alert_channel", "alert channel"),
-            ("administrator", "administrator"),
-            ("api_token", "token"),
-        ] {
-            let mut wrong = Vec::new();
-            {
-                let select = format!("SELECT id, name, CAST(folded_name AS BLOB) FROM {table}");
-                let mut select = self.transaction.prepare(&select)?;
-                let mut rows = select.query(())?;
-                while let Some(row) = rows.next()? {
-                    // One whose name cannot be read is told of as that.
-                    let Ok(name) = row.get::<_, String>(1) else { continue };
-                    let folded = fold(&name).into_owned();
-                    if row.get_ref(2)?.as_bytes_or_null().ok().flatten() != Some(folded.as_bytes())
-                    {
-                        wrong.push((row.get::<_, i64>(0)?, name, folded));
-                    }
-                }
-            }
-            for (id, name, folded) in wrong {
-                self.found(format!("how {kind} `{name}` is looked up"), "written anew");
-                let update = format!("UPDATE OR IGNORE {table} SET folded_name = ?2 WHERE id = ?1");
-                self.execute(&update, (id, folded))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Entries of the log that do not say of which directory they are.
-    fn entries_of_nobody(&mut self) -> Result<(), StoreError> {
-        let of_nobody =
-            "FROM change_log WHERE seq <= 0 OR directory NOT IN (SELECT id FROM connection)";
-        let count: i64 =
-            self.transaction
-                .query_row(&format!("SELECT COUNT(*) {of_nobody}"), (), |row| row.get(0))?;
-        if count > 0 {
-            let what = format!("{count} of the change log do not say of which directory they are");
-            self.found(what, TAKEN_OUT_OF_LOG);
-            self.execute(&format!("DELETE {of_nobody}"), ())?;
-            self.expire()?;
-        }
-        Ok(())
     }
 
     /// Lets products read everything once.

@@ -114,7 +114,7 @@ impl Limit {
     }
 
     /// Why `count` more is too many, if it is.
-    fn passed_by(&self, count: u64, what: &str) -> Option<String> {
+    fn passed_by(&self, count: u64, kind: GuardKind) -> Option<String> {
         if count == 0 || self.applied + count <= self.of.passing(self.size) {
             return None;
         }
@@ -122,7 +122,8 @@ impl Limit {
             0 => String::new(),
             applied => format!(" beside {applied} in the last 24 h"),
         };
-        Some(format!("{count} {what}{earlier}: {}", self.of.told(self.size)))
+        let told = aspects::told(kind, count);
+        Some(format!("{told}{earlier}: {}", self.of.told(self.size)))
     }
 }
 
@@ -248,7 +249,7 @@ impl<'a> Guard<'a> {
 
     /// Why `count` more of a kind is too many, if it is; notes how much of the limit is used up otherwise.
     fn judge(&mut self, kind: GuardKind, limit: &Limit, count: u64) -> Option<String> {
-        let why = limit.passed_by(count, aspects::words(kind));
+        let why = limit.passed_by(count, kind);
         if why.is_none() {
             self.note_use(kind, limit, count);
         }
@@ -350,7 +351,7 @@ impl<'a> Guard<'a> {
             })
             .collect();
         if !items.is_empty() {
-            let why = format!("{} {}", items.len(), aspects::words(GuardKind::TakeOver));
+            let why = aspects::told(GuardKind::TakeOver, items.len());
             self.hold(GuardKind::TakeOver, why, items);
         }
     }

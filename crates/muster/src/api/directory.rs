@@ -499,7 +499,7 @@ pub(super) async fn set_rules(
     let keeper = keeper(&app, id)?;
     let mut report = commit::commit(&app, &keeper, step).await?;
     // Said to whoever saves: a name that means nobody may be a slip.
-    let names = commit::rule_names(&app, &keeper, None).await?;
+    let names = commit::what_if::rule_names(&app, &keeper, None).await?;
     report.notes.extend(names.iter().map(ToString::to_string));
     Ok(Json(report))
 }

@@ -211,7 +211,7 @@ async fn look(
     let keeper = keeper(app, row.id)?;
     let looked_at = rules.as_ref().map(|rules| Compiled::new(rules.rules().clone()));
     let looked_at = looked_at.transpose().map_err(|problems| refused(&problems))?;
-    let rule_names = commit::rule_names(app, &keeper, looked_at).await?;
+    let rule_names = commit::what_if::rule_names(app, &keeper, looked_at).await?;
     let seen = commit::foretell(app, &keeper, rules).await?;
     let products = product_names::products(app, row.id).await?;
     let refused_names = match app.served(row.id).filter(|_| !products.is_empty()) {

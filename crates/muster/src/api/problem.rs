@@ -12,7 +12,7 @@ use store::Scope;
 use utoipa::ToSchema;
 
 use crate::task::{
-    commit::{DecisionError, SettingsUnreadable, person::PersonError},
+    commit::{DecisionError, person::PersonError, settings::SettingsUnreadable},
     follow::NotServed,
     stopped::Stopped,
 };

@@ -8,6 +8,7 @@ mod ask;
 pub mod person;
 pub mod pin;
 mod planning;
+pub mod settings;
 pub mod what_if;
 pub mod withdraw;
 
@@ -30,13 +31,9 @@ use directory::{
     plan::{self, Issue, Plan},
     preview::Preview,
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
-    rules::{
-        Rules,
-        compiled::Compiled,
-        named::{self, RuleName},
-    },
+    rules::{Rules, compiled::Compiled},
 };
-use store::{ConnectionRow, Damage, Place, RunCommit, StoreError};
+use store::{Damage, Place, RunCommit, StoreError};
 
 use self::planning::Planning;
 use crate::{
@@ -218,25 +215,6 @@ pub async fn foretell(
     with_planning(app, keeper, look).await
 }
 
-/// Names in a directory's rules, or in others, that mean nobody or several.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn rule_names(
-    app: &App,
-    keeper: &Keeper,
-    rules: Option<Compiled>,
-) -> anyhow::Result<Vec<RuleName>> {
-    let look = move |_: &App, planning: &Planning, memory: &Memory| {
-        let basis = planning.basis(memory);
-        Ok(match &rules {
-            Some(rules) => named::doubtful(&Basis { rules, ..basis }),
-            None => named::doubtful(&basis),
-        })
-    };
-    with_planning(app, keeper, look).await
-}
-
 /// Who cannot be served, or not under the name that the rules make; planned anew while no run of this server has looked
 /// at everybody, as after a start or while the directory is pinned.
 ///
@@ -297,26 +275,6 @@ pub(crate) async fn with_basis<T: Send + 'static>(
     let look =
         move |_: &App, planning: &Planning, memory: &Memory| Ok(look(&planning.basis(memory)));
     with_planning(app, keeper, look).await
-}
-
-/// Refuses a directory of which settings in the database cannot be read that a run needs.
-pub(super) fn readable(row: &ConnectionRow) -> Result<(), SettingsUnreadable> {
-    let lacks = row.lacks();
-    if lacks.is_empty() {
-        return Ok(());
-    }
-    Err(SettingsUnreadable { columns: lacks.join(", "), name: row.name.clone() })
-}
-
-/// Settings of a directory cannot be read, so nothing is read or changed until they are set again.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the {columns} of `{name}` in the database cannot be read; set them again (`muster directory set`, `muster directory \
-     rules`), or stop the server and look at it with `muster repair`"
-)]
-pub struct SettingsUnreadable {
-    columns: String,
-    name: String,
 }
 
 async fn load(app: &App, keeper: &Keeper) -> anyhow::Result<Memory> {
@@ -415,7 +373,7 @@ impl Run {
     ) -> anyhow::Result<(Memory, RunReport, Result<(), DecisionError>)> {
         // Without the rules, say, others would be taken for them.
         if let Some(row) = app.store.connection(id)? {
-            readable(&row)?;
+            settings::readable(&row)?;
         }
         let planning = Planning::of(app, id, (&mut self.memory, self.at))?;
         let (mirror, merged) = (&mut self.memory.mirror, &mut self.merged);

@@ -11,6 +11,7 @@ mod console;
 mod counts;
 mod damaged;
 mod every_column;
+mod every_type;
 mod history;
 mod keeping;
 #[path = "../../../directory/tests/it/odd_text.rs"]

@@ -90,7 +90,7 @@ pub async fn read(
     if !row.served_once {
         return Err(PersonError::NotServed.into());
     }
-    super::readable(&row)?;
+    super::settings::readable(&row)?;
     let started = app.clock.now();
     let connector = pull::connector(app, keeper, &row).await.map_err(PersonError::Provider)?;
     let progress = Arc::new(Progress::default());

@@ -75,6 +75,25 @@ pub async fn what_if(app: &App, keeper: &Keeper, rules: Compiled) -> anyhow::Res
     with_planning(app, keeper, look).await
 }
 
+/// Names in a directory's rules, or in others, that mean nobody or several.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn rule_names(
+    app: &App,
+    keeper: &Keeper,
+    rules: Option<Compiled>,
+) -> anyhow::Result<Vec<RuleName>> {
+    let look = move |_: &App, planning: &Planning, memory: &Memory| {
+        let basis = planning.basis(memory);
+        Ok(match &rules {
+            Some(rules) => named::doubtful(&Basis { rules, ..basis }),
+            None => named::doubtful(&basis),
+        })
+    };
+    with_planning(app, keeper, look).await
+}
+
 /// What rules would make of a directory that is not there yet.
 pub fn afresh(mirror: &Mirror, rules: &Compiled, now: Millis) -> WhatIf {
     let (decisions, served) = (Decisions::default(), Arc::new(Directory::default()));
