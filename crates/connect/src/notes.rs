@@ -1,5 +1,6 @@
 //! What a run report says of every read: the clock, throttling, repeated requests.
 
+use directory::counted::{agreeing, counted};
 use directory::observation::Observation;
 
 use crate::progress::Progress;
@@ -28,13 +29,16 @@ pub(crate) fn add(
     observation.usage = progress.usage();
     let usage = observation.usage;
     if usage.throttled > 0 {
-        let times = usage.throttled;
-        let note = format!("{provider} asked {times} times to slow down; all requests waited");
+        let times = counted(usage.throttled, "time");
+        let note = format!("{provider} asked {times} to slow down; all requests waited");
         observation.notes.push(note);
     }
     if usage.retries > 0 {
-        let times = usage.retries;
-        let note = format!("{times} requests were repeated, after errors or with a new token");
+        let note = format!(
+            "{} {} repeated, after errors or with a new token",
+            counted(usage.retries, "request"),
+            agreeing(usage.retries, "was", "were")
+        );
         observation.notes.push(note);
     }
 }

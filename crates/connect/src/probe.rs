@@ -1,5 +1,6 @@
 //! The check of a connection, step by step, for the wizard and `muster directory check`.
 
+use directory::counted::counted;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -70,11 +71,11 @@ impl Extent {
     pub(crate) fn step(&self) -> ProbeStep {
         let more = self.people.more || self.groups.more;
         let detail = format!(
-            "{} people and {} groups; reading everything takes {} {} requests, {} {} within the provider's limits",
-            self.people,
-            self.groups,
+            "{} and {}; reading everything takes {} {}, {} {} within the provider's limits",
+            self.people.told("person"),
+            self.groups.told("group"),
             if more { "more than" } else { "about" },
-            self.requests,
+            counted(self.requests, "request"),
             if more { "more than" } else { "about" },
             minutes(self.seconds),
         );
@@ -82,12 +83,10 @@ impl Extent {
     }
 }
 
-impl fmt::Display for Counted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.more {
-            f.write_str("more than ")?;
-        }
-        write!(f, "{}", self.count)
+impl Counted {
+    fn told(&self, noun: &str) -> String {
+        let more = if self.more { "more than " } else { "" };
+        format!("{more}{}", counted(self.count, noun))
     }
 }
 
@@ -95,8 +94,8 @@ impl fmt::Display for Counted {
 fn minutes(seconds: u64) -> String {
     match seconds {
         0..2 => "a second".to_owned(),
-        2..100 => format!("{seconds} seconds"),
-        _ => format!("{} minutes", seconds.div_ceil(60)),
+        2..100 => counted(seconds, "second"),
+        _ => counted(seconds.div_ceil(60), "minute"),
     }
 }
 
@@ -210,11 +209,11 @@ mod tests {
             requests: 10_250,
             seconds: 280,
         };
-        let expected = "100000 people and 10000 groups; reading everything takes about 10250 requests, about 5 \
+        let expected = "100,000 people and 10,000 groups; reading everything takes about 10,250 requests, about 5 \
                         minutes within the provider's limits";
         assert_eq!(extent.step().detail, expected);
         let extent = Extent { people: counted(5_000, true), seconds: 1, ..extent };
-        assert!(extent.step().detail.starts_with("more than 5000 people"));
+        assert!(extent.step().detail.starts_with("more than 5,000 people"));
         assert!(extent.step().detail.contains("more than a second"));
     }
 }

@@ -3,12 +3,14 @@
 //! Invariant: says what the plan would say, from the same [`Basis`]; it decides nothing of its own.
 
 mod asked;
+mod group;
 mod ways;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     asked::Asked,
+    group::{GroupExplanation, explain_group},
     ways::{Membership, Way},
 };
 use crate::{

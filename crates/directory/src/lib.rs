@@ -9,6 +9,7 @@
 pub mod anonymous;
 pub mod builtin;
 pub mod change;
+pub mod counted;
 mod cut;
 pub mod decisions;
 pub mod derive;

@@ -3,10 +3,13 @@
 //! Invariants: this is the only place that resolves a reference, so that explanations, reads of one person and history
 //! agree; nothing is guessed: whoever fits is returned, and only an id, which is unique, stands for one alone.
 
+mod near;
+
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::near::near;
 use crate::{
     decisions::Node,
     derive::Basis,

@@ -3,6 +3,7 @@
 //! Invariant: every run has a report, failed ones too; numbers are counts of objects, times are
 //! milliseconds. Sentences are for an administrator: lower case, no full stop, with the next step.
 
+use crate::counted::{agreeing, counted};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -209,8 +210,8 @@ impl fmt::Display for NearLimit {
         let Self { kind, count, passing } = self;
         write!(
             f,
-            "{count} {} within 24 hours; more than {passing} would wait for an approval",
-            kind.past()
+            "{} within 24 hours; more than {passing} would wait for an approval",
+            kind.past(*count)
         )
     }
 }
@@ -258,18 +259,20 @@ impl GuardKind {
         !matches!(self, Self::EmptyRead | Self::Unconfirmed | Self::LastMember)
     }
 
-    /// What happened to so many people, groups or memberships under a kind that has a limit by number.
-    fn past(self) -> &'static str {
-        match self {
-            Self::PeopleLeaving => "people left or were deactivated",
-            Self::GroupsRemoved => "groups were removed",
-            Self::MembershipsLost => "memberships were taken away",
-            Self::Renames => "people were renamed",
-            Self::Reactivations => "people were reactivated",
-            Self::Blanked => "people lost their mail address or display name",
-            Self::GroupRenames => "groups were renamed",
-            _ => "changes were made",
-        }
+    /// How many objects of a kind that has a limit by number, and what became of them.
+    fn past(self, count: u64) -> String {
+        let be = agreeing(count, "was", "were");
+        let (noun, fate) = match self {
+            Self::PeopleLeaving => ("person", format!("left or {be} deactivated")),
+            Self::GroupsRemoved => ("group", format!("{be} removed")),
+            Self::MembershipsLost => ("membership", format!("{be} taken away")),
+            Self::Renames => ("person", format!("{be} renamed")),
+            Self::Reactivations => ("person", format!("{be} reactivated")),
+            Self::Blanked => ("person", "lost mail address or display name".to_owned()),
+            Self::GroupRenames => ("group", format!("{be} renamed")),
+            _ => ("change", format!("{be} made")),
+        };
+        format!("{} {fate}", counted(count, noun))
     }
 
     /// The name that the command line and the admin API use.

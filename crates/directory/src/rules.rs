@@ -8,6 +8,7 @@ pub mod choice;
 pub mod compiled;
 pub mod expression;
 pub mod limits;
+pub mod named;
 pub mod names;
 
 use serde::{Deserialize, Serialize};

@@ -50,6 +50,11 @@ const RULES_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 /// The largest product: its people with their groups.
 const PRODUCT_BYTES_MAX: usize = 256 * BODY_BYTES_MAX;
 
+/// The columns of a row that cannot be read, as they are told.
+fn texts(columns: &[&str]) -> Vec<String> {
+    columns.iter().map(|column| (*column).to_owned()).collect()
+}
+
 /// All routes of the admin API.
 pub fn router(app: App, token: TokenHash) -> Router {
     let (routes, _) = routes().split_for_parts();
@@ -127,6 +132,7 @@ fn directories() -> OpenApiRouter<App> {
         .routes(routes!(discard::list))
         .routes(routes!(discard::withdraw))
         .routes(routes!(explain::explain))
+        .routes(routes!(explain::explain_group))
         .routes(routes!(people::users))
         .routes(routes!(people::user))
         .routes(routes!(people::groups))

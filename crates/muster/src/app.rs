@@ -87,6 +87,12 @@ impl App {
     ) -> anyhow::Result<Self> {
         let opening = tokio::task::spawn_blocking(move || {
             let store = Store::open(&data)?;
+            for mended in store.mended() {
+                tracing::error!(
+                    mended,
+                    "a part of the database could not be read and was counted anew"
+                );
+            }
             let published = follow::load(&store)?;
             let applications = ApplicationRegistry::default();
             applications.replace(crate::api::application::registered(&store)?);
@@ -275,7 +281,7 @@ impl App {
             Ok(Ok(followed)) => followed.problem.clone().map_or(Ok(()), Err),
             Err(_) => {
                 let seconds = PUBLISH_TIMEOUT.as_secs();
-                let reason = format!("following the change log has taken {seconds} seconds so far");
+                let reason = format!("following the change log has taken {seconds} s so far");
                 tracing::error!(reason, "what was committed is not served");
                 Err(NotServed { since: self.clock.now(), reason })
             }

@@ -21,7 +21,7 @@ pub struct FirstLink(pub String);
 /// # Errors
 /// When the store cannot be read or written.
 pub async fn first_link(app: &App, base: &str) -> anyhow::Result<Option<FirstLink>> {
-    if app.store.read_only() || !app.blocking(Store::administrators).await?.is_empty() {
+    if app.store.read_only() || app.blocking(Store::has_administrators).await? {
         return Ok(None);
     }
     make(app, base, (None, Role::Administrator), FIRST_MS).await.map(FirstLink).map(Some)

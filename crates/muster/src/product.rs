@@ -106,7 +106,10 @@ impl Gathering {
     /// Everything.
     pub(crate) fn finish(mut self) -> Product {
         if self.notes_left_out > 0 {
-            self.notes.push(format!("and {} more notes of that kind", self.notes_left_out));
+            self.notes.push(format!(
+                "and {} of that kind",
+                directory::counted::counted(self.notes_left_out as u64, "more note")
+            ));
         }
         let people = self.people.into_values().map(|(person, groups)| ProductPerson {
             groups: groups.into_iter().collect(),

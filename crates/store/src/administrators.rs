@@ -7,7 +7,11 @@ use directory::{id::Millis, name::fold, resource_name::composed};
 use rusqlite::{OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 
-use crate::{Store, StoreError, db::small};
+use crate::{
+    Store, StoreError,
+    db::small,
+    unreadable::{Lenient, or_none, readable},
+};
 
 /// What somebody may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +54,16 @@ pub struct AdministratorRow {
     pub created: Millis,
     /// When they last signed in.
     pub last_sign_in: Option<Millis>,
+    /// The columns that cannot be read.
+    pub unreadable: Vec<&'static str>,
+}
+
+impl AdministratorRow {
+    /// Whether what says who they are and what they may do can be read: otherwise they do not get in.
+    pub fn is_whole(&self) -> bool {
+        const NEEDED: [&str; 3] = ["name", "role", "password_hash"];
+        self.unreadable.iter().all(|column| !NEEDED.contains(column))
+    }
 }
 
 /// A one-time link.
@@ -68,26 +82,30 @@ pub struct InvitationRow {
 const COLUMNS: &str = "id, name, role, password_hash, created, last_sign_in";
 
 impl Store {
-    /// All administrators, by name.
+    /// Whether there is an administrator, readable or not: nobody becomes the first one by a damaged row.
+    pub fn has_administrators(&self) -> Result<bool, StoreError> {
+        self.0.main.read(|transaction| {
+            let select = "SELECT EXISTS (SELECT 1 FROM administrator)";
+            Ok(transaction.query_row(select, (), |row| row.get(0))?)
+        })
+    }
+
+    /// All administrators, by name; also those of whom not everything can be read.
     pub fn administrators(&self) -> Result<Vec<AdministratorRow>, StoreError> {
         self.0.main.read(|transaction| {
             let select = format!("SELECT {COLUMNS} FROM administrator ORDER BY folded_name");
             let mut select = transaction.prepare_cached(&select)?;
-            let mut rows = select.query(())?;
-            let mut all = Vec::new();
-            while let Some(row) = rows.next()? {
-                all.push(administrator(row)?);
-            }
-            Ok(all)
+            let rows = select.query(())?;
+            readable(rows, administrator)
         })
     }
 
-    /// An administrator by number.
+    /// An administrator by number; none whose row cannot be read.
     pub fn administrator(&self, id: u32) -> Result<Option<AdministratorRow>, StoreError> {
         self.0.main.read(|transaction| one(transaction, "id = ?1", id))
     }
 
-    /// An administrator by name in any case, with accents written in either way.
+    /// An administrator by name in any case, with accents written in either way; none whose row cannot be read.
     pub fn administrator_named(&self, name: &str) -> Result<Option<AdministratorRow>, StoreError> {
         self.0.main.read(|transaction| match one(transaction, "folded_name = ?1", fold(name))? {
             Some(row) => Ok(Some(row)),
@@ -109,7 +127,8 @@ impl Store {
                 "INSERT INTO administrator (id, name, folded_name, role, password_hash, created)
                  VALUES ((SELECT administrator FROM head), ?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (folded_name) DO UPDATE
-                 SET role = excluded.role, password_hash = excluded.password_hash",
+                 SET name = CASE typeof(name) WHEN 'text' THEN name ELSE excluded.name END,
+                     role = excluded.role, password_hash = excluded.password_hash",
                 (name, fold(name), role.as_str(), password_hash, now.0),
             )?;
             one(transaction, "folded_name = ?1", fold(name))?.ok_or(StoreError::Removed)
@@ -193,13 +212,11 @@ impl Store {
             let found = transaction.query_row(select, (token, now.0), |row| {
                 Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
             });
-            let Some((name, role, expires)) = found.optional()? else { return Ok(None) };
-            Ok(Some(InvitationRow {
-                token: *token,
-                name,
-                role: parsed(&role)?,
-                expires: Millis(expires),
-            }))
+            let found = or_none(found.optional().map_err(StoreError::from))?;
+            let Some((name, role, expires)) = found else { return Ok(None) };
+            // A link that cannot be read lets nobody in.
+            let Some(role) = Role::parse(&role) else { return Ok(None) };
+            Ok(Some(InvitationRow { token: *token, name, role, expires: Millis(expires) }))
         })
     }
 
@@ -211,11 +228,12 @@ impl Store {
     }
 }
 
-/// Whether there is an administrator beside this one.
+/// Whether there is an administrator beside this one who can get in.
 fn another(transaction: &Transaction<'_>, id: u32) -> Result<bool, StoreError> {
-    let select =
-        "SELECT EXISTS (SELECT 1 FROM administrator WHERE role = 'administrator' AND id <> ?1)";
-    Ok(transaction.query_row(select, [id], |row| row.get(0))?)
+    let select = format!("SELECT {COLUMNS} FROM administrator WHERE id <> ?1");
+    let mut select = transaction.prepare_cached(&select)?;
+    let others = readable(select.query([id])?, administrator)?;
+    Ok(others.iter().any(|row| row.is_whole() && row.role == Role::Administrator))
 }
 
 fn one(
@@ -225,21 +243,18 @@ fn one(
 ) -> Result<Option<AdministratorRow>, StoreError> {
     let select = format!("SELECT {COLUMNS} FROM administrator WHERE {which}");
     let mut select = transaction.prepare_cached(&select)?;
-    let mut rows = select.query([value])?;
-    rows.next()?.map(administrator).transpose()
+    let rows = readable(select.query([value])?, administrator)?;
+    Ok(rows.into_iter().find(AdministratorRow::is_whole))
 }
 
 fn administrator(row: &Row<'_>) -> Result<AdministratorRow, StoreError> {
-    Ok(AdministratorRow {
-        id: small(row.get(0)?)?,
-        name: row.get(1)?,
-        role: parsed(&row.get::<_, String>(2)?)?,
-        password_hash: row.get(3)?,
-        created: Millis(row.get(4)?),
-        last_sign_in: row.get::<_, Option<i64>>(5)?.map(Millis),
-    })
-}
-
-fn parsed(role: &str) -> Result<Role, StoreError> {
-    Role::parse(role).ok_or_else(|| StoreError::Damaged(format!("a role is `{role}`")))
+    let id = small(row.get(0)?)?;
+    let mut row = Lenient::new(row);
+    let name = row.get((1, "name"), || format!("administrator-{id}"));
+    let role = row.parsed((2, "role"), Role::parse, || Role::Reader);
+    let password_hash = row.get((3, "password_hash"), String::new);
+    let created = Millis(row.get((4, "created"), || 0));
+    let last_sign_in = row.get((5, "last_sign_in"), || None).map(Millis);
+    let unreadable = row.unreadable;
+    Ok(AdministratorRow { id, name, role, password_hash, created, last_sign_in, unreadable })
 }

@@ -8,7 +8,11 @@ use std::collections::BTreeSet;
 use directory::id::{DAY_MS, DirectoryId, Millis};
 use rusqlite::{Row, Transaction};
 
-use crate::{Store, StoreError, db::small};
+use crate::{
+    Store, StoreError,
+    db::small,
+    unreadable::{Lenient, readable},
+};
 
 /// How long alerts are kept after their end.
 const KEPT_MS: i64 = 400 * DAY_MS;
@@ -91,12 +95,8 @@ impl Store {
                 "SELECT {COLUMNS} FROM alert WHERE resolved IS NULL OR resolved >= ?1
                  ORDER BY resolved IS NOT NULL, id DESC"
             ))?;
-            let mut rows = select.query([since.0])?;
-            let mut alerts = Vec::new();
-            while let Some(row) = rows.next()? {
-                alerts.push(alert(row)?);
-            }
-            Ok(alerts)
+            let rows = select.query([since.0])?;
+            readable(rows, alert)
         })
     }
 
@@ -107,14 +107,12 @@ impl Store {
                 "SELECT alert, channel, alert_told.version FROM alert_told JOIN alert ON alert.id = alert
                  WHERE resolved IS NULL OR resolved >= ?1",
             )?;
-            let mut rows = select.query([since.0])?;
-            let mut told = Vec::new();
-            while let Some(row) = rows.next()? {
+            let rows = select.query([since.0])?;
+            readable(rows, |row| {
                 let [alert, channel, version] =
                     [small(row.get(0)?)?, small(row.get(1)?)?, small(row.get(2)?)?];
-                told.push(Told { alert, channel, version });
-            }
-            Ok(told)
+                Ok(Told { alert, channel, version })
+            })
         })
     }
 
@@ -221,24 +219,28 @@ fn raise(
     Ok(())
 }
 
+/// Without its directory, kind or end an alert is none; the rest is told anew by the next look.
 fn alert(row: &Row<'_>) -> Result<AlertRow, StoreError> {
-    let read = StoreError::damaged("an alert");
-    let time = |index| row.get::<_, Option<i64>>(index);
+    let (id, directory) = (small(row.get(0)?)?, DirectoryId(small(row.get(1)?)?));
+    let (kind, resolved) = (row.get(3)?, row.get::<_, Option<i64>>(10)?.map(Millis));
+    let mut row = Lenient::new(row);
+    let aspects = |json: &str| serde_json::from_str(json).ok();
+    let details = |json: &str| serde_json::from_str(json).ok();
     Ok(AlertRow {
-        id: small(row.get(0)?)?,
-        directory: DirectoryId(small(row.get(1)?)?),
-        directory_name: row.get(2)?,
-        kind: row.get(3)?,
+        id,
+        directory,
+        directory_name: row.get((2, "directory_name"), String::new),
+        kind,
         text: AlertText {
-            aspects: serde_json::from_str(&row.get::<_, String>(4)?).map_err(&read)?,
-            title: row.get(5)?,
-            details: serde_json::from_str(&row.get::<_, String>(6)?).map_err(&read)?,
+            aspects: row.parsed((4, "aspects"), aspects, BTreeSet::new),
+            title: row.get((5, "title"), String::new),
+            details: row.parsed((6, "details"), details, Vec::new),
         },
-        version: small(row.get(7)?)?,
-        raised: Millis(row.get(8)?),
-        changed: Millis(row.get(9)?),
-        resolved: time(10)?.map(Millis),
-        acknowledged: time(11)?.map(Millis),
+        version: row.get((7, "version"), || 1),
+        raised: Millis(row.get((8, "raised"), || 0)),
+        changed: Millis(row.get((9, "changed"), || 0)),
+        resolved,
+        acknowledged: row.get::<Option<i64>>((11, "acknowledged"), || None).map(Millis),
     })
 }
 

@@ -7,7 +7,11 @@ use directory::{id::Millis, name::fold};
 use rusqlite::{OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
-use crate::{Store, StoreError, db::small};
+use crate::{
+    Store, StoreError,
+    db::small,
+    unreadable::{Lenient, readable},
+};
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,12 +83,16 @@ pub struct ApiTokenRow {
     pub last_used: Option<Millis>,
     /// When it was revoked.
     pub revoked: Option<Millis>,
+    /// The columns that cannot be read: nobody gets in by such a token.
+    pub unreadable: Vec<&'static str>,
 }
 
 impl ApiTokenRow {
     /// Whether it works at a time.
     pub fn works(&self, now: Millis) -> bool {
-        self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
+        self.unreadable.is_empty()
+            && self.revoked.is_none()
+            && self.expires.is_none_or(|expires| now < expires)
     }
 }
 
@@ -98,12 +106,8 @@ impl Store {
                 "SELECT {COLUMNS} FROM api_token ORDER BY revoked IS NOT NULL, folded_name, id"
             );
             let mut select = transaction.prepare_cached(&select)?;
-            let mut rows = select.query(())?;
-            let mut all = Vec::new();
-            while let Some(row) = rows.next()? {
-                all.push(token(row)?);
-            }
-            Ok(all)
+            let rows = select.query(())?;
+            readable(rows, token)
         })
     }
 
@@ -169,19 +173,29 @@ fn joined(scopes: &[Scope]) -> String {
 }
 
 fn token(row: &Row<'_>) -> Result<ApiTokenRow, StoreError> {
-    let scopes: String = row.get(3)?;
-    let parsed = |text: &str| {
-        Scope::parse(text).ok_or_else(|| StoreError::Damaged(format!("a scope is `{text}`")))
-    };
+    let id = small(row.get(0)?)?;
+    let mut row = Lenient::new(row);
+    let name = row.get((1, "name"), || format!("token-{id}"));
+    // No token has this digest.
+    let hash = row.get((2, "hash"), || [0; 32]);
+    let scopes = |text: &str| text.split_whitespace().map(Scope::parse).collect();
+    let scopes = row.parsed((3, "scopes"), scopes, Vec::new);
+    let made_by = row.get((4, "made_by"), String::new);
+    let made = Millis(row.get((5, "made"), || 0));
+    let expires = row.get((6, "expires"), || Some(0)).map(Millis);
+    let last_used = row.get((7, "last_used"), || None).map(Millis);
+    let revoked = row.get((8, "revoked"), || Some(0)).map(Millis);
+    let unreadable = row.unreadable;
     Ok(ApiTokenRow {
-        id: small(row.get(0)?)?,
-        name: row.get(1)?,
-        hash: row.get(2)?,
-        scopes: scopes.split_whitespace().map(parsed).collect::<Result<_, _>>()?,
-        made_by: row.get(4)?,
-        made: Millis(row.get(5)?),
-        expires: row.get::<_, Option<i64>>(6)?.map(Millis),
-        last_used: row.get::<_, Option<i64>>(7)?.map(Millis),
-        revoked: row.get::<_, Option<i64>>(8)?.map(Millis),
+        id,
+        name,
+        hash,
+        scopes,
+        made_by,
+        made,
+        expires,
+        last_used,
+        revoked,
+        unreadable,
     })
 }

@@ -7,7 +7,7 @@ use directory::{
     name::{Name, fold},
     view::{FrozenNames, renamed},
 };
-use rusqlite::Transaction;
+use rusqlite::{Row, Transaction};
 
 use crate::{
     StoreError,
@@ -15,6 +15,7 @@ use crate::{
     damage::{Damage, Instead, Place},
     db::small,
     recover,
+    unreadable::{Lenient, readable},
 };
 
 /// An application to be let in.
@@ -58,6 +59,8 @@ pub struct ApplicationRow {
     pub addresses: Vec<String>,
     /// The key of the product that it was made for, where somebody said so.
     pub product: Option<String>,
+    /// The columns that cannot be read; what stands in for them lets nobody in and shows nothing.
+    pub unreadable: Vec<&'static str>,
 }
 
 pub(crate) fn list(transaction: &Transaction<'_>) -> Result<Vec<ApplicationRow>, StoreError> {
@@ -65,25 +68,34 @@ pub(crate) fn list(transaction: &Transaction<'_>) -> Result<Vec<ApplicationRow>,
         "SELECT id, name, password_hash, directories, aggregate, flattened, frozen_names, addresses, product
          FROM application ORDER BY id",
     )?;
-    let mut rows = select.query(())?;
-    let mut applications = Vec::new();
-    while let Some(row) = rows.next()? {
-        let json = StoreError::damaged("an application");
-        applications.push(ApplicationRow {
-            id: small(row.get(0)?)?,
-            name: row.get(1)?,
-            password_hash: row.get(2)?,
-            sight: Sight {
-                directories: serde_json::from_str(&row.get::<_, String>(3)?).map_err(&json)?,
-                aggregate: row.get(4)?,
-                flattened: row.get(5)?,
-                frozen_names: row.get(6)?,
-            },
-            addresses: serde_json::from_str(&row.get::<_, String>(7)?).map_err(&json)?,
-            product: row.get(8)?,
-        });
+    let rows = select.query(())?;
+    readable(rows, application)
+}
+
+/// What an application may see is one thing: with a part of it that cannot be read it sees no directory, and so gets
+/// no lists; without its addresses nobody gets in.
+fn application(row: &Row<'_>) -> Result<ApplicationRow, StoreError> {
+    let id = small(row.get(0)?)?;
+    let mut row = Lenient::new(row);
+    let parsed = |json: &str| serde_json::from_str(json).ok();
+    let name = row.get((1, "name"), || format!("application-{id}"));
+    let mut password_hash = row.get((2, "password_hash"), String::new);
+    let mut directories = row.parsed((3, "directories"), parsed, Vec::new);
+    let aggregate = row.get((4, "aggregate"), || false);
+    let flattened = row.get((5, "flattened"), || false);
+    let frozen_names = row.get((6, "frozen_names"), || true);
+    let addresses = row.parsed((7, "addresses"), |json| serde_json::from_str(json).ok(), Vec::new);
+    let product = row.get((8, "product"), || None);
+    let unreadable = row.unreadable;
+    let lacks = |columns: &[&str]| unreadable.iter().any(|column| columns.contains(column));
+    if lacks(&["aggregate", "flattened", "frozen_names"]) {
+        directories.clear();
     }
-    Ok(applications)
+    if lacks(&["addresses"]) {
+        password_hash.clear();
+    }
+    let sight = Sight { directories, aggregate, flattened, frozen_names };
+    Ok(ApplicationRow { id, name, password_hash, sight, addresses, product, unreadable })
 }
 
 pub(crate) fn add(
@@ -200,8 +212,12 @@ pub(crate) fn frozen(
     let mut rows = select.query(())?;
     let mut all = FrozenByApplication::new();
     while let Some(row) = rows.next()? {
-        let application = small(row.get(0)?)?;
-        let (directory, no) = (DirectoryId(small(row.get(1)?)?), UserNo(small(row.get(2)?)?));
+        let numbers = || {
+            let no = UserNo(small(row.get(2)?)?);
+            Ok::<_, StoreError>((small(row.get(0)?)?, DirectoryId(small(row.get(1)?)?), no))
+        };
+        // Whose name it was nobody can tell: a repair takes it out.
+        let Ok((application, directory, no)) = numbers() else { continue };
         let name = row.get_ref(3)?.as_str().ok().and_then(|name| Name::parse(name).ok());
         let Some(name) = name else {
             damage.push(Damage {

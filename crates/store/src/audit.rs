@@ -1,11 +1,13 @@
 //! What people changed: appended, never altered.
 
 use directory::id::Millis;
-use rusqlite::named_params;
+use rusqlite::{Row, named_params};
 
 use crate::{
     Store, StoreError,
     db::{signed, unsigned},
+    runs,
+    unreadable::readable,
 };
 
 /// Something that somebody did.
@@ -77,25 +79,27 @@ impl Store {
                    AND (:text IS NULL OR instr(lower(who || ' ' || action || ' ' || object), lower(:text)) > 0)
                  ORDER BY id DESC LIMIT :limit",
             )?;
-            let mut rows = select.query(named_params! {
+            let rows = select.query(named_params! {
                 ":before": filter.before.map(signed),
                 ":who": filter.who,
                 ":text": filter.text,
                 ":limit": signed(filter.limit as u64),
             })?;
-            let mut all = Vec::new();
-            while let Some(row) = rows.next()? {
-                let entry = NewAudit {
-                    at: Millis(row.get(1)?),
-                    who: row.get(2)?,
-                    origin: row.get(3)?,
-                    action: row.get(4)?,
-                    object: row.get(5)?,
-                    detail: row.get(6)?,
-                };
-                all.push(AuditRow { id: unsigned(row.get(0)?)?, entry });
-            }
-            Ok(all)
+            readable(rows, entry)
         })
     }
+}
+
+/// An entry, with what can be read of it: that somebody did something is never left out.
+fn entry(row: &Row<'_>) -> Result<AuditRow, StoreError> {
+    let text = |at| runs::text(row, at);
+    let entry = NewAudit {
+        at: Millis(row.get(1).unwrap_or_default()),
+        who: text(2)?,
+        origin: text(3)?,
+        action: text(4)?,
+        object: text(5)?,
+        detail: text(6)?,
+    };
+    Ok(AuditRow { id: unsigned(row.get(0)?)?, entry })
 }

@@ -63,25 +63,34 @@ impl Store {
 
     /// What base and change log fold to: the same as [`Store::load_directory`], found the long way.
     pub fn folded(&self, id: DirectoryId) -> Result<Directory, StoreError> {
-        self.0.main.read(|transaction| {
-            let mut flat = Flat::default();
-            let mut damage = Vec::new();
-            let base = served::rows(transaction, Rows::Base, id, &mut damage)?;
-            for change in &base {
-                flat.take(change);
-            }
-            let log = change_log::read_after(transaction, floor(transaction)?.seq, usize::MAX)?;
-            if let Some(damage) = damage.first() {
-                return Err(StoreError::Damaged(damage.to_string()));
-            }
-            if let Some(entry) = log.damaged.first() {
-                return Err(StoreError::Damaged(Damage::of_entry(entry).to_string()));
-            }
-            let own = log.entries.iter().filter(|entry| entry.directory == id);
-            own.for_each(|entry| flat.take(&entry.change));
-            flat.directory()
-        })
+        self.0.main.read(|transaction| fold(transaction, id))
     }
+}
+
+/// What base and change log fold to.
+///
+/// # Errors
+/// When one of their rows cannot be read.
+pub(crate) fn fold(
+    transaction: &Transaction<'_>,
+    id: DirectoryId,
+) -> Result<Directory, StoreError> {
+    let mut flat = Flat::default();
+    let mut damage = Vec::new();
+    let base = served::rows(transaction, Rows::Base, id, &mut damage)?;
+    for change in &base {
+        flat.take(change);
+    }
+    let log = change_log::read_after(transaction, floor(transaction)?.seq, usize::MAX)?;
+    if let Some(damage) = damage.first() {
+        return Err(StoreError::Damaged(damage.to_string()));
+    }
+    if let Some(entry) = log.damaged.first() {
+        return Err(StoreError::Damaged(Damage::of_entry(entry).to_string()));
+    }
+    let own = log.entries.iter().filter(|entry| entry.directory == id);
+    own.for_each(|entry| flat.take(&entry.change));
+    flat.directory()
 }
 
 /// Where the log begins.

@@ -5,6 +5,7 @@ use directory::id::Millis;
 use crate::{
     Store, StoreError,
     db::{signed, small, unsigned},
+    unreadable::readable,
 };
 
 /// How an application called so far.
@@ -31,19 +32,16 @@ impl Store {
             let mut select = transaction.prepare_cached(
                 "SELECT application, first, last, requests, client, agent FROM caller",
             )?;
-            let mut rows = select.query(())?;
-            let mut all = Vec::new();
-            while let Some(row) = rows.next()? {
-                all.push(CallerRow {
+            readable(select.query(())?, |row| {
+                Ok(CallerRow {
                     application: small(row.get(0)?)?,
                     first: Millis(row.get(1)?),
                     last: Millis(row.get(2)?),
                     requests: unsigned(row.get(3)?)?,
                     client: row.get(4)?,
                     agent: row.get(5)?,
-                });
-            }
-            Ok(all)
+                })
+            })
         })
     }
 

@@ -19,6 +19,9 @@ use crate::{
     recover,
 };
 
+/// The directory of rows that do not say of which they are; no directory has this number.
+pub(crate) const UNKNOWN: DirectoryId = DirectoryId(0);
+
 /// What is read of an entry.
 pub(crate) const COLUMNS: &str = "seq, run, at, directory, kind, no, change";
 
@@ -48,7 +51,9 @@ pub(crate) fn append(
         transaction.execute("UPDATE head SET seq = ?1, at = ?2", (signed(seq), at.0))?;
         let first = ChangeSeq(unsigned(head)? + 1);
         let row = RunRow { run, directory, at, first, last: ChangeSeq(seq) };
-        log_index::enter(transaction, &row, changes)?;
+        let positions = (first.0..).map(ChangeSeq);
+        let changes: Vec<_> = positions.zip(changes).collect();
+        log_index::enter(transaction, &row, &changes)?;
     }
     Ok(ChangeSeq(seq))
 }
@@ -116,13 +121,22 @@ pub(crate) fn read_after(
     Ok(slice)
 }
 
-/// An entry as [`COLUMNS`] give it.
+/// An entry as [`COLUMNS`] give it. One that does not say of which directory it is belongs to [`UNKNOWN`], one that
+/// does not say about whom is about a user whom nobody has.
 pub(crate) fn entry(row: &Row<'_>) -> Result<Read, StoreError> {
-    let (seq, run) = (ChangeSeq(unsigned(row.get(0)?)?), RunId(unsigned(row.get(1)?)?));
-    let (at, directory) = (Millis(row.get(2)?), DirectoryId(small(row.get(3)?)?));
-    let (kind, no) = (row.get(4)?, small(row.get(5)?)?);
+    let seq = ChangeSeq(unsigned(row.get(0)?)?);
+    let number = |at| row.get::<_, i64>(at).ok();
+    let of_run = number(1).and_then(|run| unsigned(run).ok()).zip(number(2));
+    let directory = number(3).and_then(|id| small(id).ok());
+    let object = number(4)
+        .filter(|kind| (LOG_USER..=LOG_MEMBERS).contains(kind))
+        .zip(number(5).and_then(|no| small(no).ok()));
+    let (kind, no) = object.unwrap_or((LOG_USER, u32::MAX));
     let change = recover::blob(row, 6).and_then(|bytes| encoding::unpack_change(kind, no, bytes));
-    let Ok(change) = change else {
+    let is_whole = of_run.is_some() && directory.is_some() && object.is_some();
+    let (run, at) = of_run.unwrap_or_default();
+    let (run, at, directory) = (RunId(run), Millis(at), directory.map_or(UNKNOWN, DirectoryId));
+    let Some(change) = change.ok().filter(|_| is_whole) else {
         let node = if kind == LOG_USER { Node::User(UserNo(no)) } else { Node::Group(GroupNo(no)) };
         let members = kind == LOG_MEMBERS;
         return Ok(Err(DamagedEntry { seq, run, at, directory, node, members }));

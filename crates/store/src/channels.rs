@@ -8,7 +8,13 @@ use directory::{id::Millis, name::fold};
 use rusqlite::{Row, Transaction};
 use secrecy::SecretString;
 
-use crate::{Store, StoreError, connections::refuse_taken, db::small, sealed::Key};
+use crate::{
+    Store, StoreError,
+    connections::refuse_taken,
+    db::small,
+    sealed::Key,
+    unreadable::{Lenient, readable},
+};
 
 /// A channel to be added.
 #[derive(Debug, Clone)]
@@ -50,6 +56,16 @@ pub struct ChannelRow {
     pub retry_at: Option<Millis>,
     /// When it was last told something.
     pub told_at: Option<Millis>,
+    /// The columns that cannot be read.
+    pub unreadable: Vec<&'static str>,
+}
+
+impl ChannelRow {
+    /// The columns that cannot be read and without which nobody can be told.
+    pub fn lacks(&self) -> Vec<&'static str> {
+        const NEEDED: [&str; 3] = ["kind", "settings", "secret"];
+        self.unreadable.iter().copied().filter(|column| NEEDED.contains(column)).collect()
+    }
 }
 
 const COLUMNS: &str =
@@ -111,12 +127,8 @@ impl Store {
 fn list(transaction: &Transaction<'_>, key: &Key) -> Result<Vec<ChannelRow>, StoreError> {
     let mut select =
         transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM alert_channel ORDER BY id"))?;
-    let mut rows = select.query(())?;
-    let mut channels = Vec::new();
-    while let Some(row) = rows.next()? {
-        channels.push(channel(row, key)?);
-    }
-    Ok(channels)
+    let rows = select.query(())?;
+    readable(rows, |row| channel(row, key))
 }
 
 fn add(transaction: &Transaction<'_>, key: &Key, new: &NewChannel) -> Result<u32, StoreError> {
@@ -161,21 +173,34 @@ fn change(
 
 fn channel(row: &Row<'_>, key: &Key) -> Result<ChannelRow, StoreError> {
     let id = small(row.get(0)?)?;
-    let sealed: Vec<u8> = row.get(5)?;
-    let time = |index| row.get::<_, Option<i64>>(index);
-    let read = StoreError::damaged("an alert channel");
+    let mut row = Lenient::new(row);
+    let time =
+        |row: &mut Lenient<'_, '_>, column| row.get::<Option<i64>>(column, || None).map(Millis);
+    let name = row.get((1, "name"), || format!("channel-{id}"));
+    let kind = row.get((2, "kind"), String::new);
+    let settings =
+        row.parsed((3, "settings"), |json| serde_json::from_str(json).ok(), BTreeMap::new);
+    let alerts = row.parsed((4, "alerts"), |json| serde_json::from_str(json).ok(), Vec::new);
+    let secret = row.unsealed((5, "secret"), (key, &purpose(id)));
+    let failures = row.get((6, "failures"), || 0);
+    let failing_since = time(&mut row, (7, "failing_since"));
+    let problem = row.get((8, "problem"), || None);
+    let retry_at = time(&mut row, (9, "retry_at"));
+    let told_at = time(&mut row, (10, "told_at"));
+    let unreadable = row.unreadable;
     Ok(ChannelRow {
         id,
-        name: row.get(1)?,
-        kind: row.get(2)?,
-        settings: serde_json::from_str(&row.get::<_, String>(3)?).map_err(&read)?,
-        alerts: serde_json::from_str(&row.get::<_, String>(4)?).map_err(&read)?,
-        secret: key.unseal(&purpose(id), &sealed)?,
-        failures: small(row.get(6)?)?,
-        failing_since: time(7)?.map(Millis),
-        problem: row.get(8)?,
-        retry_at: time(9)?.map(Millis),
-        told_at: time(10)?.map(Millis),
+        name,
+        kind,
+        settings,
+        alerts,
+        secret,
+        failures,
+        failing_since,
+        problem,
+        retry_at,
+        told_at,
+        unreadable,
     })
 }
 

@@ -17,6 +17,7 @@ use crate::{
     db::{Db, small},
     json,
     sealed::Key,
+    unreadable::{Lenient, readable},
 };
 
 /// When a directory is read.
@@ -119,13 +120,23 @@ pub struct ConnectionRow {
     pub pin: Option<Pin>,
     /// The first part of its users' keys, the same as long as it is there.
     pub key: String,
+    /// The columns that cannot be read; what stands in for them lets nothing be read or served that was not.
+    pub unreadable: Vec<&'static str>,
+}
+
+impl ConnectionRow {
+    /// The columns that cannot be read and without which no run can be made.
+    pub fn lacks(&self) -> Vec<&'static str> {
+        const NEEDED: [&str; 6] = ["provider", "settings", "secret", "rules", "pin", "key"];
+        self.unreadable.iter().copied().filter(|column| NEEDED.contains(column)).collect()
+    }
 }
 
 const COLUMNS: &str = "id, name, provider, settings, secret, rules, schedule, paused, removing, served_once, \
                        cursor, last_full_read, last_read, expires, pin, key";
 
 /// Everything that belongs to a directory beside its row.
-const TABLES: [&str; 20] = [
+pub(crate) const TABLES: [&str; 20] = [
     "gone_user",
     "mirror_person",
     "mirror_group",
@@ -152,12 +163,8 @@ pub(crate) fn list(db: &Db, key: &Key) -> Result<Vec<ConnectionRow>, StoreError>
     db.read(|transaction| {
         let mut select =
             transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM connection ORDER BY id"))?;
-        let mut rows = select.query(())?;
-        let mut connections = Vec::new();
-        while let Some(row) = rows.next()? {
-            connections.push(connection(row, key)?);
-        }
-        Ok(connections)
+        let rows = select.query(())?;
+        readable(rows, |row| connection(row, key))
     })
 }
 
@@ -231,6 +238,7 @@ pub(crate) fn add(
         expires: None,
         pin: None,
         key: directory_key,
+        unreadable: Vec::new(),
     })
 }
 
@@ -266,17 +274,13 @@ pub(crate) fn kept_keys(transaction: &Transaction<'_>) -> Result<Vec<KeptKey>, S
     let mut select = transaction.prepare_cached(
         "SELECT key, provider, settings, folded_name FROM kept_key ORDER BY number, key",
     )?;
-    let mut rows = select.query(())?;
-    let mut kept = Vec::new();
-    while let Some(row) = rows.next()? {
+    let rows = select.query(())?;
+    // What cannot be read is forgotten: it stops no other directory from being connected.
+    readable(rows, |row| {
         let (key, settings): (String, String) = (row.get(0)?, row.get(2)?);
-        // What cannot be read is forgotten: it stops no other directory from being connected.
-        let Ok(settings) = json::read(&format!("settings of key {key}"), &settings) else {
-            continue;
-        };
-        kept.push(KeptKey { key, provider: row.get(1)?, settings, folded_name: row.get(3)? });
-    }
-    Ok(kept)
+        let settings = json::read(&format!("settings of key {key}"), &settings)?;
+        Ok(KeptKey { key, provider: row.get(1)?, settings, folded_name: row.get(3)? })
+    })
 }
 
 /// Sets one column of a directory's row.
@@ -308,29 +312,55 @@ pub(crate) fn reconnect(
 
 fn connection(row: &Row<'_>, key: &Key) -> Result<ConnectionRow, StoreError> {
     let id = DirectoryId(small(row.get(0)?)?);
-    let text = |index| row.get::<_, String>(index);
-    let sealed: Vec<u8> = row.get(4)?;
+    let mut row = Lenient::new(row);
+    let time =
+        |row: &mut Lenient<'_, '_>, column| row.get::<Option<i64>>(column, || None).map(Millis);
+    let name = row.get((1, "name"), || format!("directory-{id}"));
+    let provider = row.get((2, "provider"), String::new);
+    let settings = row.parsed((3, "settings"), parsed, BTreeMap::new);
+    let secret = row.unsealed((4, "secret"), (key, &purpose(id)));
+    let rules = row.parsed((5, "rules"), parsed, Rules::default);
+    let schedule = row.parsed((6, "schedule"), parsed, Schedule::default);
+    let paused = row.get((7, "paused"), || true);
+    let removing = row.get((8, "removing"), || false);
+    let served_once = row.get((9, "served_once"), || false);
+    let cursor = row.get::<Option<String>>((10, "cursor"), || None).map(Cursor);
+    let last_full_read = time(&mut row, (11, "last_full_read"));
+    let last_read = time(&mut row, (12, "last_read"));
+    let expires = time(&mut row, (13, "expires"));
+    let json = row.get::<Option<String>>((14, "pin"), || None);
+    let pin = json.as_deref().map(serde_json::from_str::<Pin>).transpose();
+    let pin = pin.unwrap_or_else(|_| {
+        row.unreadable.push("pin");
+        None
+    });
+    let key = row.get((15, "key"), || format!("unreadable-{id}"));
+    let unreadable = row.unreadable;
+    // Under another key products would take its users for new ones.
+    let served_once = served_once && !unreadable.contains(&"key");
     Ok(ConnectionRow {
         id,
-        name: text(1)?,
-        provider: text(2)?,
-        settings: json::read(&format!("settings of directory {id}"), &text(3)?)?,
-        secret: key.unseal(&purpose(id), &sealed)?,
-        rules: json::read(&format!("rules of directory {id}"), &text(5)?)?,
-        schedule: json::read(&format!("schedule of directory {id}"), &text(6)?)?,
-        paused: row.get(7)?,
-        removing: row.get(8)?,
-        served_once: row.get(9)?,
-        cursor: row.get::<_, Option<String>>(10)?.map(Cursor),
-        last_full_read: row.get::<_, Option<i64>>(11)?.map(Millis),
-        last_read: row.get::<_, Option<i64>>(12)?.map(Millis),
-        expires: row.get::<_, Option<i64>>(13)?.map(Millis),
-        pin: row
-            .get::<_, Option<String>>(14)?
-            .map(|json| json::read(&format!("pin of directory {id}"), &json))
-            .transpose()?,
-        key: text(15)?,
+        name,
+        provider,
+        settings,
+        secret,
+        rules,
+        schedule,
+        paused,
+        removing,
+        served_once,
+        cursor,
+        last_full_read,
+        last_read,
+        expires,
+        pin,
+        key,
+        unreadable,
     })
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(json: &str) -> Option<T> {
+    serde_json::from_str(json).ok()
 }
 
 fn purpose(id: DirectoryId) -> String {

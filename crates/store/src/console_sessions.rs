@@ -3,7 +3,11 @@
 use directory::id::Millis;
 use rusqlite::{OptionalExtension, Row};
 
-use crate::{Store, StoreError, db::small};
+use crate::{
+    Store, StoreError,
+    db::small,
+    unreadable::{or_none, readable},
+};
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +56,15 @@ impl Store {
         })
     }
 
-    /// The session of a token.
+    /// The session of a token; none that cannot be read.
     pub fn console_session(
         &self,
         token: &[u8; 32],
     ) -> Result<Option<ConsoleSessionRow>, StoreError> {
         self.0.state.read(|transaction| {
             let select = format!("SELECT {COLUMNS} FROM console_session WHERE token = ?1");
-            let row = transaction.prepare_cached(&select)?.query_row([token], read).optional()?;
-            row.map(whole).transpose()
+            let row = transaction.prepare_cached(&select)?.query_row([token], read).optional();
+            or_none(row.map_err(StoreError::from).and_then(|row| row.map(whole).transpose()))
         })
     }
 
@@ -71,8 +75,7 @@ impl Store {
                 "SELECT {COLUMNS} FROM console_session WHERE administrator = ?1 ORDER BY used DESC"
             );
             let mut select = transaction.prepare_cached(&select)?;
-            let rows = select.query_map([of], read)?;
-            rows.map(|row| whole(row?)).collect()
+            readable(select.query([of])?, |row| whole(read(row)?))
         })
     }
 

@@ -20,7 +20,7 @@ use rusqlite::Transaction;
 
 use crate::{
     StoreError,
-    change_log::DamagedEntry,
+    change_log::{DamagedEntry, UNKNOWN},
     encoding,
     members::{ChunkKey, Table},
 };
@@ -38,6 +38,8 @@ pub enum Place {
     MirrorMembers,
     /// An entry of the change log.
     Log,
+    /// A row of a user, a group or members that does not say any more whose it is.
+    Unplaced,
     /// The name under which an application knows a user whose name changed.
     FrozenName,
 }
@@ -85,7 +87,7 @@ pub(crate) enum Mended {
 impl Damage {
     /// Whether an object that is served is left out because of it.
     pub fn leaves_out(&self) -> bool {
-        matches!(self.place, Place::Served | Place::ServedMembers)
+        matches!(self.place, Place::Served | Place::ServedMembers | Place::Unplaced)
             && self.instead == Instead::Nothing
     }
 
@@ -124,6 +126,24 @@ impl fmt::Display for Damage {
                     f,
                     "the frozen name of {object} cannot be read: the application sees the present name; \
                      `muster repair` takes it out"
+                );
+            }
+            Place::Unplaced if self.instead == Instead::History => {
+                return f.write_str(
+                    "a row of what is served does not say any more whose it is; the history has it, and `muster repair` \
+                     writes it anew",
+                );
+            }
+            Place::Unplaced if self.instead == Instead::Nothing => {
+                return f.write_str(
+                    "a row of what is served does not say any more whose it is: products get no lists until `muster \
+                     repair` has taken it out",
+                );
+            }
+            Place::Unplaced => {
+                return f.write_str(
+                    "a row of what the provider said does not say any more whose it is: whoever is served stays so, \
+                     and `muster repair` lets everything be read again",
                 );
             }
             Place::Served => write!(f, "what is served of {object} cannot be read")?,
@@ -192,7 +212,8 @@ impl Register {
         let found = self.lock();
         let rows = found.served.get(&id).into_iter().chain(found.mirror.get(&id)).flatten();
         let others = found.log.values().chain(&found.frozen);
-        rows.chain(others.filter(|damage| damage.directory == id)).cloned().collect()
+        let is_of = |damage: &&Damage| damage.directory == id || damage.directory == UNKNOWN;
+        rows.chain(others.filter(is_of)).cloned().collect()
     }
 
     /// A run was committed: what it wrote anew can be read. `unreadable` are the records that still cannot.

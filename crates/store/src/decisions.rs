@@ -7,7 +7,7 @@ use directory::{
 };
 use rusqlite::{Row, Transaction};
 
-use crate::{StoreError, db::small, members::node};
+use crate::{StoreError, members::node};
 
 pub(crate) fn load(
     transaction: &Transaction<'_>,
@@ -18,7 +18,7 @@ pub(crate) fn load(
         .prepare_cached("SELECT kind, folded, holder FROM past_name WHERE directory = ?1")?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let kind: u8 = row.get(0)?;
+        let kind: u8 = row.get(0).map_err(|_| damaged(id, "a former name"))?;
         let what = if kind == 0 { "a former user name" } else { "a former group name" };
         let folded = text(row, 1, (id, what))?;
         let holder = ProviderId::parse(&text(row, 2, (id, what))?)
@@ -34,7 +34,7 @@ pub(crate) fn load(
         transaction.prepare_cached("SELECT grp, name FROM accepted_name WHERE directory = ?1")?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let no = small(row.get(0)?)?;
+        let no = number(row, 0, (id, "an accepted name"))?;
         let what = format!("the accepted name of group number {no}");
         let name = Name::parse(&text(row, 1, (id, &what))?).map_err(|_| damaged(id, &what))?;
         decisions.accepted.insert(GroupNo(no), name);
@@ -43,7 +43,9 @@ pub(crate) fn load(
         transaction.prepare_cached("SELECT kind, no, digest FROM discard WHERE directory = ?1")?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let (kind, no) = (row.get(0)?, small(row.get(1)?)?);
+        let what = (id, "a discard");
+        let kind = u8::from(number(row, 0, what)? != 0);
+        let no = number(row, 1, what)?;
         let of = if kind == 0 { "user" } else { "group" };
         let digest = text(row, 2, (id, &format!("the discard of {of} number {no}")))?;
         decisions.discards.insert(node(kind, no), Digest(digest));
@@ -54,6 +56,10 @@ pub(crate) fn load(
 /// A text of a decision. One that cannot be read stops the directory's runs: without it they might do what somebody
 /// refused, or give a name to somebody else.
 fn text(row: &Row<'_>, at: usize, (id, what): (DirectoryId, &str)) -> Result<String, StoreError> {
+    row.get(at).map_err(|_| damaged(id, what))
+}
+
+fn number(row: &Row<'_>, at: usize, (id, what): (DirectoryId, &str)) -> Result<u32, StoreError> {
     row.get(at).map_err(|_| damaged(id, what))
 }
 

@@ -3,10 +3,10 @@
 //! Invariant: a draft is sealed as a whole and for its own id, since credentials are part of it.
 
 use directory::id::Millis;
-use rusqlite::OptionalExtension;
+use rusqlite::Row;
 use secrecy::SecretString;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, unreadable::readable};
 
 /// A draft.
 #[derive(Debug, Clone)]
@@ -20,26 +20,22 @@ pub struct DraftRow {
 }
 
 impl Store {
-    /// All drafts, the latest changed first.
+    /// All drafts that can be read, the latest changed first.
     pub fn drafts(&self) -> Result<Vec<DraftRow>, StoreError> {
-        let rows: Vec<(String, i64, Vec<u8>)> = self.0.main.read(|transaction| {
+        self.0.main.read(|transaction| {
             let mut select = transaction
                 .prepare_cached("SELECT id, updated, sealed FROM draft ORDER BY updated DESC")?;
-            let rows = select.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })?;
-        rows.into_iter().map(|row| self.opened(row)).collect()
+            readable(select.query(())?, |row| self.opened(row))
+        })
     }
 
-    /// One draft.
+    /// One draft, if it can be read.
     pub fn draft(&self, id: &str) -> Result<Option<DraftRow>, StoreError> {
-        let row = self.0.main.read(|transaction| {
+        self.0.main.read(|transaction| {
             let select = "SELECT id, updated, sealed FROM draft WHERE id = ?1";
-            let row = transaction
-                .query_row(select, [id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-            Ok(row.optional()?)
-        })?;
-        row.map(|row| self.opened(row)).transpose()
+            let mut select = transaction.prepare_cached(select)?;
+            Ok(readable(select.query([id])?, |row| self.opened(row))?.pop())
+        })
     }
 
     /// Keeps a draft.
@@ -63,12 +59,11 @@ impl Store {
         })
     }
 
-    fn opened(
-        &self,
-        (id, updated, sealed): (String, i64, Vec<u8>),
-    ) -> Result<DraftRow, StoreError> {
+    fn opened(&self, row: &Row<'_>) -> Result<DraftRow, StoreError> {
+        let (id, sealed): (String, Vec<u8>) = (row.get(0)?, row.get(2)?);
         let content = self.0.key.unseal(&purpose(&id), &sealed)?;
-        Ok(DraftRow { id, updated: Millis(updated), content })
+        let updated = Millis(row.get(1).unwrap_or_default());
+        Ok(DraftRow { id, updated, content })
     }
 }
 

@@ -11,7 +11,7 @@ use directory::{
 };
 use rusqlite::{OptionalExtension, Transaction};
 
-use crate::{StoreError, db::small, encoding};
+use crate::{StoreError, db::small, encoding, meta, unreadable::readable};
 
 /// A user who is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +35,8 @@ pub(crate) fn write<'a>(
     people: impl Iterator<Item = (UserNo, Option<&'a PersonRow>)>,
 ) -> Result<(), StoreError> {
     let mut select = transaction.prepare_cached("SELECT no FROM gone_user WHERE directory = ?1")?;
-    let known: Result<BTreeSet<u32>, _> =
-        select.query_map([id.0], |row| row.get::<_, u32>(0))?.collect();
-    let known = known?;
+    let known = readable(select.query([id.0])?, |row| Ok(row.get::<_, u32>(0)?))?;
+    let known: BTreeSet<u32> = known.into_iter().collect();
     let mut put = transaction.prepare_cached(
         "INSERT INTO gone_user (directory, no, employee) VALUES (?1, ?2, ?3)
          ON CONFLICT (directory, no) DO UPDATE SET employee = excluded.employee",
@@ -59,16 +58,13 @@ pub(crate) fn write<'a>(
 pub(crate) fn list(transaction: &Transaction<'_>) -> Result<Vec<GoneUser>, StoreError> {
     let mut select = transaction
         .prepare_cached("SELECT directory, no, employee FROM gone_user ORDER BY directory, no")?;
-    let mut rows = select.query(())?;
-    let mut gone = Vec::new();
-    while let Some(row) = rows.next()? {
-        gone.push(GoneUser {
+    readable(select.query(())?, |row| {
+        Ok(GoneUser {
             directory: DirectoryId(small(row.get(0)?)?),
             no: UserNo(small(row.get(1)?)?),
             employee: row.get(2)?,
-        });
-    }
-    Ok(gone)
+        })
+    })
 }
 
 /// The employee number of one user, if the mirror knows it and can be read.
@@ -79,27 +75,28 @@ pub(crate) fn employee_of(
 ) -> Result<Option<String>, StoreError> {
     let record: Option<Vec<u8>> = transaction
         .prepare_cached("SELECT record FROM mirror_person WHERE directory = ?1 AND no = ?2")?
-        .query_row((id.0, no.0), |row| row.get(0))
-        .optional()?;
+        .query_row((id.0, no.0), |row| Ok(row.get(0).ok()))
+        .optional()?
+        .flatten();
     let row = record.and_then(|record| encoding::unpack_person(no.0, &record).ok());
     Ok(row.map(|row| employee(&row).to_owned()).filter(|employee| !employee.is_empty()))
 }
 
 /// Enters whoever was gone before there was this table, once.
 pub(crate) fn complete(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    let done: Option<String> = transaction
-        .query_row("SELECT value FROM meta WHERE name = 'gone_entered'", (), |row| row.get(0))
-        .optional()?;
-    if done.is_some() {
+    if meta::is_noted(transaction, "gone_entered")? {
         return Ok(());
     }
     let mut select =
         transaction.prepare_cached("SELECT directory, no, record FROM mirror_person")?;
     let mut rows = select.query(())?;
     while let Some(row) = rows.next()? {
-        let (id, no) = (DirectoryId(small(row.get(0)?)?), UserNo(small(row.get(1)?)?));
-        let record = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
         // What cannot be read is told elsewhere.
+        let (Ok(id), Ok(no), Ok(record)) = (row.get(0), row.get(1), row.get_ref(2)?.as_blob())
+        else {
+            continue;
+        };
+        let (id, no) = (DirectoryId(id), UserNo(no));
         if let Ok(known) = encoding::unpack_person(no.0, record)
             && matches!(known.state, State::Absent { .. })
         {

@@ -153,8 +153,10 @@ fn log_of(transaction: &Transaction<'_>, filter: &LogFilter) -> Result<Vec<Read>
     while entries.len() < filter.limit
         && let Some(row) = rows.next()?
     {
-        let first = ChangeSeq(unsigned(row.get(0)?)?).max(low);
-        let last = ChangeSeq(unsigned(row.get(1)?)?).min(high);
+        // A run whose place in the log nobody can tell is left out until a repair has made the index anew.
+        let place = (row.get(0).map(unsigned), row.get(1).map(unsigned));
+        let (Ok(Ok(first)), Ok(Ok(last))) = place else { continue };
+        let (first, last) = (ChangeSeq(first).max(low), ChangeSeq(last).min(high));
         let limit = filter.limit - entries.len();
         entries.extend(range(transaction, (first, last), filter.order, limit)?);
     }
@@ -250,8 +252,9 @@ fn name_at(
     let entry = |select: &str| -> Result<Option<Change>, StoreError> {
         let packed: Option<Vec<u8>> = transaction
             .prepare_cached(select)?
-            .query_row((directory.0, kind, no, signed(seq.0)), |row| row.get(0))
-            .optional()?;
+            .query_row((directory.0, kind, no, signed(seq.0)), |row| Ok(row.get(0).ok()))
+            .optional()?
+            .flatten();
         Ok(packed.and_then(|packed| encoding::unpack_change(kind, no, &packed).ok()))
     };
     let next = entry(next)?;

@@ -28,6 +28,7 @@ mod history;
 mod json;
 mod log_index;
 mod members;
+mod meta;
 mod migrate;
 mod mirror;
 mod pack;
@@ -38,6 +39,7 @@ mod sealed;
 mod seen;
 mod served;
 mod sessions;
+mod unreadable;
 mod watches;
 mod webhooks;
 
@@ -83,6 +85,7 @@ pub use self::{
     repair::Finding,
     runs::{PinChange, RunCommit, RunWindow},
     sessions::SessionRow,
+    unreadable::UnreadableRow,
     watches::WatchRow,
     webhooks::WebhookRow,
 };
@@ -112,16 +115,33 @@ struct Parts {
     register: Register,
     instance: String,
     epoch: u64,
+    /// What was counted anew at the start.
+    mended: Vec<String>,
     /// Held for as long as the store is open.
     _lock: File,
 }
 
 impl Store {
-    /// Opens a data directory, making it if need be.
+    /// Opens a data directory, making it if need be. Counters that cannot be read are counted anew.
     ///
     /// # Errors
     /// When it cannot be used: not writable, in use, written by a newer version, or its key is missing.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
+        let mut store = Self::open_as_it_is(data)?;
+        if !store.read_only() {
+            let mended = store.0.main.write(repair::mend_counters)?;
+            if let Some(parts) = Arc::get_mut(&mut store.0) {
+                parts.mended = mended;
+            }
+        }
+        Ok(store)
+    }
+
+    /// Opens a data directory to look at what cannot be read in it, or to repair that.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_as_it_is(data: &Path) -> Result<Self, StoreError> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -131,28 +151,34 @@ impl Store {
         let main = Db::open(&data.join(MAIN_FILE), migrate::main)
             .map_err(|error| not_a_database(data, error))?;
         let state = Db::open(&data.join(STATE_FILE), migrate::state)?;
-        let check = meta(&main, "key_check")?;
-        let key = Key::open(&data.join(KEY_FILE), check.is_none())?;
-        check_key(&main, &key, check.as_deref())?;
-        let instance = meta_or_new(&main, "instance", sealed::random_name)?;
-        let epoch = meta_or_new(&main, "epoch", || "1".to_owned())?;
-        let stored =
-            epoch.parse().map_err(|_| StoreError::Damaged(format!("meta.epoch is `{epoch}`")))?;
+        // A check that cannot be read is there all the same: a key was made.
+        let is_new = !main.read(|transaction| meta::is_noted(transaction, "key_check"))?;
+        let key = Key::open(&data.join(KEY_FILE), is_new)?;
+        check_key(&main, &key, is_new)?;
+        let instance = meta::get_or_new(&main, "instance", sealed::random_name)?;
+        let epoch = meta::get_or_new(&main, "epoch", || "1".to_owned())?;
+        let epoch = meta::epoch(&epoch);
         let register = Register::default();
-        let parts = Parts { main, state, key, register, instance, epoch: stored, _lock: lock };
+        let mended = Vec::new();
+        let parts = Parts { main, state, key, register, instance, epoch, mended, _lock: lock };
         Self(Arc::new(parts)).in_the_right_epoch()
+    }
+
+    /// What was counted anew when the database was opened, since it could not be read: lower case, no full stop.
+    pub fn mended(&self) -> &[String] {
+        &self.0.mended
     }
 
     /// Starts a new epoch if an older copy of the database was put in the place of this one.
     fn in_the_right_epoch(mut self) -> Result<Self, StoreError> {
         let (stored, head) = (self.0.epoch, self.head()?);
-        let epoch = seen::epoch(&self.0.state, stored, head)?;
+        let mut epoch = seen::epoch(&self.0.state, stored, head)?;
+        if epoch == meta::NO_EPOCH {
+            epoch += 1;
+        }
         if !self.read_only() {
             if epoch != stored {
-                self.0.main.write(|transaction| {
-                    let update = "UPDATE meta SET value = ?1 WHERE name = 'epoch'";
-                    Ok(transaction.execute(update, [epoch.to_string()]).map(drop)?)
-                })?;
+                meta::set(&self.0.main, "epoch", &epoch.to_string())?;
             }
             seen::record(&self.0.state, epoch, head)?;
         }
@@ -179,10 +205,7 @@ impl Store {
 
     /// The end of the change log.
     pub fn head(&self) -> Result<ChangeSeq, StoreError> {
-        self.0.main.read(|transaction| {
-            let seq: i64 = transaction.query_row("SELECT seq FROM head", (), |row| row.get(0))?;
-            db::unsigned(seq).map(ChangeSeq)
-        })
+        self.0.main.read(|transaction| meta::head(transaction).map(ChangeSeq))
     }
 
     /// All directories, by number.
@@ -578,41 +601,29 @@ fn not_a_database(data: &Path, error: StoreError) -> StoreError {
     }
 }
 
-fn meta(db: &Db, name: &str) -> Result<Option<String>, StoreError> {
-    use rusqlite::OptionalExtension;
-    db.read(|transaction| {
-        let select = "SELECT value FROM meta WHERE name = ?1";
-        Ok(transaction.query_row(select, [name], |row| row.get(0)).optional()?)
-    })
-}
-
-fn meta_or_new(db: &Db, name: &str, make: impl FnOnce() -> String) -> Result<String, StoreError> {
-    if let Some(value) = meta(db, name)? {
-        return Ok(value);
-    }
-    let value = make();
-    db.write(|transaction| {
-        transaction.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", (name, &value))?;
-        Ok(())
-    })?;
-    Ok(value)
-}
-
-/// Refuses a key that did not seal this database's secrets.
-fn check_key(db: &Db, key: &Key, check: Option<&str>) -> Result<(), StoreError> {
+/// Refuses a key that did not seal this database's secrets. A check that cannot be read is written anew when the key
+/// opens a directory's secret.
+fn check_key(db: &Db, key: &Key, is_new: bool) -> Result<(), StoreError> {
     use base64::{Engine, engine::general_purpose::STANDARD};
     const PURPOSE: &str = "database";
-    let Some(check) = check else {
-        let sealed = key.seal(PURPOSE, &SecretString::from(KEY_CHECK));
-        return meta_or_new(db, "key_check", || STANDARD.encode(sealed)).map(drop);
-    };
-    let sealed = STANDARD.decode(check).unwrap_or_default();
-    let open = key.unseal(PURPOSE, &sealed)?;
-    if open.expose_secret() == KEY_CHECK {
-        Ok(())
-    } else {
-        Err(StoreError::Damaged("the key check is not what was sealed".to_owned()))
+    if !is_new {
+        let check = meta::get(db, "key_check")?.unwrap_or_default();
+        let sealed = STANDARD.decode(check).unwrap_or_default();
+        match key.unseal(PURPOSE, &sealed) {
+            Ok(open) if open.expose_secret() == KEY_CHECK => return Ok(()),
+            Ok(_) => {
+                return Err(StoreError::Damaged("the key check is not what was sealed".to_owned()));
+            }
+            Err(error) => {
+                let rows = connections::list(db, key)?;
+                if !rows.iter().any(|row| !row.unreadable.contains(&"secret")) {
+                    return Err(error);
+                }
+            }
+        }
     }
+    let sealed = key.seal(PURPOSE, &SecretString::from(KEY_CHECK));
+    meta::set(db, "key_check", &STANDARD.encode(sealed))
 }
 
 #[cfg(test)]

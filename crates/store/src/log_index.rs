@@ -16,10 +16,12 @@ use directory::{
 use rusqlite::{OptionalExtension, Transaction};
 
 use crate::{
-    StoreError, change_log,
+    StoreError, base, change_log,
     db::{signed, small, unsigned},
     encoding::{LOG_GROUP, LOG_USER},
+    meta,
     pack::{Packer, Unpacker},
+    unreadable::readable,
 };
 
 /// A run that changed something.
@@ -40,11 +42,11 @@ pub(crate) fn object(node: Node) -> (i64, u32) {
     }
 }
 
-/// Enters a run with its changes.
+/// Enters a run with its changes, each with its position.
 pub(crate) fn enter(
     transaction: &Transaction<'_>,
     row: &RunRow,
-    changes: &[Change],
+    changes: &[(ChangeSeq, &Change)],
 ) -> Result<(), StoreError> {
     transaction
         .prepare_cached(
@@ -58,8 +60,8 @@ pub(crate) fn enter(
             signed(row.last.0),
         ))?;
     enter_members(transaction, row, changes)?;
-    for (seq, change) in (row.first.0..).zip(changes) {
-        enter_keys(transaction, row.directory, ChangeSeq(seq), change)?;
+    for (seq, change) in changes {
+        enter_keys(transaction, row.directory, *seq, change)?;
     }
     Ok(())
 }
@@ -67,10 +69,11 @@ pub(crate) fn enter(
 fn enter_members(
     transaction: &Transaction<'_>,
     row: &RunRow,
-    changes: &[Change],
+    changes: &[(ChangeSeq, &Change)],
 ) -> Result<(), StoreError> {
     let mut touched: Vec<(i64, u32, u32)> = Vec::new();
-    for (distance, change) in (0_u32..).zip(changes) {
+    for (seq, change) in changes {
+        let distance = u32::try_from(seq.0.saturating_sub(row.first.0)).unwrap_or(u32::MAX);
         if let Change::Members(members) = change {
             let nodes = members_touched(members).map(object);
             touched.extend(nodes.map(|(kind, no)| (kind, no, distance)));
@@ -143,12 +146,14 @@ pub(crate) fn leave(transaction: &Transaction<'_>, entry: &LogEntry) -> Result<(
 
 /// Enters a log that was written before there was an index, once.
 pub(crate) fn complete(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    let done: Option<String> = transaction
-        .query_row("SELECT value FROM meta WHERE name = 'log_indexed'", (), |row| row.get(0))
-        .optional()?;
-    if done.is_some() {
+    if meta::is_noted(transaction, "log_indexed")? {
         return Ok(());
     }
+    // Of a repaired index what is left is of no use: it is made of the log alone.
+    for table in ["log_run", "log_member", "log_key"] {
+        transaction.execute(&format!("DELETE FROM {table}"), ())?;
+    }
+    let floor = base::floor(transaction).unwrap_or_default().seq;
     let mut seq = ChangeSeq(0);
     loop {
         let slice = change_log::read_after(transaction, seq, 50_000)?;
@@ -156,14 +161,17 @@ pub(crate) fn complete(transaction: &Transaction<'_>) -> Result<(), StoreError> 
         seq = last;
         for run in slice.entries.chunk_by(|a, b| a.run == b.run) {
             let (first, last) = (&run[0], &run[run.len() - 1]);
+            // Whether the run began here or is folded in part nobody knows any more: it is taken for folded, so that
+            // it is not turned round.
+            let is_cut = floor > ChangeSeq(0) && first.seq.0 == floor.0 + 1;
             let row = RunRow {
                 run: first.run,
                 directory: first.directory,
                 at: first.at,
-                first: first.seq,
+                first: if is_cut { floor } else { first.seq },
                 last: last.seq,
             };
-            let changes: Vec<Change> = run.iter().map(|entry| entry.change.clone()).collect();
+            let changes: Vec<_> = run.iter().map(|entry| (entry.seq, &entry.change)).collect();
             enter(transaction, &row, &changes)?;
         }
     }
@@ -210,11 +218,16 @@ pub(crate) fn seq_at(
     transaction: &Transaction<'_>,
     at: Millis,
 ) -> Result<Option<ChangeSeq>, StoreError> {
-    let mut select = transaction.prepare_cached(
-        "SELECT last FROM log_run WHERE at <= ?1 ORDER BY at DESC, first DESC LIMIT 1",
-    )?;
-    let last: Option<i64> = select.query_row([at.0], |row| row.get(0)).optional()?;
-    last.map(|last| unsigned(last).map(ChangeSeq)).transpose()
+    let mut select = transaction
+        .prepare_cached("SELECT last FROM log_run WHERE at <= ?1 ORDER BY at DESC, first DESC")?;
+    let mut rows = select.query([at.0])?;
+    while let Some(row) = rows.next()? {
+        // An earlier position than was meant costs a look more and loses nothing.
+        if let Ok(Ok(last)) = row.get(0).map(unsigned) {
+            return Ok(Some(ChangeSeq(last)));
+        }
+    }
+    Ok(None)
 }
 
 fn run_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<RunRow, StoreError>> {
@@ -267,12 +280,8 @@ pub(crate) fn once_called(
     let mut select = transaction.prepare_cached(
         "SELECT kind, no FROM log_key WHERE directory = ?1 AND kind IN (0, 1) AND key = ?2 ORDER BY seq DESC",
     )?;
-    let mut rows = select.query((directory.0, key))?;
-    let mut nodes = Vec::new();
-    while let Some(row) = rows.next()? {
-        nodes.push(crate::members::node(row.get(0)?, small(row.get(1)?)?));
-    }
-    Ok(nodes)
+    let rows = select.query((directory.0, key))?;
+    readable(rows, |row| Ok(crate::members::node(row.get(0)?, small(row.get(1)?)?)))
 }
 
 fn members_touched(change: &MembersChange) -> impl Iterator<Item = Node> {

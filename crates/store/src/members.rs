@@ -13,7 +13,6 @@ use rusqlite::{CachedStatement, OptionalExtension, Row, Transaction};
 
 use crate::{
     StoreError,
-    db::small,
     pack::{Packer, Unpacker},
 };
 
@@ -48,25 +47,28 @@ impl Table {
         }
     }
 
-    /// All memberships of a directory; `instead` says what stands in a chunk that cannot be read.
+    /// All memberships of a directory; `instead` says what stands in a chunk that cannot be read. Returns whether each
+    /// row says of which group it is.
     pub(crate) fn load(
         self,
         transaction: &Transaction<'_>,
         id: DirectoryId,
         mut each: impl FnMut(GroupNo, Node),
         mut instead: impl FnMut(ChunkKey) -> Result<Vec<u32>, StoreError>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        let mut is_whole = true;
         let mut select = transaction.prepare(&format!(
             "SELECT grp, kind, chunk, members, sum FROM {} WHERE directory = ?1 ORDER BY grp, kind, chunk",
             self.name()
         ))?;
         let mut rows = select.query([id.0])?;
         while let Some(row) = rows.next()? {
-            let key = ChunkKey {
-                group: small(row.get(0)?)?,
-                kind: row.get(1)?,
-                chunk: small(row.get(2)?)?,
+            let (Ok(group), Ok(kind @ 0..=1), Ok(chunk)) = (row.get(0), row.get(1), row.get(2))
+            else {
+                is_whole = false;
+                continue;
             };
+            let key = ChunkKey { group, kind, chunk };
             let members = match packed(row, 3) {
                 Ok(members) => members,
                 Err(_) => instead(key)?,
@@ -75,7 +77,7 @@ impl Table {
                 each(key.group(), node(key.kind, no));
             }
         }
-        Ok(())
+        Ok(is_whole)
     }
 
     /// The members of one chunk.
@@ -113,7 +115,7 @@ impl Table {
         let mut rows = select.query((id.0, group.0))?;
         let mut chunks = Vec::new();
         while let Some(row) = rows.next()? {
-            let (kind, chunk) = (row.get(0)?, small(row.get(1)?)?);
+            let (Ok(kind), Ok(chunk)) = (row.get(0), row.get(1)) else { continue };
             chunks.push((ChunkKey { group: group.0, kind, chunk }, packed(row, 2)));
         }
         Ok(chunks)

@@ -6,7 +6,7 @@ use directory::{
     mirror::{EdgeRow, GroupRow, Mirror, MirrorChange, NextNumbers, PersonRow, State},
     observation::{Attributes, GroupKind, GroupRecord, PersonKind, PersonRecord},
 };
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rusqlite::{OptionalExtension, Transaction};
 
 use crate::{
@@ -15,7 +15,8 @@ use crate::{
     db::small,
     encoding, gone,
     members::{ChunkKey, Edits, Table, node},
-    recover,
+    recover, served,
+    unreadable::{NEXT_GROUP, NEXT_USER, readable},
 };
 
 /// The mirror of a directory, and what of it cannot be read: of an object that is served its id is left, and that it
@@ -24,19 +25,18 @@ pub(crate) fn load(
     transaction: &Transaction<'_>,
     id: DirectoryId,
 ) -> Result<(Mirror, Vec<Damage>), StoreError> {
-    let next = transaction
-        .query_row("SELECT next_user, next_group FROM connection WHERE id = ?1", [id.0], |row| {
-            Ok(NextNumbers { user: row.get(0)?, group: row.get(1)? })
-        })
-        .optional()?
-        .ok_or(StoreError::Removed)?;
+    let next = next_numbers(transaction, id)?;
     let mut damage = Vec::new();
+    let mut is_whole = !served::has_strangers(transaction, "mirror")?;
     let mut people = Vec::new();
     let mut select = transaction
         .prepare_cached("SELECT no, record FROM mirror_person WHERE directory = ?1 ORDER BY no")?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let no = small(row.get(0)?)?;
+        let Ok(no) = row.get(0) else {
+            is_whole = false;
+            continue;
+        };
         match recover::blob(row, 1).and_then(|record| encoding::unpack_person(no, record)) {
             Ok(row) => people.push(row),
             Err(_) => damage.push(unreadable(transaction, id, Node::User(UserNo(no)))?),
@@ -47,7 +47,10 @@ pub(crate) fn load(
         .prepare_cached("SELECT no, record FROM mirror_group WHERE directory = ?1 ORDER BY no")?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let no = small(row.get(0)?)?;
+        let Ok(no) = row.get(0) else {
+            is_whole = false;
+            continue;
+        };
         match recover::blob(row, 1).and_then(|record| encoding::unpack_mirror_group(no, record)) {
             Ok(row) => groups.push(row),
             Err(_) => damage.push(unreadable(transaction, id, Node::Group(GroupNo(no)))?),
@@ -60,11 +63,31 @@ pub(crate) fn load(
         edges.push(EdgeRow { group, member, unconfirmed_since });
     };
     let mut chunks = Vec::new();
-    Table::Mirror.load(transaction, id, each, |key| {
+    is_whole &= Table::Mirror.load(transaction, id, each, |key| {
         let (members, found) = served_instead(transaction, id, key)?;
         chunks.push(found);
         Ok(members)
     })?;
+    if !is_whole {
+        let rows = (
+            people.iter().map(|row: &PersonRow| row.no.0).collect(),
+            groups.iter().map(|row: &GroupRow| row.no.0).collect(),
+        );
+        let missing = missing(transaction, id, &rows)?;
+        let found: HashSet<Node> = damage.iter().map(|damage| damage.node).collect();
+        let objects = missing.objects.into_iter().filter(|damage| !found.contains(&damage.node));
+        damage.extend(objects);
+        edges.extend(missing.edges);
+        damage.push(Damage {
+            directory: id,
+            place: Place::Unplaced,
+            node: served::NOBODY,
+            id: None,
+            seq: None,
+            instead: Instead::Served,
+            mended: None,
+        });
+    }
     let known = known(&mut damage, &people, &groups);
     for (node, id) in &known {
         match node {
@@ -75,6 +98,22 @@ pub(crate) fn load(
     damage.extend(chunks);
     let mirror = Mirror::from_rows(next, people, groups, edges);
     Ok((mirror.with_unreadable(known.into_iter().map(|(node, _)| node)), damage))
+}
+
+/// The numbers that objects new to a directory get. What cannot be read is counted anew.
+fn next_numbers(transaction: &Transaction<'_>, id: DirectoryId) -> Result<NextNumbers, StoreError> {
+    let select = "SELECT next_user, next_group FROM connection WHERE id = ?1";
+    let read = transaction.query_row(select, [id.0], |row| Ok((row.get(0).ok(), row.get(1).ok())));
+    let (user, group) = read.optional()?.ok_or(StoreError::Removed)?;
+    let counted = |known: Option<u32>, set: &str| match known {
+        Some(known) => Ok(known),
+        None => {
+            let (_, counted) = set.split_once('=').unwrap_or_default();
+            let select = format!("SELECT {counted} FROM connection WHERE id = ?1");
+            small(transaction.query_row(&select, [id.0], |row| row.get(0))?)
+        }
+    };
+    Ok(NextNumbers { user: counted(user, NEXT_USER)?, group: counted(group, NEXT_GROUP)? })
 }
 
 /// A record that cannot be read, with the id that what is served has.
@@ -120,6 +159,72 @@ fn served_instead(
     Ok((members, damage))
 }
 
+/// What is served and has no row here, though a row was lost.
+struct Missing {
+    objects: Vec<Damage>,
+    edges: Vec<EdgeRow>,
+}
+
+/// Gives objects that are served and have no row here one that cannot be read, and their groups the members as served.
+pub(crate) fn restore_missing(
+    transaction: &Transaction<'_>,
+    id: DirectoryId,
+) -> Result<(), StoreError> {
+    let numbers = |table: &str| {
+        let select = format!("SELECT no FROM {table} WHERE directory = ?1");
+        let mut select = transaction.prepare(&select)?;
+        readable(select.query([id.0])?, |row| Ok(row.get::<_, u32>(0)?))
+    };
+    let people: HashSet<u32> = numbers("mirror_person")?.into_iter().collect();
+    let groups: HashSet<u32> = numbers("mirror_group")?.into_iter().collect();
+    let missing = missing(transaction, id, &(people, groups))?;
+    for damage in &missing.objects {
+        let (table, no) = match damage.node {
+            Node::User(no) => ("mirror_person", no.0),
+            Node::Group(no) => ("mirror_group", no.0),
+        };
+        let insert = format!("INSERT INTO {table} (directory, no, record) VALUES (?1, ?2, x'')");
+        transaction.execute(&insert, (id.0, no))?;
+    }
+    let mut edits = Edits::new();
+    for edge in &missing.edges {
+        let (key, no) = ChunkKey::of(edge.group, edge.member);
+        edits.entry(key).or_default().push((no, true));
+    }
+    Table::Mirror.edit(transaction, id, edits)
+}
+
+fn missing(
+    transaction: &Transaction<'_>,
+    id: DirectoryId,
+    (people, groups): &(HashSet<u32>, HashSet<u32>),
+) -> Result<Missing, StoreError> {
+    let (directory, _) = served::load(transaction, id)?;
+    let mut objects = Vec::new();
+    for (no, _) in directory.users_from(0).filter(|(no, _)| !people.contains(&no.0)) {
+        objects.push(unreadable(transaction, id, Node::User(no))?);
+    }
+    for (no, _) in directory.groups_from(0).filter(|(no, _)| !groups.contains(&no.0)) {
+        objects.push(unreadable(transaction, id, Node::Group(no))?);
+    }
+    let mut select = transaction.prepare(
+        "SELECT grp, kind, chunk FROM served_members AS served WHERE directory = ?1 AND NOT EXISTS (
+             SELECT 1 FROM mirror_members AS said WHERE said.directory = served.directory AND said.grp = served.grp
+                AND said.kind = served.kind AND said.chunk = served.chunk)",
+    )?;
+    let chunks = readable(select.query([id.0])?, |row| {
+        Ok((GroupNo(row.get(0)?), row.get::<_, u8>(1)?, row.get::<_, u32>(2)?))
+    })?;
+    let mut edges = Vec::new();
+    for (group, kind, chunk) in chunks {
+        let (key, _) = ChunkKey::of(group, node(kind, chunk << 16));
+        for no in Table::Served.get(transaction, id, key).unwrap_or_default() {
+            edges.push(EdgeRow { group, member: node(kind, no), unconfirmed_since: None });
+        }
+    }
+    Ok(Missing { objects, edges })
+}
+
 /// The objects of which the id is known. One that came back under another number is not needed any more.
 fn known(
     damage: &mut [Damage],
@@ -161,13 +266,12 @@ fn unconfirmed(
     let mut select = transaction.prepare_cached(
         "SELECT grp, kind, no, since FROM mirror_unconfirmed WHERE directory = ?1",
     )?;
-    let mut rows = select.query([id.0])?;
-    let mut unconfirmed = HashMap::new();
-    while let Some(row) = rows.next()? {
+    // A doubt that cannot be read is none: the membership stays.
+    let unconfirmed = readable(select.query([id.0])?, |row| {
         let key = (GroupNo(small(row.get(0)?)?), node(row.get(1)?, small(row.get(2)?)?));
-        unconfirmed.insert(key, Millis(row.get(3)?));
-    }
-    Ok(unconfirmed)
+        Ok((key, Millis(row.get(3)?)))
+    });
+    Ok(unconfirmed?.into_iter().collect())
 }
 
 /// Writes the touched rows as they are in `mirror` now.

@@ -4,6 +4,8 @@
 //! Invariants: looking writes nothing and says what applying would do; applying is one transaction; in the order
 //! served, base, log, mirror, since each is told by those before it.
 
+mod rows;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -14,27 +16,30 @@ use directory::{
     decisions::Node,
     id::{DirectoryId, GroupNo, ProviderId, UserNo},
     name::Name,
-    report::RunReport,
     snapshot::Directory,
 };
 use rusqlite::{Transaction, types::ValueRef};
+
+pub(crate) use self::rows::mend_counters;
 
 use crate::{
     Store, StoreError, base,
     change_log::{self, DamagedEntry},
     damage::{self, Damage, Instead, Place},
-    db::{signed, small},
+    db::signed,
     encoding,
     members::Table,
     mirror,
     recover::{self, State},
+    sealed::Key,
     served,
+    unreadable::{MAIN, STATE},
 };
 
 /// Something that cannot be read, and what is done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The directory's name.
+    /// The directory's name; empty for what belongs to none.
     pub directory: String,
     /// What cannot be read.
     pub what: String,
@@ -45,27 +50,50 @@ pub struct Finding {
 /// For an administrator: lower case, no full stop.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.directory, self.what, self.remedy)
+        if !self.directory.is_empty() {
+            write!(f, "{}: ", self.directory)?;
+        }
+        write!(f, "{}: {}", self.what, self.remedy)
     }
 }
 
 impl Store {
-    /// Finds what cannot be read and, if told so, repairs it.
+    /// Finds what cannot be read in both databases and, if told so, repairs it.
     ///
     /// # Errors
-    /// When the database cannot be read or written; nothing is changed then.
+    /// When a database cannot be read or written; nothing is changed in it then.
     pub fn repair(&self, apply: bool) -> Result<Vec<Finding>, StoreError> {
+        let work = |transaction: &Transaction<'_>| main(transaction, &self.0.key, apply);
+        let mut found = if apply { self.0.main.write(work) } else { self.0.main.read(work) }?;
         let work = |transaction: &Transaction<'_>| {
-            let directories = directories(transaction)?;
-            let mut repair = Repair { transaction, apply, name: String::new(), found: Vec::new() };
-            for (id, name) in directories {
-                repair.name = name;
-                repair.directory(id)?;
-            }
+            let mut repair = Repair::new(transaction, &self.0.key, apply);
+            let hits = repair.hits(STATE)?;
+            repair.rows(hits)?;
             Ok(repair.found)
         };
-        if apply { self.0.main.write(work) } else { self.0.main.read(work) }
+        found.extend(if apply { self.0.state.write(work) } else { self.0.state.read(work) }?);
+        Ok(found)
     }
+}
+
+fn main(transaction: &Transaction<'_>, key: &Key, apply: bool) -> Result<Vec<Finding>, StoreError> {
+    let mut repair = Repair::new(transaction, key, apply);
+    if repair.number_of_directory()? {
+        return Ok(repair.found);
+    }
+    // Looked for before anything is written, so that applying finds what looking found.
+    let hits = repair.hits(MAIN)?;
+    repair.counters()?;
+    for (id, name) in directories(transaction)? {
+        repair.name = name;
+        repair.directory(id)?;
+    }
+    repair.name.clear();
+    repair.entries_of_nobody()?;
+    repair.rows(hits)?;
+    repair.strangers()?;
+    repair.folded_names()?;
+    Ok(repair.found)
 }
 
 fn directories(transaction: &Transaction<'_>) -> Result<Vec<(DirectoryId, String)>, StoreError> {
@@ -74,28 +102,45 @@ fn directories(transaction: &Transaction<'_>) -> Result<Vec<(DirectoryId, String
     let mut rows = select.query(())?;
     let mut directories = Vec::new();
     while let Some(row) = rows.next()? {
-        let name = String::from_utf8_lossy(recover::blob(row, 1)?).into_owned();
-        directories.push((DirectoryId(small(row.get(0)?)?), name));
+        let name = row.get_ref(1)?.as_bytes_or_null().ok().flatten().unwrap_or_default();
+        let name = String::from_utf8_lossy(name).into_owned();
+        // One whose number cannot be is among the rows of settings.
+        let Ok(id) = row.get(0) else { continue };
+        directories.push((DirectoryId(id), name));
     }
     Ok(directories)
 }
 
+/// What becomes of an entry that nothing tells.
+const TAKEN_OUT_OF_LOG: &str =
+    "taken out; products read everything once, and earlier states cannot be shown";
+
 struct Repair<'a> {
     transaction: &'a Transaction<'a>,
+    key: &'a Key,
     apply: bool,
-    /// The directory that is looked at.
+    /// The directory that is looked at; empty for what belongs to none.
     name: String,
     found: Vec<Finding>,
 }
 
-impl Repair<'_> {
+impl<'a> Repair<'a> {
+    fn new(transaction: &'a Transaction<'a>, key: &'a Key, apply: bool) -> Self {
+        Self { transaction, key, apply, name: String::new(), found: Vec::new() }
+    }
+
+    /// Lets products read everything once.
+    fn expire(&self) -> Result<(), StoreError> {
+        let expire = "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'epoch'";
+        self.execute(expire, ())
+    }
+
     fn directory(&mut self, id: DirectoryId) -> Result<(), StoreError> {
         self.served(id)?;
         self.base(id)?;
         self.log(id)?;
         self.mirror(id)?;
-        self.decisions(id)?;
-        self.reports(id)
+        self.decisions(id)
     }
 
     fn found(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
@@ -114,6 +159,9 @@ impl Repair<'_> {
         let (directory, damage) = served::load(self.transaction, id)?;
         for damage in &damage {
             let remedy = match damage.instead {
+                Instead::Nothing if damage.place == Place::Unplaced => {
+                    "taken out; whoever it was comes back at the next run, and products may delete them until then"
+                }
                 Instead::History => "written anew, as the history has it",
                 Instead::Nothing => {
                     "given up: it is not served until a run makes it anew of what the provider says, and products \
@@ -135,9 +183,27 @@ impl Repair<'_> {
         }
         if self.apply && !damage.is_empty() {
             damage::mend(self.transaction, &damage, false)?;
+            if damage.iter().any(|damage| damage.place == Place::Unplaced) {
+                self.write_objects(id, &directory)?;
+            }
             self.write_members(id, &directory)?;
         }
         Ok(())
+    }
+
+    /// Writes users and groups as they were loaded.
+    fn write_objects(&self, id: DirectoryId, loaded: &Directory) -> Result<(), StoreError> {
+        let users = loaded.users_from(0);
+        let users =
+            users.map(|(no, user)| Change::User { no, before: None, after: Some(user.clone()) });
+        let groups = loaded.groups_from(0);
+        let groups = groups.map(|(no, group)| Change::Group {
+            no,
+            before: None,
+            after: Some(group.clone()),
+        });
+        let changes: Vec<Change> = users.chain(groups).collect();
+        served::write(self.transaction, served::Rows::Served, id, &changes)
     }
 
     /// Writes the members of groups as they were loaded: without those who are given up.
@@ -148,6 +214,9 @@ impl Repair<'_> {
         };
         // What cannot be read is other than what was loaded.
         Table::Served.load(self.transaction, id, each, |_| Ok(vec![u32::MAX]))?;
+        for (group, _) in loaded.groups_from(0) {
+            stored.entry(group).or_default();
+        }
         for (group, stored) in stored {
             let users = loaded.users_of(group).iter().map(|no| Node::User(UserNo(*no)));
             let groups = loaded.children_of(group).iter().map(|no| Node::Group(GroupNo(*no)));
@@ -203,7 +272,7 @@ impl Repair<'_> {
         Ok(())
     }
 
-    /// The numbers of rows that cannot be read.
+    /// The numbers of rows that say whose they are and cannot be read.
     fn unreadable(&self, table: &str, id: DirectoryId, user: bool) -> Result<Vec<u32>, StoreError> {
         let select = format!("SELECT no, record FROM {table} WHERE directory = ?1 ORDER BY no");
         let mut select = self.transaction.prepare(&select)?;
@@ -216,8 +285,8 @@ impl Repair<'_> {
             } else {
                 record.and_then(encoding::unpack_group).is_ok()
             };
-            if !is_read {
-                unreadable.push(small(row.get(0)?)?);
+            if let (false, Ok(no)) = (is_read, row.get(0)) {
+                unreadable.push(no);
             }
         }
         Ok(unreadable)
@@ -225,7 +294,7 @@ impl Repair<'_> {
 
     fn log(&mut self, id: DirectoryId) -> Result<(), StoreError> {
         let select = "SELECT seq, run, at, directory, kind, no, change FROM change_log
-                      WHERE directory = ?1 ORDER BY seq";
+                      WHERE directory = ?1 AND seq > 0 ORDER BY seq";
         let mut damaged = Vec::new();
         {
             let mut select = self.transaction.prepare(select)?;
@@ -244,17 +313,17 @@ impl Repair<'_> {
             if let Ok(change) = self.change(&entry) {
                 self.found(what, "written anew, as the entries around it tell");
                 let (_, _, packed) = encoding::pack_change(&change)?;
-                let update = "UPDATE change_log SET change = ?2 WHERE seq = ?1";
+                // The index says of which run it is, too.
+                let update = "UPDATE change_log SET change = ?2,
+                        run = coalesce((SELECT run FROM log_run WHERE ?1 BETWEEN first AND last LIMIT 1), 0),
+                        at = coalesce((SELECT at FROM log_run WHERE ?1 BETWEEN first AND last LIMIT 1), 0)
+                    WHERE seq = ?1";
                 self.execute(update, (signed(entry.seq.0), packed))?;
             } else {
-                let remedy =
-                    "taken out; products read everything once, and earlier states cannot be shown";
-                self.found(what, remedy);
+                self.found(what, TAKEN_OUT_OF_LOG);
                 let delete = "DELETE FROM change_log WHERE seq = ?1";
                 self.execute(delete, [signed(entry.seq.0)])?;
-                let expire =
-                    "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE name = 'epoch'";
-                self.execute(expire, ())?;
+                self.expire()?;
             }
         }
         Ok(())
@@ -291,6 +360,9 @@ impl Repair<'_> {
         };
         for damage in &damage {
             let remedy = match (damage.place, damage.instead) {
+                (Place::Unplaced, _) => {
+                    "taken out; everything is read at the next run, and whoever is served stays so until then"
+                }
                 (Place::MirrorMembers, _) => {
                     "written anew, as they are served; everything is read at the next run"
                 }
@@ -299,11 +371,16 @@ impl Repair<'_> {
                     "everything is read at the next run, which writes it anew; it stays as served until then"
                 }
             };
-            self.found(what(damage), remedy);
+            if damage.place != Place::Unplaced {
+                self.found(what(damage), remedy);
+            }
         }
         if !damage.is_empty() {
             if self.apply {
                 damage::mend(self.transaction, &damage, true)?;
+                if damage.iter().any(|damage| damage.place == Place::Unplaced) {
+                    mirror::restore_missing(self.transaction, id)?;
+                }
             }
             let full = "UPDATE connection SET cursor = NULL, last_full_read = NULL WHERE id = ?1";
             self.execute(full, [id.0])?;
@@ -357,27 +434,6 @@ impl Repair<'_> {
         }
         Ok(())
     }
-
-    fn reports(&mut self, id: DirectoryId) -> Result<(), StoreError> {
-        let mut damaged: Vec<i64> = Vec::new();
-        {
-            let select = "SELECT id, report FROM run WHERE directory = ?1 ORDER BY id";
-            let mut select = self.transaction.prepare(select)?;
-            let mut rows = select.query([id.0])?;
-            while let Some(row) = rows.next()? {
-                let text = row.get_ref(1)?;
-                let report = text.as_str().ok().and_then(|json| serde_json::from_str(json).ok());
-                if report.is_none_or(|_: RunReport| false) {
-                    damaged.push(row.get(0)?);
-                }
-            }
-        }
-        for run in damaged {
-            self.found(format!("the report of run {run}"), "taken out");
-            self.execute("DELETE FROM run WHERE id = ?1", [run])?;
-        }
-        Ok(())
-    }
 }
 
 fn what(damage: &Damage) -> String {
@@ -388,6 +444,7 @@ fn what(damage: &Damage) -> String {
         Place::Mirror => format!("what the provider said of {object}"),
         Place::MirrorMembers => format!("who is in {object}, as the provider said"),
         Place::FrozenName => format!("the frozen name of {object}"),
+        Place::Unplaced => "a row that does not say any more whose it is".to_owned(),
         Place::Log => format!("an entry of the change log about {object}"),
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     db::{signed, unsigned},
     decisions, json, mirror,
     served::{self, Rows},
+    unreadable::readable,
 };
 
 /// How long the report of a run that did nothing is kept.
@@ -195,14 +196,8 @@ pub(crate) fn before(
         "SELECT id, report FROM run WHERE directory = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
     )?;
     let below = before.map_or(i64::MAX, |before| signed(before.0));
-    let rows = select.query_map((directory.0, below, signed(count as u64)), |row| {
-        Ok((row.get::<_, i64>(0)?, text(row, 1)?))
-    })?;
-    rows.map(|row| {
-        let (id, text) = row?;
-        Ok((RunId(unsigned(id)?), shown(&text)))
-    })
-    .collect()
+    let rows = select.query((directory.0, below, signed(count as u64)))?;
+    readable(rows, |row| Ok((RunId(unsigned(row.get(0)?)?), shown(&text(row, 1)?))))
 }
 
 /// What was applied since a time and is still so: what was put back since does not count, nor does it help that
@@ -227,7 +222,7 @@ pub(crate) fn window(
          WHERE run.directory = ?1 AND run.at >= ?2 AND NOT run.quiet ORDER BY run.id DESC",
     )?;
     let rows = select.query_map((directory.0, since.0), |row| {
-        Ok((text(row, 0)?, row.get::<_, Option<i64>>(1)?))
+        Ok((text(row, 0)?, row.get::<_, Option<i64>>(1).unwrap_or_default()))
     })?;
     let mut window = RunWindow { size_then: size_then.unwrap_or_default(), ..RunWindow::default() };
     let mut put_back_to: Option<ChangeSeq> = None;
@@ -239,7 +234,7 @@ pub(crate) fn window(
             window.first_size = Some(report.size_after);
         }
         // A run that the log does not know any more counts.
-        let first = first.map(unsigned).transpose()?.map(ChangeSeq);
+        let first = first.and_then(|first| unsigned(first).ok()).map(ChangeSeq);
         if put_back_to.is_some_and(|to| first.is_some_and(|first| first > to)) {
             continue;
         }

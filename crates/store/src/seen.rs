@@ -13,15 +13,24 @@ use crate::{
 
 /// The epoch to go on with, given what the main database says of itself.
 pub(crate) fn epoch(state: &Db, epoch: u64, head: ChangeSeq) -> Result<u64, StoreError> {
-    let seen: Option<(i64, i64)> = state.read(|transaction| {
-        let row = transaction
-            .query_row("SELECT epoch, seq FROM seen", (), |row| Ok((row.get(0)?, row.get(1)?)));
+    let seen = state.read(|transaction| {
+        let row = transaction.query_row("SELECT epoch, seq FROM seen", (), |row| {
+            Ok((row.get::<_, i64>(0), row.get::<_, i64>(1)))
+        });
         Ok(row.optional()?)
     })?;
-    let Some((seen_epoch, seen_seq)) = seen else { return Ok(epoch) };
-    let (seen_epoch, seen_seq) = (unsigned(seen_epoch)?, ChangeSeq(unsigned(seen_seq)?));
+    let Some(seen) = seen else { return Ok(epoch) };
+    let (Some(seen_epoch), Some(seen_seq)) = (number(seen.0), number(seen.1)) else {
+        // What products were told nobody knows.
+        return Ok(epoch + 1);
+    };
+    let seen_seq = ChangeSeq(seen_seq);
     let goes_on = epoch == seen_epoch && head >= seen_seq;
     Ok(if goes_on { epoch } else { epoch.max(seen_epoch) + 1 })
+}
+
+fn number(read: rusqlite::Result<i64>) -> Option<u64> {
+    read.ok().and_then(|number| unsigned(number).ok())
 }
 
 /// Remembers how far the main database has come.

@@ -10,12 +10,11 @@ use directory::{
     snapshot::Directory,
 };
 use hashbrown::HashSet;
-use rusqlite::Transaction;
+use rusqlite::{OptionalExtension, Transaction};
 
 use crate::{
-    StoreError,
+    StoreError, base,
     damage::{Damage, Instead, Mended, Place},
-    db::small,
     encoding,
     members::{ChunkKey, Edits, Table},
     recover::{self, BASE, SERVED, State},
@@ -53,6 +52,20 @@ pub(crate) fn load(
 ) -> Result<(Directory, Vec<Damage>), StoreError> {
     let mut damage = Vec::new();
     let changes = rows(transaction, Rows::Served, id, &mut damage)?;
+    let is_lost = |damage: &Damage| damage.place == Place::Unplaced;
+    if (damage.iter().any(is_lost) || has_strangers(transaction, SERVED)?)
+        && let Ok(folded) = base::fold(transaction, id)
+    {
+        // Base and log say exactly what is served.
+        let as_loaded = Directory::default().apply(&changes);
+        if as_loaded.is_ok_and(|loaded| loaded == folded) {
+            damage.retain(|damage| !is_lost(damage));
+        } else {
+            damage.retain(|damage| !is_lost(damage));
+            damage.push(damaged(id, Place::Unplaced, NOBODY, Instead::History));
+        }
+        return Ok((folded, damage));
+    }
     if let Ok(directory) = Directory::default().apply(&changes) {
         return Ok((directory, damage));
     }
@@ -61,6 +74,36 @@ pub(crate) fn load(
     let directory =
         directory.map_err(|error| StoreError::Damaged(format!("directory {id}: {error}")))?;
     Ok((directory, damage))
+}
+
+/// In the place of a user or group that a row does not tell any more.
+pub(crate) const NOBODY: Node = Node::User(UserNo(u32::MAX));
+
+/// Whether there are rows of no directory: each was some directory's.
+pub(crate) fn has_strangers(
+    transaction: &Transaction<'_>,
+    prefix: &str,
+) -> Result<bool, StoreError> {
+    let of_users = if prefix == "mirror" { "person" } else { "user" };
+    for table in [of_users, "group", "members"] {
+        // From one directory to the next, so that it costs a look for each, not for each row.
+        let select = format!(
+            "SELECT directory, EXISTS (SELECT 1 FROM connection WHERE id = directory) FROM {prefix}_{table}
+             WHERE directory > ?1 ORDER BY directory LIMIT 1"
+        );
+        let mut select = transaction.prepare_cached(&select)?;
+        let mut last = i64::MIN;
+        while let Some((directory, known)) = select
+            .query_row([last], |row| Ok((row.get::<_, i64>(0).ok(), row.get::<_, bool>(1)?)))
+            .optional()?
+        {
+            match directory {
+                Some(directory) if known => last = directory,
+                _ => return Ok(true),
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// All rows of a directory, as the changes that would make them; what cannot be read as the history has it.
@@ -77,7 +120,10 @@ pub(crate) fn rows(
     ))?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let no = UserNo(small(row.get(0)?)?);
+        let Ok(no) = row.get(0).map(UserNo) else {
+            damage.push(damaged(id, Place::Unplaced, NOBODY, Instead::Nothing));
+            continue;
+        };
         let after = match recover::blob(row, 1).and_then(encoding::unpack_user) {
             Ok(user) => Some(Arc::new(user)),
             Err(_) => match recovered(transaction, id, Node::User(no), damage)? {
@@ -92,7 +138,10 @@ pub(crate) fn rows(
     ))?;
     let mut rows = select.query([id.0])?;
     while let Some(row) = rows.next()? {
-        let no = GroupNo(small(row.get(0)?)?);
+        let Ok(no) = row.get(0).map(GroupNo) else {
+            damage.push(damaged(id, Place::Unplaced, NOBODY, Instead::Nothing));
+            continue;
+        };
         let after = match recover::blob(row, 1).and_then(encoding::unpack_group) {
             Ok(group) => Some(Arc::new(group)),
             Err(_) => match recovered(transaction, id, Node::Group(no), damage)? {
@@ -124,7 +173,9 @@ pub(crate) fn rows(
         });
         Ok(members)
     };
-    table.members().load(transaction, id, each, instead)?;
+    if !table.members().load(transaction, id, each, instead)? {
+        damage.push(damaged(id, Place::Unplaced, NOBODY, Instead::Nothing));
+    }
     changes.extend(members.map(Change::Members));
     Ok(changes)
 }

@@ -1,9 +1,9 @@
 //! Single sign-on sessions: short-lived, by the digest of their token.
 
 use directory::id::{DirectoryId, Millis, ProviderId};
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::Transaction;
 
-use crate::{StoreError, db::small};
+use crate::{StoreError, db::small, unreadable::readable};
 
 /// Sessions of one person; beyond that the oldest ends, so that a client that never logs out fills nothing.
 const OF_PERSON_MAX: i64 = 100;
@@ -61,34 +61,28 @@ pub(crate) fn start(transaction: &Transaction<'_>, session: &SessionRow) -> Resu
     Ok(())
 }
 
-/// The session of a token.
+/// The session of a token; none that cannot be read.
 pub(crate) fn find(
     transaction: &Transaction<'_>,
     token: &[u8; 32],
 ) -> Result<Option<SessionRow>, StoreError> {
-    let row = transaction
-        .prepare_cached(
-            "SELECT directory, person, factors, created, duration_ms, expires FROM session WHERE token = ?1",
-        )?
-        .query_row([token], |row| {
-            let (directory, person): (i64, String) = (row.get(0)?, row.get(1)?);
-            let rest = (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
-            Ok((directory, person, rest))
+    let mut select = transaction.prepare_cached(
+        "SELECT directory, person, factors, created, duration_ms, expires FROM session WHERE token = ?1",
+    )?;
+    let found = readable(select.query([token])?, |row| {
+        let person: String = row.get(1)?;
+        let damaged = |_| StoreError::Damaged(format!("a session is of the person `{person}`"));
+        Ok(SessionRow {
+            token: *token,
+            directory: DirectoryId(small(row.get(0)?)?),
+            person: ProviderId::parse(&person).map_err(damaged)?,
+            factors: row.get(2)?,
+            created: Millis(row.get(3)?),
+            duration_ms: row.get(4)?,
+            expires: Millis(row.get(5)?),
         })
-        .optional()?;
-    let Some((directory, person, (factors, created, duration_ms, expires))) = row else {
-        return Ok(None);
-    };
-    let damaged = |_| StoreError::Damaged(format!("a session is of the person `{person}`"));
-    Ok(Some(SessionRow {
-        token: *token,
-        directory: DirectoryId(small(directory)?),
-        person: ProviderId::parse(&person).map_err(damaged)?,
-        factors,
-        created: Millis(created),
-        duration_ms,
-        expires: Millis(expires),
-    }))
+    });
+    Ok(found?.pop())
 }
 
 /// Lets a session end at another time.

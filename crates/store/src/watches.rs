@@ -1,10 +1,10 @@
 //! Registrations at providers for word of changes: short-lived, made again when they are lost.
 
 use directory::id::DirectoryId;
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{Row, Transaction};
 use secrecy::SecretString;
 
-use crate::{StoreError, db::small, sealed::Key};
+use crate::{StoreError, db::small, sealed::Key, unreadable::readable};
 
 /// What is registered for one directory.
 #[derive(Debug, Clone)]
@@ -21,12 +21,8 @@ const COLUMNS: &str = "directory, secret, registered";
 
 pub(crate) fn list(transaction: &Transaction<'_>, key: &Key) -> Result<Vec<WatchRow>, StoreError> {
     let mut select = transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM watch"))?;
-    let mut rows = select.query(())?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        all.push(watch(row, key)?);
-    }
-    Ok(all)
+    let rows = select.query(())?;
+    readable(rows, |row| watch(row, key))
 }
 
 pub(crate) fn get(
@@ -34,11 +30,9 @@ pub(crate) fn get(
     key: &Key,
     directory: DirectoryId,
 ) -> Result<Option<WatchRow>, StoreError> {
-    transaction
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM watch WHERE directory = ?1"))?
-        .query_row([directory.0], |row| Ok(watch(row, key)))
-        .optional()?
-        .transpose()
+    let mut select =
+        transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM watch WHERE directory = ?1"))?;
+    Ok(readable(select.query([directory.0])?, |row| watch(row, key))?.pop())
 }
 
 pub(crate) fn set(

@@ -4,7 +4,7 @@ use directory::id::Millis;
 use rusqlite::{OptionalExtension, Row, Transaction};
 use secrecy::SecretString;
 
-use crate::{StoreError, db::small, sealed::Key};
+use crate::{StoreError, db::small, sealed::Key, unreadable::readable};
 
 /// Webhooks of one application.
 const OF_APPLICATION_MAX: i64 = 20;
@@ -69,7 +69,7 @@ pub(crate) fn add(
     Ok(Some(WebhookRow { id, application, endpoint, token, failures, failing_since }))
 }
 
-/// One webhook.
+/// One webhook; none that cannot be read.
 pub(crate) fn get(
     transaction: &Transaction<'_>,
     key: &Key,
@@ -77,23 +77,18 @@ pub(crate) fn get(
 ) -> Result<Option<WebhookRow>, StoreError> {
     let mut select =
         transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM webhook WHERE id = ?1"))?;
-    let mut rows = select.query([id])?;
-    rows.next()?.map(|row| webhook(row, key)).transpose()
+    Ok(readable(select.query([id])?, |row| webhook(row, key))?.pop())
 }
 
-/// All webhooks.
+/// All webhooks that can be read.
 pub(crate) fn list(
     transaction: &Transaction<'_>,
     key: &Key,
 ) -> Result<Vec<WebhookRow>, StoreError> {
     let mut select =
         transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM webhook ORDER BY id"))?;
-    let mut rows = select.query(())?;
-    let mut webhooks = Vec::new();
-    while let Some(row) = rows.next()? {
-        webhooks.push(webhook(row, key)?);
-    }
-    Ok(webhooks)
+    let rows = select.query(())?;
+    readable(rows, |row| webhook(row, key))
 }
 
 pub(crate) fn remove(transaction: &Transaction<'_>, id: u32) -> Result<(), StoreError> {
@@ -126,8 +121,8 @@ fn webhook(row: &Row<'_>, key: &Key) -> Result<WebhookRow, StoreError> {
         application: small(row.get(1)?)?,
         endpoint: row.get(2)?,
         token: sealed.map(|sealed| key.unseal(&purpose(id), &sealed)).transpose()?,
-        failures: small(row.get(4)?)?,
-        failing_since: row.get::<_, Option<i64>>(5)?.map(Millis),
+        failures: row.get(4).unwrap_or_default(),
+        failing_since: row.get::<_, Option<i64>>(5).unwrap_or_default().map(Millis),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The check of an Entra connection: reach, token, roles, users, groups, members, changes.
 
+use directory::counted::{agreeing, counted};
 use directory::observation::GroupRecord;
 use reqwest::Method;
 
@@ -162,10 +163,11 @@ impl Entra {
             return Ok(ProbeStep::works(GROUPS, "the first group can be read"));
         }
         let detail = format!(
-            "{} of the first {} groups hide their members from this app; their memberships are not read; the application \
-             permission Member.Read.Hidden with admin consent would show them",
+            "{} of the first {} {} members from this app, and the memberships are not read; the application permission \
+             Member.Read.Hidden with admin consent would show them",
             hidden.len(),
-            groups.len()
+            counted(groups.len(), "group"),
+            agreeing(hidden.len(), "hides its", "hide their")
         );
         Ok(ProbeStep::warning(GROUPS, "E-HIDDEN", detail))
     }

@@ -3,6 +3,7 @@
 //! Invariant: a full read notes its position in the changes before it begins and applies what changed
 //! meanwhile at its end, so that nothing falls between list and changes.
 
+use directory::counted::{agreeing, counted};
 use std::collections::HashMap;
 
 use directory::{
@@ -135,9 +136,10 @@ impl Entra {
         }
         if lists.hidden > 0 {
             notes.push(format!(
-                "{} groups hide their members from this app; their memberships stay as they were; Member.Read.Hidden \
-                 would show them [E-HIDDEN]",
-                lists.hidden
+                "{} {} members from this app; the memberships stay as they were; Member.Read.Hidden would show them \
+                 [E-HIDDEN]",
+                counted(lists.hidden, "group"),
+                agreeing(lists.hidden, "hides its", "hide their")
             ));
         }
         let members = lists.members.into_iter().map(|(group, members)| GroupMembers {

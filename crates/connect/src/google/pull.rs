@@ -2,6 +2,7 @@
 //!
 //! Invariant: what is said to be complete was read to its last page in this pull.
 
+use directory::counted::{agreeing, counted};
 use directory::{
     id::ProviderId,
     observation::{Cursor, GroupMembers, Listing, MembersListing, Observation},
@@ -110,7 +111,9 @@ impl Google {
         }
         if outsiders > 0 {
             notes.push(format!(
-                "{outsiders} memberships are of people or groups of other organisations; they were left out"
+                "{} of people or groups of other organisations {} left out",
+                counted(outsiders, "membership"),
+                agreeing(outsiders, "was", "were")
             ));
         }
         if incomplete > 0 {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: of everything a few examples are told, and how many more there are.
 
+use directory::counted::counted;
 use std::collections::{BTreeMap, BTreeSet};
 
 use directory::{
@@ -152,18 +153,19 @@ impl Odd {
         let unread: Vec<String> = unread.collect();
         if !unread.is_empty() {
             notes.push(format!(
-                "{} records could not be used; what was known of them stays, and who was not known is set aside: {}",
-                unread.len(),
+                "{} could not be used; what was known stays, and who was not known is set aside: {}",
+                counted(unread.len(), "record"),
                 listed(unread.iter(), unread.len())
             ));
         }
         let kinds = [
-            (&self.partial, "changes could not be used, so the objects were asked for by id"),
-            (&self.left_out, "fields are not of their type and were left out"),
-            (&self.repaired, "texts held characters that are none, which are shown as U+FFFD"),
+            (&self.partial, "change", "could not be used, so the objects were asked for by id"),
+            (&self.left_out, "field", "of another type than it should be, left out"),
+            (&self.repaired, "text", "held characters that are none, which are shown as U+FFFD"),
         ];
-        for (lines, say) in kinds.into_iter().filter(|(lines, _)| !lines.is_empty()) {
-            notes.push(format!("{} {say}: {}", lines.len(), listed(lines.iter(), lines.len())));
+        for (lines, noun, say) in kinds.into_iter().filter(|(lines, ..)| !lines.is_empty()) {
+            let count = counted(lines.len(), noun);
+            notes.push(format!("{count} {say}: {}", listed(lines.iter(), lines.len())));
         }
         observation.kept.extend(self.unread.into_values());
         observation.reread.extend(self.again);

@@ -3,6 +3,7 @@
 //! Invariants: what is said to be complete was read to its last page in this pull; a deactivated person is one who
 //! left; what the System Log says is a hint that is asked about, never believed.
 
+use directory::counted::{agreeing, counted};
 use std::collections::{BTreeMap, BTreeSet};
 
 use directory::{
@@ -278,8 +279,10 @@ fn people_notes(read: &PeopleRead) -> Vec<String> {
     let mut notes = Vec::new();
     if read.unknown > 0 {
         notes.push(format!(
-            "{} people have a status that this version does not know; they count as inactive",
-            read.unknown
+            "{} {} a status that this version does not know, and {} as inactive",
+            counted(read.unknown, "person"),
+            agreeing(read.unknown, "has", "have"),
+            agreeing(read.unknown, "counts", "count")
         ));
     }
     notes

@@ -30,7 +30,7 @@ pub(super) fn asked(
     row: &PersonRow,
     (verdict, issues): (&PersonVerdict, &[&Issue]),
 ) -> Vec<Asked> {
-    let mut list = List(Vec::new());
+    let mut list = List::default();
     let rules = derive.rules;
     let record = &row.record;
     if let State::Absent { .. } = row.state {
@@ -98,10 +98,16 @@ pub(super) fn asked(
     list.0
 }
 
-struct List(Vec<Asked>);
+/// Rules that were asked, in order.
+#[derive(Default)]
+pub(super) struct List(Vec<Asked>);
 
 impl List {
-    fn add(&mut self, rule: &str, answer: String, decided: bool) {
+    pub(super) fn into_asked(self) -> Vec<Asked> {
+        self.0
+    }
+
+    pub(super) fn add(&mut self, rule: &str, answer: String, decided: bool) {
         self.0.push(Asked { rule: rule.to_owned(), answer, decided });
     }
 }

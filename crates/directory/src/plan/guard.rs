@@ -11,6 +11,7 @@ mod privileged;
 mod protected;
 mod seats;
 
+use crate::counted::counted;
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
@@ -113,7 +114,7 @@ impl Limit {
     }
 
     /// Why `count` more is too many, if it is.
-    fn passed_by(&self, count: u64, what: &str) -> Option<String> {
+    fn passed_by(&self, count: u64, kind: GuardKind) -> Option<String> {
         if count == 0 || self.applied + count <= self.of.passing(self.size) {
             return None;
         }
@@ -121,7 +122,8 @@ impl Limit {
             0 => String::new(),
             applied => format!(" beside {applied} in the last 24 h"),
         };
-        Some(format!("{count} {what}{earlier}: {}", self.of.told(self.size)))
+        let told = aspects::told(kind, count);
+        Some(format!("{told}{earlier}: {}", self.of.told(self.size)))
     }
 }
 
@@ -247,7 +249,7 @@ impl<'a> Guard<'a> {
 
     /// Why `count` more of a kind is too many, if it is; notes how much of the limit is used up otherwise.
     fn judge(&mut self, kind: GuardKind, limit: &Limit, count: u64) -> Option<String> {
-        let why = limit.passed_by(count, aspects::words(kind));
+        let why = limit.passed_by(count, kind);
         if why.is_none() {
             self.note_use(kind, limit, count);
         }
@@ -281,7 +283,7 @@ impl<'a> Guard<'a> {
         };
         let (going_items, protected_items) = (items(&going), items(&protected));
         if !protected.is_empty() {
-            let why = format!("{} protected groups would be removed", protected.len());
+            let why = format!("{} would be removed", counted(protected.len(), "protected group"));
             self.hold(GuardKind::Protected, why, protected_items);
             kept.extend(protected);
         }
@@ -349,7 +351,7 @@ impl<'a> Guard<'a> {
             })
             .collect();
         if !items.is_empty() {
-            let why = format!("{} {}", items.len(), aspects::words(GuardKind::TakeOver));
+            let why = aspects::told(GuardKind::TakeOver, items.len());
             self.hold(GuardKind::TakeOver, why, items);
         }
     }
@@ -377,8 +379,10 @@ impl<'a> Guard<'a> {
         if !items.is_empty() {
             let edges = items.len() - nodes;
             let why = format!(
-                "{nodes} people and groups and {edges} memberships are missing from the provider's lists; they \
-                 stay as they are until the provider, asked for each, says that they are gone"
+                "{} and {} are missing from the provider's lists; they stay as they are until the provider, asked for \
+                 each, says that they are gone",
+                counted(nodes, "person or group"),
+                counted(edges, "membership")
             );
             self.hold(GuardKind::Unconfirmed, why, items);
         }

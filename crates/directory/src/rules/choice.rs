@@ -176,7 +176,7 @@ impl PersonMatcher {
 }
 
 /// What a group answers to.
-fn known_as(record: &GroupRecord) -> impl Iterator<Item = &str> {
+pub(super) fn known_as(record: &GroupRecord) -> impl Iterator<Item = &str> {
     [Attribute::DisplayName, Attribute::Mail, Attribute::MailNickname]
         .into_iter()
         .filter_map(|attribute| record.attributes.get(attribute).map(str::trim))

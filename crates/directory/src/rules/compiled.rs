@@ -299,7 +299,8 @@ impl Compiler {
 
     pub(super) fn at_most(&mut self, rule: &str, count: usize, max: usize) {
         if count > max {
-            let told = format!("has {count} entries; {max} are allowed");
+            let told =
+                format!("has {}; {max} are allowed", crate::counted::counted(count, "entry"));
             self.problems.push(RuleProblem::of(rule, &told));
         }
     }

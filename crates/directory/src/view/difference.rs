@@ -3,6 +3,7 @@
 //! Invariant: counts what a product does with two full readings: it deletes whoever is missing, and gives
 //! a name's history to whoever has the name.
 
+use crate::counted::counted;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -104,21 +105,39 @@ impl Difference {
     /// Why a person should look at it first, by the limits of the guard; empty when it may be done.
     pub fn concerns(&self, limits: &Limits) -> Vec<String> {
         let mut concerns = Vec::new();
-        let mut check = |count: usize, limit: Threshold, size: usize, what: &str| {
-            if count as u64 > limit.passing(size) {
-                concerns.push(format!("{count} {what}: {}", limit.told(size)));
-            }
-        };
-        check(self.users_gone.len(), limits.leaving(), self.users_before, "people would vanish");
-        check(self.groups_gone.len(), limits.groups(), self.groups_before, "groups would vanish");
+        let mut check =
+            |count: usize, limit: Threshold, size: usize, (noun, fate): (&str, &str)| {
+                if count as u64 > limit.passing(size) {
+                    let told = counted(count, noun);
+                    concerns.push(format!("{told} {fate}: {}", limit.told(size)));
+                }
+            };
+        check(
+            self.users_gone.len(),
+            limits.leaving(),
+            self.users_before,
+            ("person", "would vanish"),
+        );
+        check(
+            self.groups_gone.len(),
+            limits.groups(),
+            self.groups_before,
+            ("group", "would vanish"),
+        );
         let memberships = Threshold { min: 0, ..limits.memberships() };
-        check(self.memberships_gone, memberships, self.memberships_before, "memberships would go");
+        check(
+            self.memberships_gone,
+            memberships,
+            self.memberships_before,
+            ("membership", "would go"),
+        );
         if !self.taken_over.is_empty() {
             let count = self.taken_over.len();
-            concerns.push(format!("{count} user names would pass to another person"));
+            concerns.push(format!("{} would pass to another person", counted(count, "user name")));
         }
         if !self.emptied.is_empty() {
-            concerns.push(format!("{} large groups would lose everybody", self.emptied.len()));
+            let emptied = counted(self.emptied.len(), "large group");
+            concerns.push(format!("{emptied} would lose everybody"));
         }
         let whole = |gone: usize, before: usize| gone > 0 && gone == before;
         if whole(self.users_gone.len(), self.users_before)

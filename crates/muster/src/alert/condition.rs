@@ -3,6 +3,7 @@
 //! Invariants: what is not known changes nothing, neither for the better nor for the worse; an open alert is told again
 //! only for what was not told of it before.
 
+use directory::counted::counted;
 use std::collections::BTreeSet;
 
 use directory::{
@@ -263,7 +264,7 @@ fn set_aside(facts: &Facts<'_>) -> State {
     details.push(format!("`muster directory show {name}` lists them"));
     let title = match aside.len() {
         1 => format!("one person or group of `{name}` cannot be served"),
-        count => format!("{count} people and groups of `{name}` cannot be served"),
+        count => format!("{} of `{name}` cannot be served", counted(count, "person or group")),
     };
     State::Standing(AlertText { aspects, title, details })
 }
@@ -324,7 +325,7 @@ fn damaged(facts: &Facts<'_>) -> State {
     );
     let title = match facts.damage.len() {
         1 => format!("a row of `{name}` in the database cannot be read"),
-        count => format!("{count} rows of `{name}` in the database cannot be read"),
+        count => format!("{} of `{name}` in the database cannot be read", counted(count, "row")),
     };
     State::Standing(AlertText { aspects: aspects.collect(), title, details })
 }

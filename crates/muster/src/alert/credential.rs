@@ -81,6 +81,7 @@ mod tests {
             expires: None,
             pin: None,
             key: "1".to_owned(),
+            unreadable: Vec::new(),
         }
     }
 

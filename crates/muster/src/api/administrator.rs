@@ -31,6 +31,9 @@ pub struct Summary {
     pub created: Millis,
     /// When they last signed in.
     pub last_sign_in: Option<Millis>,
+    /// What of them in the database cannot be read: they do not get in, and `muster repair` takes them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 /// Somebody who is to sign in.
@@ -70,6 +73,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
         role: row.role,
         created: row.created,
         last_sign_in: row.last_sign_in,
+        unreadable: super::texts(&row.unreadable),
     });
     Ok(Json(all.collect()))
 }

@@ -53,6 +53,9 @@ pub struct Summary {
     /// How it called so far, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<Calls>,
+    /// What of it in the database cannot be read: nobody gets in by it or it sees nothing until that is set again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 /// How an application called.
@@ -149,6 +152,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Summary>>, P
             })
             .collect(),
         directories: row.sight.directories.iter().map(|id| name(*id)).collect(),
+        unreadable: super::texts(&row.unreadable),
         name: row.name,
         aggregate: row.sight.aggregate,
         nested_groups: !row.sight.flattened,

@@ -1,5 +1,6 @@
 //! Directories in the admin API: connect, look, synchronise, decide.
 
+use directory::counted::counted;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{extract::State, http::StatusCode};
@@ -83,6 +84,10 @@ pub struct Summary {
     /// Where it was put back to, if it stays there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
+    /// What of its settings in the database cannot be read: it is served as it is and not read until they are set again or
+    /// `muster repair` has reset them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 /// A directory with everything but its secret.
@@ -241,10 +246,10 @@ fn limits_notice(row: &ConnectionRow, size: Size) -> Option<String> {
     limits.has_former_defaults().then(|| {
         let passing = |limits: &Limits| {
             format!(
-                "{} people, {} groups and {} memberships",
-                limits.leaving().passing(size.users),
-                limits.groups().passing(size.groups),
-                limits.memberships().passing(size.memberships + size.nestings)
+                "{}, {} and {}",
+                counted(limits.leaving().passing(size.users), "person"),
+                counted(limits.groups().passing(size.groups), "group"),
+                counted(limits.memberships().passing(size.memberships + size.nestings), "membership")
             )
         };
         format!(
@@ -492,7 +497,11 @@ pub(super) async fn set_rules(
     app.blocking(move |store| store.set_rules(id, &rules)).await?;
     let rules_before = Some(Box::new(row.rules));
     let step = Step::Decision(Decision { rules_before, ..Decision::default() });
-    let mut report = commit::commit(&app, &*keeper(&app, id)?, step).await?;
+    let keeper = keeper(&app, id)?;
+    let mut report = commit::commit(&app, &keeper, step).await?;
+    // Said to whoever saves: a name that means nobody may be a slip.
+    let names = commit::what_if::rule_names(&app, &keeper, None).await?;
+    report.notes.extend(names.iter().map(ToString::to_string));
     report.notes.extend(warnings);
     Ok(Json(report))
 }
@@ -575,6 +584,7 @@ fn summary(app: &App, row: &ConnectionRow) -> Summary {
         running_since: status.started,
         waiting: status.waiting,
         pin: row.pin.clone(),
+        unreadable: super::texts(&row.unreadable),
     }
 }
 

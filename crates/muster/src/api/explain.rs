@@ -3,7 +3,7 @@
 use axum::extract::State;
 use directory::{
     decisions::Node,
-    explain::{self, Explanation},
+    explain::{self, Explanation, GroupExplanation},
     reference,
 };
 use serde::{Deserialize, Serialize};
@@ -72,9 +72,11 @@ pub(super) async fn explain(
         Node::User(no) => Some(no),
         Node::Group(_) => None,
     }) else {
+        let near = person::near(&app, &keeper, reference::Kind::User, &user).await?;
         return Err(Problem::not_found(format!(
             "nobody in `{name}` has the name, mail address or provider id `{user}`, and the provider's list has none \
-             either; check the spelling, or synchronise first"
+             either; check the spelling, or synchronise first{}",
+            person::did_you_mean(&near)
         )));
     };
     let explaining =
@@ -93,6 +95,10 @@ pub(super) async fn explain(
             user.trim(),
             how.join(" and ")
         ));
+    }
+    if !person::find(&app, &keeper, reference::Kind::Group, &user).await?.is_empty() {
+        let told = format!("a group is called `{}` too; `--group` explains it", user.trim());
+        explanation.because.push(told);
     }
     // What the rules want is not what is served, as long as it waits.
     if !keeper.status().state.held.is_empty() {
@@ -116,4 +122,84 @@ pub(super) async fn explain(
     }
     let last_change = change::of(&app, row.id, Node::User(no), 1).await?.pop();
     Ok(Json(Explained { explanation, last_change }))
+}
+
+/// Which group to explain.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Which {
+    /// Name, address, former name or the provider's id.
+    group: String,
+}
+
+/// What is known of one group, and what decided.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct GroupExplained {
+    /// The answer.
+    #[serde(flatten)]
+    pub explanation: GroupExplanation,
+    /// The last change that products were told of, with its run.
+    #[serde(default)]
+    pub last_change: Option<Entry>,
+}
+
+/// Why a group is or is not there.
+#[utoipa::path(
+    get,
+    path = "/directories/{name}/explain/group",
+    operation_id = "explain_group",
+    tag = "people",
+    params(Which),
+    responses(
+        (status = 200, description = "The group, what decided, and what of it waits.", body = GroupExplained),
+        (status = 404, description = "No group is called so; names that are nearly the same are told."),
+        (status = 409, description = "Several groups fit, who are listed; or the directory is being removed."),
+    ),
+)]
+pub(super) async fn explain_group(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Query(Which { group }): Query<Which>,
+) -> Result<Json<GroupExplained>, Problem> {
+    let row = named(&app, &name).await?;
+    let keeper = keeper(&app, row.id)?;
+    let issues = commit::issues(&app, &keeper).await?;
+    let mut fit = person::find(&app, &keeper, reference::Kind::Group, &group).await?;
+    if fit.len() > 1 {
+        let candidates = fit.into_iter().map(|(_, candidate)| candidate).collect();
+        return Err(Problem::ambiguous(group.trim(), candidates));
+    }
+    let Some((Node::Group(no), matched)) = fit.pop() else {
+        let near = person::near(&app, &keeper, reference::Kind::Group, &group).await?;
+        return Err(Problem::not_found(format!(
+            "no group in `{name}` is called `{}`; check the spelling, or synchronise first{}",
+            group.trim(),
+            person::did_you_mean(&near)
+        )));
+    };
+    let explaining =
+        commit::with_basis(&app, &keeper, move |basis| explain::explain_group(basis, &issues, no));
+    let Some(mut explanation) = explaining.await? else {
+        return Err(Problem::not_found(format!(
+            "the group `{}` was served once and is not known to the provider any more; `muster directory history {name}` \
+             tells what became of it",
+            group.trim()
+        )));
+    };
+    if matched.is_marked() {
+        let how: Vec<String> = matched.matched.iter().map(ToString::to_string).collect();
+        let told = format!("found by `{}`, its {}", group.trim(), how.join(" and "));
+        explanation.because.push(told);
+    }
+    if !keeper.status().state.held.is_empty() {
+        let preview = commit::foretell(&app, &keeper, None).await?;
+        let items = preview.held.iter().flat_map(|held| &held.items);
+        let own = items.filter(|item| item.node == Node::Group(no));
+        explanation.because.extend(own.map(|item| {
+            format!("it waits for a decision: {}; until then it is served as it was", item.what)
+        }));
+    }
+    let last_change = change::of(&app, row.id, Node::Group(no), 1).await?.pop();
+    Ok(Json(GroupExplained { explanation, last_change }))
 }

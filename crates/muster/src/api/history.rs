@@ -274,7 +274,7 @@ pub(super) async fn find(
         Who::User(_) => reference::Kind::User,
         Who::Group(_) => reference::Kind::Group,
     };
-    let (text, mut found) = (who.text(), Vec::new());
+    let (text, mut found, mut keepers) = (who.text(), Vec::new(), Vec::new());
     let published = app.published.load_full();
     for (id, served) in &published.directories {
         let Some(keeper) = app.keeper(*id).filter(|_| directory.is_none_or(|only| only == *id))
@@ -285,11 +285,20 @@ pub(super) async fn find(
             let directory = Some(served.name.to_string());
             found.push(((*id, node), Candidate { directory, ..candidate }));
         }
+        keepers.push(keeper);
     }
     match found.len() {
-        0 => Err(Problem::not_found(format!(
-            "nothing in the history is called `{text}`; check the spelling, or name the provider's id"
-        ))),
+        0 => {
+            let mut near: Vec<String> = Vec::new();
+            for keeper in &keepers {
+                near.extend(person::near(app, keeper, kind, text).await?);
+            }
+            let noun = if kind == reference::Kind::User { "user" } else { "group" };
+            Err(Problem::not_found(format!(
+                "no {noun} in the history is called `{text}`; check the spelling, or name the provider's id{}",
+                person::did_you_mean(&near)
+            )))
+        }
         1 => Ok(found.remove(0).0),
         _ => {
             let candidates = found.into_iter().map(|(_, candidate)| candidate).collect();

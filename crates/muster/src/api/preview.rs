@@ -11,7 +11,7 @@ use directory::{
     preview::{self, Effect, Page},
     product_names::RefusedNames,
     report::{Applied, GuardKind},
-    rules::{Rules, compiled::Compiled},
+    rules::{Rules, compiled::Compiled, named::RuleName},
     snapshot::Size,
 };
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,9 @@ pub struct Preview {
     /// Names that products would refuse or change then, for each product that an application was made for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub product_names: Vec<RefusedNames>,
+    /// Names in the rules that mean nobody, or several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rule_names: Vec<RuleName>,
     /// Person by person and group by group, those that were asked for.
     pub page: Page,
 }
@@ -213,14 +216,19 @@ async fn look(
     let query = wanted.query()?;
     let row = named(app, name).await?;
     let warnings = rules.as_ref().map(warnings).unwrap_or_default();
-    let seen = commit::foretell(app, &*keeper(app, row.id)?, rules).await?;
+    let keeper = keeper(app, row.id)?;
+    let looked_at = rules.as_ref().map(|rules| Compiled::new(rules.rules().clone()));
+    let looked_at = looked_at.transpose().map_err(|problems| refused(&problems))?;
+    let rule_names = commit::what_if::rule_names(app, &keeper, looked_at).await?;
+    let seen = commit::foretell(app, &keeper, rules).await?;
     let products = product_names::products(app, row.id).await?;
-    let refused = match app.served(row.id).filter(|_| !products.is_empty()) {
+    let refused_names = match app.served(row.id).filter(|_| !products.is_empty()) {
         Some(served) => product_names::of_names(&products, &seen.names_after(&served)),
         None => Vec::new(),
     };
     Ok(Preview {
-        product_names: refused,
+        product_names: refused_names,
+        rule_names,
         held: seen.held.iter().map(PreviewKind::of).collect(),
         flowing: seen.flowing,
         applied: seen.applied,

@@ -12,7 +12,7 @@ use store::Scope;
 use utoipa::ToSchema;
 
 use crate::task::{
-    commit::{DecisionError, person::PersonError},
+    commit::{DecisionError, person::PersonError, settings::SettingsUnreadable},
     follow::NotServed,
     stopped::Stopped,
 };
@@ -82,7 +82,7 @@ impl Problem {
     pub(super) fn lacks(who: &str, scope: Scope) -> Self {
         let scope = scope.as_str();
         let detail = format!(
-            "this needs the scope `{scope}`, which {who} lacks; `muster token add NAME --scope {scope}`"
+            "this needs the scope `{scope}`, which {who} lacks; `muster token add` with `--scope {scope}` makes one that has it"
         );
         Self::new(StatusCode::FORBIDDEN, detail)
     }
@@ -108,9 +108,12 @@ impl From<anyhow::Error> for Problem {
                 PersonError::Several { wanted, candidates } => {
                     Self::ambiguous(wanted, candidates.clone())
                 }
-                PersonError::Nobody(_) => Self::not_found(text),
+                PersonError::Nobody { .. } => Self::not_found(text),
                 PersonError::Provider(_) => Self::new(StatusCode::BAD_GATEWAY, text),
             };
+        }
+        if let Some(unreadable) = error.downcast_ref::<SettingsUnreadable>() {
+            return Self::conflict(unreadable.to_string());
         }
         if let Some(not_served) = error.downcast_ref::<NotServed>() {
             return not_served.clone().into();

@@ -47,13 +47,27 @@ pub struct Summary {
     pub last_used: Option<Millis>,
     /// When it was revoked.
     pub revoked: Option<Millis>,
+    /// What of it in the database cannot be read: nobody gets in by it, and `muster repair` takes it out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 impl From<ApiTokenRow> for Summary {
     fn from(row: ApiTokenRow) -> Self {
-        let ApiTokenRow { id, name, hash: _, scopes, made_by, made, expires, last_used, revoked } =
-            row;
-        Self { id, name, scopes, made_by, made, expires, last_used, revoked }
+        let ApiTokenRow {
+            id,
+            name,
+            hash: _,
+            scopes,
+            made_by,
+            made,
+            expires,
+            last_used,
+            revoked,
+            unreadable,
+        } = row;
+        let unreadable = crate::api::texts(&unreadable);
+        Self { id, name, scopes, made_by, made, expires, last_used, revoked, unreadable }
     }
 }
 

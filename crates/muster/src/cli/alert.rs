@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use directory::counted::counted;
 use reqwest::Method;
 use serde_json::json;
 
@@ -226,12 +227,15 @@ async fn channels(remote: &Remote) -> anyhow::Result<Done> {
         return Ok(Done::Ok);
     }
     let mut table = table::plain(&["name", "kind", "leads to", "told of", "last told", "state"]);
+    table::unreadable(rows.iter().map(|row| (row.name.as_str(), row.unreadable.as_slice())));
     for row in rows {
         let alerts = if row.alerts.is_empty() { "all".to_owned() } else { row.alerts.join(", ") };
         let told = row.told_at.map_or_else(|| "never".to_owned(), table::time);
         let state = match (row.failures, &row.problem) {
             (0, _) | (_, None) => "well".to_owned(),
-            (failures, Some(problem)) => format!("failed {failures} times in a row: {problem}"),
+            (failures, Some(problem)) => {
+                format!("failed {} in a row: {problem}", counted(failures, "time"))
+            }
         };
         table.add_row([row.name, row.kind, row.target, alerts, told, state]);
     }

@@ -4,7 +4,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use directory::{decisions::Digest, product_names::Product, resource_name::confirms};
+use directory::{
+    counted::counted, decisions::Digest, product_names::Product, resource_name::confirms,
+};
 use reqwest::Method;
 use serde_json::json;
 
@@ -262,7 +264,7 @@ async fn who_loses_access(client: &Client, application: &Summary) -> anyhow::Res
         "{} reads {}: {} would lose access in it, since it gets no answer any more\n{seen}",
         application.name,
         application.directories.join(", "),
-        plural(people, "person").replace("persons", "people"),
+        counted(people, "person"),
     ))
 }
 
@@ -353,6 +355,7 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         "names",
         "from",
     ]);
+    table::unreadable(rows.iter().map(|row| (row.name.as_str(), row.unreadable.as_slice())));
     let mut told = Vec::new();
     for row in rows {
         if !row.webhooks.is_empty() {
@@ -375,7 +378,7 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
     }
     println!("{table}");
     for (name, webhooks) in told {
-        println!("{name} is told of changes: {}", plural(webhooks.len(), "webhook"));
+        println!("{name} is told of changes: {}", counted(webhooks.len(), "webhook"));
         for webhook in webhooks {
             let state = match (webhook.off, webhook.failures) {
                 (true, _) => {
@@ -383,14 +386,10 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
                         .to_owned()
                 }
                 (false, 0) => "well".to_owned(),
-                (false, failures) => format!("failed {failures} times in a row"),
+                (false, failures) => format!("failed {} in a row", counted(failures, "time")),
             };
             println!("  {} {}: {state}", webhook.id, webhook.host);
         }
     }
     Ok(Done::Ok)
-}
-
-fn plural(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -76,6 +76,25 @@ impl Client {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// `GET`, and the answer's body; what the server says where there is no such thing.
+    ///
+    /// # Errors
+    /// What else the server says, or that it cannot be reached.
+    pub(super) async fn find<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> anyhow::Result<Result<T, String>> {
+        let request = self.request(Method::GET, path);
+        let response = request.send().await.map_err(|error| self.unanswered(&error))?;
+        if response.status() != reqwest::StatusCode::NOT_FOUND {
+            return self.read(self.succeeded(response).await?).await.map(Ok);
+        }
+        match response.json::<Problem>().await {
+            Ok(problem) => Ok(Err(safe::terminal(&problem.detail).into_owned())),
+            Err(_) => bail!("the server at {} answered 404; is it a Muster server?", self.base),
+        }
+    }
+
     /// `POST` with a body, and the answer's body.
     ///
     /// # Errors
@@ -137,7 +156,10 @@ impl Client {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
-        let response = self.answer(request).await?;
+        self.read(self.answer(request).await?).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, response: reqwest::Response) -> anyhow::Result<T> {
         let unreadable = "the server's answer cannot be read; are both of one version?";
         let mut body: Value = response.json().await.context(unreadable)?;
         if self.texts == Texts::Shown {
@@ -167,6 +189,10 @@ impl Client {
 
     async fn answer(&self, request: RequestBuilder) -> anyhow::Result<reqwest::Response> {
         let response = request.send().await.map_err(|error| self.unanswered(&error))?;
+        self.succeeded(response).await
+    }
+
+    async fn succeeded(&self, response: reqwest::Response) -> anyhow::Result<reqwest::Response> {
         if response.status().is_success() {
             return Ok(response);
         }

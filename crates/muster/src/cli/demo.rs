@@ -3,6 +3,7 @@
 //! Invariant: the directories are connected by the code that connects real tenants; `demo.json` is written
 //! last, when everything is ready.
 
+use directory::counted::counted;
 use std::{
     fs,
     net::SocketAddr,
@@ -146,7 +147,7 @@ impl Demo {
         for (name, keeper) in reads {
             let report = first_read(&name, &keeper).await?;
             println!("{name}, its first read:");
-            println!("{}", table::report(&report));
+            println!("{}", table::report(&name, &report));
         }
         let mut applications = vec![Admitted::new(server, "demo", &names).await?];
         for name in &names {
@@ -240,8 +241,10 @@ async fn first_read(name: &str, keeper: &Keeper) -> anyhow::Result<RunReport> {
         let status = keeper.status();
         let read = status.progress;
         bar.set_message(format!(
-            "reading {name}: {} people, {} groups, {} memberships",
-            read.users, read.groups, read.memberships
+            "reading {name}: {}, {}, {}",
+            counted(read.users, "person"),
+            counted(read.groups, "group"),
+            counted(read.memberships, "membership")
         ));
         bar.tick();
         if status.completed >= status.requested

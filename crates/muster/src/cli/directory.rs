@@ -1,5 +1,6 @@
 //! `muster directory …`.
 
+use directory::counted::counted;
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, time::Duration};
 
 use anyhow::bail;
@@ -67,7 +68,7 @@ pub enum DirectoryCommand {
     Approve(Approve),
     /// Keep what waits as it is served, until the provider says something new; or take that back.
     Discard(Discard),
-    /// Tell why somebody is or is not there.
+    /// Tell why somebody, or a group, is or is not there.
     Explain(Explain),
     /// Tell which names products refuse or change, and the rules that mend them.
     ProductNames(ProductNames),
@@ -241,7 +242,7 @@ impl Sync {
         if let Some(user) = self.user {
             let path = format!("/directories/{part}/sync/person");
             let read: OneRead = client.post(&path, &Whom { user }).await?;
-            return one_read(&read, self.remote.json);
+            return one_read(&self.name, &read, self.remote.json);
         }
         let queued: Queued = client
             .post(&format!("/directories/{part}/sync"), &SyncBody { full: self.full })
@@ -255,7 +256,7 @@ impl Sync {
             return Ok(Done::Ok);
         }
         let report = wait_for(&client, &part, queued.ticket, !self.remote.json).await?;
-        show_report(&report, self.remote.json);
+        show_report(&self.name, &report, self.remote.json);
         finish(&report)
     }
 }
@@ -278,6 +279,7 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
         println!("no directory yet; `muster directory add` connects one");
         return Ok(Done::Ok);
     }
+    table::unreadable(rows.iter().map(|row| (row.name.as_str(), row.unreadable.as_slice())));
     let mut table = table::plain(&[
         "name",
         "provider",
@@ -322,6 +324,7 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     for (key, value) in &detail.settings {
         println!("  {key} = {value}");
     }
+    table::unreadable(std::iter::once((summary.name.as_str(), summary.unreadable.as_slice())));
     println!("{}", table::rules(&detail.rules));
     println!("{}", table::limits_at(&detail.rules.limits, summary.size));
     if let Some(notice) = &detail.limits_notice {
@@ -360,7 +363,7 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
     }
     if let Some(run) = detail.runs.first() {
         println!("last run, {}:", table::time(run.started));
-        println!("{}", table::report(run));
+        println!("{}", table::report(&summary.name, run));
     }
     if detail.issues_total > 0 {
         println!("set aside, under another name than the rules make, or discarded:");
@@ -407,6 +410,13 @@ async fn check(name: &str, remote: &Remote) -> anyhow::Result<Done> {
         println!("{}", safe::json(&report));
     } else {
         print!("{report}");
+        // A directory that was not read yet has nobody whom a name could mean.
+        let path = format!("/directories/{}/preview?limit=0", path_part(name));
+        if let Ok(seen) = client.get::<crate::api::preview::Preview>(&path).await {
+            for name in &seen.rule_names {
+                println!("note: {name}");
+            }
+        }
     }
     if report.succeeded() {
         Ok(Done::Ok)
@@ -424,15 +434,15 @@ pub(super) async fn decide(
     let client = Client::new(remote)?;
     let report: RunReport =
         client.post(&format!("/directories/{}/{verb}", path_part(name)), body).await?;
-    show_report(&report, remote.json);
+    show_report(name, &report, remote.json);
     finish(&report)
 }
 
-pub(super) fn show_report(report: &RunReport, json: bool) {
+pub(super) fn show_report(name: &str, report: &RunReport, json: bool) {
     if json {
         println!("{}", safe::json(&report));
     } else {
-        println!("{}", table::report(report));
+        println!("{}", table::report(name, report));
     }
 }
 
@@ -484,8 +494,11 @@ impl Pace {
         let read = status.progress;
         let rate = (read.users + read.groups + read.memberships) as f64 / seconds;
         let counts = format!(
-            "{} people, {} groups, {} memberships ({rate:.0}/s, {} requests)",
-            read.users, read.groups, read.memberships, read.requests
+            "{}, {}, {} ({rate:.0}/s, {})",
+            counted(read.users, "person"),
+            counted(read.groups, "group"),
+            counted(read.memberships, "membership"),
+            counted(read.requests, "request")
         );
         if let Some(waiting) = &status.waiting {
             return format!("{}: {counts}", waiting.words());

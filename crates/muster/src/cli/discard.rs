@@ -90,7 +90,7 @@ impl Discard {
         if self.remote.json {
             println!("{}", crate::safe::json(&seen));
         } else if let Some(report) = &seen.report {
-            println!("{}", table::report(report));
+            println!("{}", table::report(&self.name, report));
         }
         seen.report.as_ref().map_or(Ok(Done::Ok), finish)
     }

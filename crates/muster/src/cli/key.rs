@@ -88,7 +88,7 @@ impl Key {
         println!("  Certificates > Upload certificate. Entra then shows the thumbprint");
         println!("  {}", made.name);
         println!("  {}  keep this to yourself: it is the --secret-file of", secret.display());
-        println!("  muster directory add NAME --provider entra --set tenant=… --set client_id=…");
+        println!("  muster directory add … --provider entra --set tenant=… --set client_id=…");
         if let Some(at) = expires {
             println!(
                 "It is good until {}; make the next one before that.",
@@ -104,6 +104,6 @@ impl Key {
         println!("{}", made.public);
         println!();
         println!("{}  keep this to yourself: it is the --secret-file of", secret.display());
-        println!("muster directory add NAME --provider okta --set url=… --set client_id=…");
+        println!("muster directory add … --provider okta --set url=… --set client_id=…");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the product is only read, and the directory is only asked; nothing is changed anywhere.
 
+use directory::counted::counted;
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -219,7 +220,11 @@ fn show(checked: &Checked) {
     for note in notes {
         println!("note: {note}");
     }
-    println!("{people_read} people and {groups_read} groups of the product");
+    println!(
+        "{} and {} of the product",
+        counted(*people_read as u64, "person"),
+        counted(*groups_read as u64, "group")
+    );
     let mut people = table::plain(&[
         "",
         "user name from",

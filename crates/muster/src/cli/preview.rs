@@ -1,5 +1,6 @@
 //! `muster directory preview`: what the next run would do, or what other rules would.
 
+use directory::counted::counted;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -130,6 +131,9 @@ pub(super) fn show(seen: &Seen, offset: usize) {
         let names: Vec<&str> = seen.pending.iter().map(|attribute| attribute.as_str()).collect();
         println!("known only after the next complete read: {}", names.join(", "));
     }
+    for name in &seen.rule_names {
+        println!("note: {name}");
+    }
     for refused in &seen.product_names {
         println!("{}", product_names::line(refused));
     }
@@ -144,7 +148,7 @@ pub(super) fn show(seen: &Seen, offset: usize) {
     let page = &seen.page;
     if page.lines.is_empty() {
         if page.total > 0 {
-            println!("{} people and groups in all", page.total);
+            println!("{} in all", counted(page.total, "person or group"));
         }
         return;
     }
@@ -159,7 +163,7 @@ pub(super) fn show(seen: &Seen, offset: usize) {
     }
     println!("{lines}");
     let last = offset + page.lines.len();
-    println!("{} to {last} of {} people and groups", offset + 1, page.total);
+    println!("{} to {last} of {}", offset + 1, counted(page.total, "person or group"));
     if last < page.total {
         println!("more: --offset {last}; fewer: --search, --kind, --effect");
     }
@@ -171,8 +175,8 @@ fn next_step(seen: &Seen, name: &str) {
         println!("keep it as it is:    muster directory discard {name} --digest {}", digest.0);
     } else {
         println!(
-            "nothing waits for a decision; {} changes would be made at the next run",
-            seen.flowing
+            "nothing waits for a decision; {} would be made at the next run",
+            counted(seen.flowing, "change")
         );
     }
 }

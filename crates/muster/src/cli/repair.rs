@@ -35,7 +35,8 @@ impl Repair {
                 data.display()
             );
         }
-        let repairing = tokio::task::spawn_blocking(move || Store::open(&data)?.repair(apply));
+        let repairing =
+            tokio::task::spawn_blocking(move || Store::open_as_it_is(&data)?.repair(apply));
         let found = repairing.await.context("repairing panicked")??;
         if json {
             println!("{}", told(&found, apply));

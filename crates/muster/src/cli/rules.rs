@@ -124,7 +124,7 @@ impl RulesOf {
         let path = format!("/directories/{}/rules", path_part(&self.name));
         let report: RunReport = client.send_with(Method::PUT, &path, &rules).await?;
         let report = if self.remote.json { report } else { safe::for_people(&report)? };
-        show_report(&report, self.remote.json);
+        show_report(&self.name, &report, self.remote.json);
         finish(&report)
     }
 }

@@ -1,5 +1,6 @@
 //! Tables, times and progress for people at a terminal.
 
+use directory::counted::{counted, grouped};
 use std::fmt;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -71,7 +72,7 @@ pub fn duration(ms: i64) -> String {
     const SECOND: i64 = 1_000;
     const TWO_DAYS: i64 = 2 * DAY_MS;
     match ms {
-        TWO_DAYS.. => format!("{} days", ms / DAY_MS),
+        TWO_DAYS.. => counted(ms / DAY_MS, "day"),
         HOUR_MS.. => format!("{} h {} min", ms / HOUR_MS, ms % HOUR_MS / MINUTE_MS),
         MINUTE_MS.. => format!("{} min {} s", ms / MINUTE_MS, ms % MINUTE_MS / SECOND),
         SECOND.. => format!("{:.1} s", ms as f64 / SECOND as f64),
@@ -79,8 +80,8 @@ pub fn duration(ms: i64) -> String {
     }
 }
 
-/// The report of one run, as a table and sentences.
-pub fn report(report: &RunReport) -> String {
+/// The report of one run of a directory, as a table and sentences.
+pub fn report(name: &str, report: &RunReport) -> String {
     let mut lines = Vec::new();
     let kind = match report.kind {
         RunKind::Full => "everything was read",
@@ -98,8 +99,8 @@ pub fn report(report: &RunReport) -> String {
     }
     let usage = report.usage;
     lines.push(format!(
-        "{kind} in {took}, {} requests, {} kB",
-        usage.requests,
+        "{kind} in {took}, {}, {} kB",
+        counted(usage.requests, "request"),
         usage.bytes / 1_000
     ));
     let applied = &report.applied;
@@ -137,9 +138,9 @@ pub fn report(report: &RunReport) -> String {
         }
     }
     if report.held.iter().any(|held| held.approvable) {
-        lines.push(
-            "look at it with `muster directory preview NAME`, then approve or discard".to_owned(),
-        );
+        lines.push(format!(
+            "look at it with `muster directory preview {name}`, then approve or discard"
+        ));
     }
     lines.join("\n")
 }
@@ -156,11 +157,11 @@ fn rest(removed: u64, set_aside: String) -> [String; 3] {
 /// What a directory holds, in words.
 pub fn size(size: &Size) -> String {
     format!(
-        "{} people ({} active), {} groups, {} memberships",
-        size.users,
-        size.active_users,
-        size.groups,
-        size.all_memberships()
+        "{} ({} active), {}, {}",
+        counted(size.users as u64, "person"),
+        grouped(size.active_users as u64),
+        counted(size.groups as u64, "group"),
+        counted(size.all_memberships() as u64, "membership")
     )
 }
 
@@ -220,10 +221,10 @@ fn threshold(limit: Threshold) -> String {
 /// What the limits come to in a directory of this size.
 pub fn limits_at(limits: &Limits, size: Size) -> String {
     format!(
-        "at its size now: more than {} people, {} groups or {} memberships",
-        limits.leaving().passing(size.users),
-        limits.groups().passing(size.groups),
-        limits.memberships().passing(size.memberships + size.nestings)
+        "at its size now: more than {}, {} or {}",
+        counted(limits.leaving().passing(size.users), "person"),
+        counted(limits.groups().passing(size.groups), "group"),
+        counted(limits.memberships().passing(size.memberships + size.nestings), "membership")
     )
 }
 
@@ -232,6 +233,17 @@ pub(super) fn text_rule(rule: &TextRule) -> String {
         TextRule::Attribute(attribute) => attribute.as_str().to_owned(),
         TextRule::LocalPart(attribute) => format!("the local part of {}", attribute.as_str()),
         TextRule::Expression(expression) => format!("`{}`", expression.0),
+    }
+}
+
+/// Says of rows of a list what of them in the database cannot be read, and what to do.
+pub(super) fn unreadable<'a>(rows: impl Iterator<Item = (&'a str, &'a [String])>) {
+    for (name, columns) in rows.filter(|(_, columns)| !columns.is_empty()) {
+        println!(
+            "{}: the {} in the database cannot be read; stop the server and look at it with `muster repair`",
+            safe::terminal(name),
+            columns.join(", ")
+        );
     }
 }
 

@@ -122,6 +122,7 @@ async fn list(remote: &Remote) -> anyhow::Result<Done> {
     };
     let mut table =
         table::plain(&["name", "scopes", "made by", "made", "expires", "last used", "revoked"]);
+    table::unreadable(tokens.iter().map(|row| (row.name.as_str(), row.unreadable.as_slice())));
     for token in tokens {
         table.add_row([
             token.name,

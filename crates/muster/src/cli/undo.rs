@@ -86,7 +86,7 @@ impl Unpin {
         if self.remote.json {
             println!("{}", safe::json(&undone));
         } else if let Some(report) = &undone.report {
-            println!("{}", table::report(report));
+            println!("{}", table::report(&self.name, report));
         }
         undone.report.as_ref().map_or(Ok(Done::Ok), finish)
     }

@@ -64,7 +64,7 @@ pub(super) async fn form(
     if visit.who.is_some() {
         return Ok(Redirect::to(own_path(&next)).into_response());
     }
-    let nobody = visit.app().blocking(Store::administrators).await?.is_empty();
+    let nobody = !visit.app().blocking(Store::has_administrators).await?;
     let frame = visit.frame("Sign in", "");
     show(&SignInPage { frame, name: String::new(), next, problem: None, nobody })
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use askama::filters::{Escaper as _, Html, HtmlSafe};
-use directory::{id::Millis, resource_name::path_form};
+use directory::{counted::grouped, id::Millis, resource_name::path_form};
 
 /// The longest reason that is kept.
 const REASON_CHARS_MAX: usize = 500;
@@ -51,29 +51,46 @@ pub(crate) fn told(text: &str) -> Told<'_> {
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<&str> = self.0.split('`').collect();
-        // A backtick without a second one is a backtick.
-        let pairs = (parts.len() - 1) / 2;
-        for (at, part) in parts.iter().enumerate() {
-            match at {
-                0 => escape(part, f)?,
-                _ if at > 2 * pairs => {
-                    f.write_char('`')?;
-                    escape(part, f)?;
-                }
-                _ if at % 2 == 1 => {
+        let mut rest = self.0;
+        let mut before = None;
+        while let Some(open) = rest.find('`') {
+            let (text, quoted) = (&rest[..open], &rest[open + 1..]);
+            let before_open = text.chars().next_back().or(before);
+            escape(text, f)?;
+            match end_of_quote(quoted).filter(|_| may_open(before_open)) {
+                Some(end) => {
                     f.write_str("<code>")?;
-                    escape(part, f)?;
+                    escape(&quoted[..end], f)?;
                     f.write_str("</code>")?;
+                    rest = &quoted[end + 1..];
                 }
-                _ => escape(part, f)?,
+                None => {
+                    f.write_char('`')?;
+                    rest = quoted;
+                }
             }
+            before = Some('`');
         }
-        Ok(())
+        escape(rest, f)
     }
 }
 
 impl HtmlSafe for Told<'_> {}
+
+/// Whether a backtick after this character begins code: one within a word belongs to a name.
+fn may_open(before: Option<char>) -> bool {
+    before.is_none_or(|before| before.is_whitespace() || "([{/\"'`".contains(before))
+}
+
+/// Where code ends: at a backtick at the end of a word, since one within a word belongs to a name in it.
+fn end_of_quote(quoted: &str) -> Option<usize> {
+    let ends = quoted.match_indices('`').map(|(at, _)| at);
+    let mut ends = ends.filter(|at| {
+        let after = quoted[at + 1..].chars().next();
+        after.is_none_or(|after| after.is_whitespace() || ".,;:)]}!?'\"/".contains(after))
+    });
+    ends.next()
+}
 
 /// A user name or address that breaks before its `@`, where it must break at all.
 pub(crate) struct Name<'a>(&'a str);
@@ -147,22 +164,12 @@ pub(crate) fn day(at: Millis) -> String {
 
 /// A number with its thousands apart.
 pub(crate) fn count(number: impl TryInto<u64>) -> String {
-    let digits = number.try_into().unwrap_or_default().to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(number.try_into().unwrap_or_default())
 }
 
 /// A number with its noun, in the plural unless it is one.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
-    let plural = if noun == "person" { "people".to_owned() } else { format!("{noun}s") };
-    let noun = if number == 1 { noun } else { &plural };
-    format!("{} {noun}", count(number))
+    directory::counted::counted(number, noun)
 }
 
 /// A name or id as part of a path, in a form that nothing on the way changes.
@@ -204,6 +211,10 @@ mod tests {
         assert_eq!(shown("`a` and `b`"), "<code>a</code> and <code>b</code>");
         assert_eq!(shown("one ` only"), "one ` only");
         assert_eq!(shown("`a` and one ` more"), "<code>a</code> and one ` more");
+        // Backticks in names stay what they are.
+        assert_eq!(shown("`a`b` is gone"), "<code>a`b</code> is gone");
+        assert_eq!(shown("``rm``; `x`"), "<code>`rm`</code>; <code>x</code>");
+        assert_eq!(shown("the group a`b`c waits"), "the group a`b`c waits");
         assert_eq!(
             (shown(""), shown("it's \"so\"")),
             (String::new(), "it&#39;s &#34;so&#34;".to_owned())
@@ -228,8 +239,6 @@ mod tests {
             (count(7_u64), count(1_234_567_usize)),
             ("7".to_owned(), "1,234,567".to_owned())
         );
-        assert_eq!(counted(1, "person"), "1 person");
-        assert_eq!(counted(2_000, "person"), "2,000 people");
         assert_eq!(query_part("a b/ü?"), "a%20b%2F%C3%BC%3F");
         assert_eq!(segment("a ü"), "a%20%C3%BC");
         assert_eq!([segment("."), segment("a/b"), segment("new")], ["~2e", "~612f62", "~6e6577"]);

@@ -69,10 +69,10 @@ pub async fn read(web: &Web) -> Result<Product, ReadError> {
     let found: Groups = web.json(&path, &[("maxResults", GROUPS_MAX)]).await?;
     if found.total > found.groups.len() {
         gathering.note(format!(
-            "Jira lists {} of its {} groups only; people who are in none of these may be missing, so use a CSV file for a \
+            "Jira lists {} of its {} only; people who are in none of these may be missing, so use a CSV file for a \
              complete check",
             found.groups.len(),
-            found.total
+            directory::counted::counted(found.total as u64, "group")
         ));
     }
     let mut lists = stream::iter(found.groups)

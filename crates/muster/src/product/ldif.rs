@@ -243,7 +243,8 @@ fn unfolded(text: &str) -> Result<Vec<(usize, String)>, ReadError> {
     let found = found.count();
     if let Some(said) = said.filter(|said: &usize| *said != found) {
         return Err(ReadError::File(format!(
-            "the export says that it has {said} records, and has {found}; export it again"
+            "the export says that it has {}, and has {found}; export it again",
+            directory::counted::counted(said as u64, "record")
         )));
     }
     Ok(lines)

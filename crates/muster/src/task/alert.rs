@@ -12,12 +12,13 @@ use std::{
 };
 
 use directory::{
+    counted::counted,
     error_chain::joined,
     id::{DAY_MS, DirectoryId, Millis},
     plan::Issue,
 };
 use serde::{Deserialize, Serialize};
-use store::{AlertRow, ConnectionRow, Matter, Store, StoreError};
+use store::{AlertRow, AlertText, ConnectionRow, Matter, Store, StoreError, UnreadableRow};
 use tokio::sync::Notify;
 use utoipa::ToSchema;
 
@@ -119,7 +120,11 @@ async fn round(app: &App, client: &reqwest::Client) -> anyhow::Result<Duration> 
     let issues: BTreeMap<DirectoryId, Arc<Vec<Issue>>> =
         rows.iter().filter_map(|row| Some((row.id, app.keeper(row.id)?.issues()?))).collect();
     let not_served = app.not_served();
-    app.blocking(move |store| record(store, &rows, (&issues, not_served.as_ref()), now)).await?;
+    app.blocking(move |store| {
+        record(store, &rows, (&issues, not_served.as_ref()), now)?;
+        record_settings(store, now)
+    })
+    .await?;
     let next = telling::tell(app, client, now).await?;
     let status = app.blocking(move |store| status(store, now)).await?;
     app.alerts.set_status(status);
@@ -159,12 +164,57 @@ fn record(
         }
     }
     for alert in &open {
-        if !rows.iter().any(|row| row.id == alert.directory) {
+        if alert.directory != SETTINGS && !rows.iter().any(|row| row.id == alert.directory) {
             let title = format!("the directory `{}` was removed", alert.directory_name);
             store.resolve_alert(alert.id, &title, &[], now)?;
         }
     }
     Ok(())
+}
+
+/// The directory of alerts that are about none; no directory has this number.
+const SETTINGS: DirectoryId = DirectoryId(0);
+/// Rows named in one message.
+const NAMED_MAX: usize = 10;
+
+/// Raises, changes and ends the alert about settings that cannot be read.
+fn record_settings(store: &Store, now: Millis) -> Result<(), StoreError> {
+    let unreadable = store.unreadable_settings()?;
+    let is_it = |alert: &AlertRow| alert.directory == SETTINGS && alert.resolved.is_none();
+    let open = store.alerts(now)?.into_iter().find(is_it);
+    if unreadable.is_empty() {
+        return match open {
+            Some(alert) => {
+                let title = "all settings in the database can be read again";
+                store.resolve_alert(alert.id, title, &[], now)
+            }
+            None => Ok(()),
+        };
+    }
+    let told = unreadable.iter().take(NAMED_MAX).map(ToString::to_string);
+    let more = unreadable.len().saturating_sub(NAMED_MAX);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let text = AlertText {
+        aspects: unreadable.iter().map(UnreadableRow::what).collect(),
+        title: format!(
+            "{} in the database cannot be read",
+            counted(unreadable.len(), "row of settings")
+        ),
+        details: told.chain(more).collect(),
+    };
+    match condition::step(Kind::Damaged, "", open.as_ref(), State::Standing(text)) {
+        Step::Raise(text) => {
+            tracing::error!(alert = text.title, details = ?text.details, "an alert is raised");
+            let matter =
+                Matter { directory: SETTINGS, directory_name: "", kind: Kind::Damaged.as_str() };
+            store.raise_alert(matter, &text, now)
+        }
+        Step::Change(text, telling) => match &open {
+            Some(alert) => store.change_alert(alert.id, &text, telling, now),
+            None => Ok(()),
+        },
+        Step::Nothing | Step::Resolve(_) => Ok(()),
+    }
 }
 
 /// Takes one step.

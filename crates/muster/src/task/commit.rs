@@ -8,6 +8,7 @@ mod ask;
 pub mod person;
 pub mod pin;
 mod planning;
+pub mod settings;
 pub mod what_if;
 pub mod withdraw;
 
@@ -122,7 +123,7 @@ pub enum DecisionError {
     Otherwise,
     /// No discard is there to be withdrawn, or not that.
     #[error(
-        "nothing like that is discarded; `muster directory discard NAME --withdraw --dry-run` shows what is"
+        "nothing like that is discarded; `muster directory discard` with `--withdraw --dry-run` shows what is"
     )]
     NothingDiscarded,
     /// The directory was put back and stays as it is.
@@ -134,9 +135,7 @@ pub enum DecisionError {
     #[error("the directory is not pinned")]
     NotPinned,
     /// There is nothing to go back to.
-    #[error(
-        "nobody was served at change {0}; `muster changes --directory NAME` shows what there was when"
-    )]
+    #[error("nobody was served at change {0}; `muster changes` shows what there was when")]
     NothingThere(ChangeSeq),
     /// The history does not reach there.
     #[error("{0}")]
@@ -372,6 +371,10 @@ impl Run {
         app: &App,
         id: directory::id::DirectoryId,
     ) -> anyhow::Result<(Memory, RunReport, Result<(), DecisionError>)> {
+        // Without the rules, say, others would be taken for them.
+        if let Some(row) = app.store.connection(id)? {
+            settings::readable(&row)?;
+        }
         let planning = Planning::of(app, id, (&mut self.memory, self.at))?;
         let (mirror, merged) = (&mut self.memory.mirror, &mut self.merged);
         let until = self.memory.observed.plus(-planning.rules.grace_ms).plus(-REMEMBERED_MS);

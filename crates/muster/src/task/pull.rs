@@ -245,6 +245,7 @@ async fn read(
     if row.paused {
         return Err(Stopped::Paused.into());
     }
+    super::commit::settings::readable(&row).map_err(anyhow::Error::from)?;
     let connector = connector(app, keeper, &row).await?;
     let full_asked = orders.full_ticket > keeper.status.borrow().completed;
     let wanted_again = {

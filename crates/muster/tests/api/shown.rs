@@ -1,6 +1,7 @@
 //! What is shown is true: every number on pages, in answers, in metrics and in what commands print is that of the
 //! snapshot and of the last run, along random stories of each provider.
 
+use directory::counted::counted;
 use std::process::Command;
 
 use directory::{
@@ -296,11 +297,11 @@ fn check_commands(house: &House, (truth, exceptions, when): (&Truth, &Exceptions
     let name = truth.name;
     let size = truth.size;
     let served = format!(
-        "{} people ({} active), {} groups, {} memberships",
-        size.users,
+        "{} ({} active), {}, {}",
+        counted(size.users, "person"),
         size.active_users,
-        size.groups,
-        size.memberships + size.nestings
+        counted(size.groups, "group"),
+        counted(size.memberships + size.nestings, "membership")
     );
     let list = muster(house, &["directory", "list"]);
     let row = list.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap();

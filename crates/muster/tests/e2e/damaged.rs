@@ -162,3 +162,83 @@ async fn damaged_rows_are_told_of_and_everybody_is_served() {
     let alert = open_alerts(&demo, "damaged")[0].to_string();
     assert!(alert.contains("cannot be read") && alert.contains("muster repair"), "{alert}");
 }
+
+/// Settings that cannot be read, one object of each kind: nobody gets in by them, everybody else is served, lists, the
+/// alert and `muster repair` name them; a look changes nothing, `--apply` makes both databases whole, and the next run
+/// serves the directory as before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn repair_makes_both_databases_whole() {
+    let mut demo = Demo::start(30, 6, 60, 17).await;
+    let mut product = demo.product();
+    product.synchronise().await;
+    let before = product.copy();
+    let made = demo.muster(&["token", "add", "ci", "--scope", "read", "--json"]);
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    demo.kill();
+    let state = Connection::open(demo.data.path().join("state.db")).unwrap();
+    for damage in [
+        "UPDATE application SET addresses = x'00FF' WHERE name = 'demo-entra'",
+        "UPDATE api_token SET scopes = 'every' WHERE name = 'ci'",
+        "UPDATE connection SET schedule = '{', last_read = 'x'",
+        "UPDATE head SET run = 'x', alert = -1",
+        "UPDATE served_user SET record = x'02FF' WHERE no = (SELECT MIN(no) FROM served_user)",
+        "UPDATE served_user SET no = 'x' WHERE no = (SELECT MAX(no) FROM served_user)",
+        "UPDATE log_run SET first = x'00'",
+    ] {
+        assert!(database(&demo).execute(damage, ()).unwrap() >= 1, "{damage}");
+    }
+    let insert = "INSERT INTO caller VALUES (99, 1, 1, 'x', 'a', 'b')";
+    assert_eq!(state.execute(insert, ()).unwrap(), 1);
+    drop(state);
+
+    // As it is, the server starts: everybody is served, and nobody gets in by what cannot be read.
+    let (server, url) = crate::service::serve(demo.data.path()).await;
+    product.moved(Some(url.clone()));
+    product.full().await;
+    assert_eq!(product.copy(), before, "everybody is served");
+    let http = connect::http::local_client().unwrap();
+    let ask = http.get(format!("{url}/api/v1/directories"));
+    let status = ask.bearer_auth(made["token"].as_str().unwrap()).send().await.unwrap().status();
+    assert_eq!(status, 401, "a token that cannot be read lets nobody in");
+    until("an alert", async || open_alerts(&demo, "damaged").len() == 2).await;
+    let alerts = open_alerts(&demo, "damaged");
+    let settings = alerts.iter().find(|alert| alert["directory"] == "").unwrap().to_string();
+    for part in ["demo-entra", "addresses", "ci", "scopes", "muster repair"] {
+        assert!(settings.contains(part), "no {part} in {settings}");
+    }
+    for list in [&["application", "list"][..], &["token", "list"], &["directory", "list"]] {
+        let told = demo.muster(list).stdout;
+        assert!(told.contains("cannot be read") && told.contains("muster repair"), "{told}");
+    }
+    drop(server);
+
+    let repair = |arguments: &[&str]| {
+        let ran = crate::service::muster_in(demo.data.path(), arguments);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.stdout
+    };
+    let looked: Value = serde_json::from_str(&repair(&["repair", "--json"])).unwrap();
+    let told = looked["found"].to_string();
+    for part in
+        ["demo-entra", "schedule", "scopes", "application's calls", "index of the change log"]
+    {
+        assert!(told.contains(part), "no {part} in {told}");
+    }
+    let again: Value = serde_json::from_str(&repair(&["repair", "--json"])).unwrap();
+    assert_eq!(looked, again, "a look changes nothing");
+    assert!(repair(&["repair", "--apply"]).contains("start the server"));
+
+    let (server, url) = crate::service::serve(demo.data.path()).await;
+    product.moved(Some(url));
+    // A run that needs no provider, which went with the demo: everybody is planned anew.
+    let file = demo.data.path().join("rules.toml");
+    std::fs::write(&file, demo.muster(&["directory", "rules", "entra"]).stdout).unwrap();
+    let set = ["directory", "rules", "entra", "--set", file.to_str().unwrap(), "--yes"];
+    let ran = demo.muster(&set);
+    assert!(ran.code == 0 || ran.code == 3, "{ran:?}");
+    product.full().await;
+    assert_eq!(product.copy(), before, "the directory is whole");
+    until("no alert", async || open_alerts(&demo, "damaged").is_empty()).await;
+    drop(server);
+    assert!(repair(&["repair"]).contains("everything can be read"));
+}

@@ -213,7 +213,7 @@ async fn a_group_that_looks_like_administrators_waits_and_says_with_whom() {
     demo.control("PUT", &join(&people[0].id), Value::Null).await;
     let ran = demo.muster(&["directory", "sync", "entra", "--wait"]);
     assert_eq!(ran.code, 3, "{ran:?}");
-    assert!(ran.stdout.contains("held: 1 groups would get a name that gives power"), "{ran:?}");
+    assert!(ran.stdout.contains("held: 1 group would get a name that gives power"), "{ran:?}");
     let preview = demo.muster(&["directory", "preview", "entra"]).stdout;
     for part in
         ["looks like jira-administrators", "administers Jira", &people[0].login.to_lowercase()]

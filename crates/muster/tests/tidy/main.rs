@@ -173,3 +173,69 @@ fn no_registry_host_and_no_path_of_a_machine() {
         }
     }
 }
+
+/// The texts in a source file that a person may read: between quotation marks, tests aside.
+fn texts(code: &str) -> Vec<&str> {
+    let code = code.split("#[cfg(test)]").next().unwrap();
+    let lines = code.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
+    lines.flat_map(|line| line.split('"').skip(1).step_by(2)).collect()
+}
+
+/// Sources of what speaks to people.
+fn speaking() -> impl Iterator<Item = (PathBuf, String)> {
+    let quiet = ["simulator", "tests", "benches", "examples"];
+    let is_quiet =
+        move |path: &Path| path.iter().any(|part| quiet.iter().any(|quiet| part == *quiet));
+    sources().into_iter().filter(move |(path, _)| !is_quiet(path))
+}
+
+/// "1 groups" is made by hand: `directory::counted` makes counts with their nouns.
+#[test]
+fn no_message_counts_by_hand() {
+    let nouns = [
+        "people",
+        "groups",
+        "users",
+        "changes",
+        "memberships",
+        "directories",
+        "rows",
+        "runs",
+        "entries",
+        "records",
+        "requests",
+        "times",
+        "seconds",
+        "minutes",
+        "applications",
+        "webhooks",
+        "seats",
+        "losses",
+    ];
+    for (path, code) in speaking() {
+        for text in texts(&code) {
+            for noun in nouns {
+                let by_hand = text.match_indices(&format!("}} {noun}")).any(|(at, found)| {
+                    let after = text[at + found.len()..].chars().next();
+                    let is_word = after.is_none_or(|after| !after.is_alphanumeric());
+                    // `{{name}} groups` is no count, and a limit is never one.
+                    let limit = ["}", "_MAX", "_MIN"].iter().any(|end| text[..at].ends_with(end));
+                    is_word && !limit
+                });
+                assert!(!by_hand, "{}: \"{text}\": use `directory::counted`", path.display());
+            }
+        }
+    }
+}
+
+/// A message names what it is about: no placeholder is printed.
+#[test]
+fn no_message_has_a_placeholder() {
+    for (path, code) in speaking() {
+        for text in texts(&code).into_iter().filter(|text| text.contains("muster ")) {
+            let placeholder =
+                text.split(|letter: char| !letter.is_ascii_alphabetic()).any(|word| word == "NAME");
+            assert!(!placeholder, "{}: \"{text}\": name it", path.display());
+        }
+    }
+}

@@ -10,6 +10,8 @@ mod console;
 #[path = "../../../directory/tests/it/counts.rs"]
 mod counts;
 mod damaged;
+mod every_column;
+mod every_type;
 mod history;
 mod keeping;
 #[path = "../../../directory/tests/it/odd_text.rs"]

@@ -2,6 +2,7 @@
 //!
 //! Invariant: taking a kind back leaves everything else that the plan does to the person as it is.
 
+use crate::counted::counted;
 use std::{fmt, sync::Arc};
 
 use hashbrown::HashSet;
@@ -123,22 +124,24 @@ pub(super) fn with_name_of(before: &Arc<Group>, after: &Group) -> Arc<Group> {
     if kept.same_as(before) { Arc::clone(before) } else { Arc::new(kept) }
 }
 
-pub(super) fn words(kind: GuardKind) -> &'static str {
-    match kind {
-        GuardKind::PeopleLeaving => "people would be removed or deactivated",
-        GuardKind::GroupsRemoved => "groups would be removed",
-        GuardKind::MembershipsLost => "memberships would be taken away",
-        GuardKind::GroupsEmptied => "large groups would be emptied",
-        GuardKind::TakeOver => "names would pass from one id to another",
-        GuardKind::Renames => "people would be renamed",
-        GuardKind::Reactivations => "people would be reactivated",
-        GuardKind::Blanked => "people would lose their mail address or display name",
-        GuardKind::EmptyRead => "empty reads",
-        GuardKind::Unconfirmed => "objects are not confirmed to be gone",
-        GuardKind::GroupRenames => "groups would be renamed",
-        GuardKind::Seats => "people would have no seat",
-        GuardKind::Protected => "protected people and groups would be touched",
-        GuardKind::LastMember => "protected groups would lose their last active member",
-        GuardKind::Privileged => "groups and people would gain power",
-    }
+/// How many objects of a kind, and what would become of them.
+pub(super) fn told(kind: GuardKind, count: impl TryInto<u64>) -> String {
+    let (noun, fate) = match kind {
+        GuardKind::PeopleLeaving => ("person", "would be removed or deactivated"),
+        GuardKind::GroupsRemoved => ("group", "would be removed"),
+        GuardKind::MembershipsLost => ("membership", "would be taken away"),
+        GuardKind::GroupsEmptied => ("large group", "would be emptied"),
+        GuardKind::TakeOver => ("name", "would pass from one id to another"),
+        GuardKind::Renames => ("person", "would be renamed"),
+        GuardKind::Reactivations => ("person", "would be reactivated"),
+        GuardKind::Blanked => ("person", "would lose mail address or display name"),
+        GuardKind::EmptyRead => ("empty read", "came"),
+        GuardKind::Unconfirmed => ("object", "not confirmed to be gone"),
+        GuardKind::GroupRenames => ("group", "would be renamed"),
+        GuardKind::Seats => ("person", "would have no seat"),
+        GuardKind::Protected => ("protected person or group", "would be touched"),
+        GuardKind::LastMember => ("protected group", "would lose the last active member"),
+        GuardKind::Privileged => ("person or group", "would gain power"),
+    };
+    format!("{} {fate}", counted(count, noun))
 }

@@ -5,6 +5,7 @@
 //! of a joiner only the membership waits that would give the power. Judged by the names as they will be, however they
 //! come about: at the provider, by a rule, or in a script that looks like another.
 
+use crate::counted::counted;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -164,8 +165,8 @@ impl Guard<'_> {
     fn hold_groups_with_power(&mut self, items: Vec<HeldItem>) {
         if !items.is_empty() {
             let why = format!(
-                "{} groups would get a name that gives power in products; approve those that are meant to",
-                items.len()
+                "{} would get a name that gives power in products; approve those that are meant to",
+                counted(items.len(), "group")
             );
             self.hold(KIND, why, items);
         }
@@ -215,8 +216,8 @@ impl Guard<'_> {
         let people: BTreeSet<UserNo> =
             ways.values().flat_map(|gain| gain.people.iter().copied()).collect();
         let why = format!(
-            "{} people would come into groups that are protected or administer a product",
-            people.len()
+            "{} would come into groups that are protected or administer a product",
+            counted(people.len(), "person")
         );
         let count = ways.len() as u64;
         let items = self.joiner_items(ways, (users, groups));

@@ -3,6 +3,7 @@
 //! Invariants: protection is judged by what is served, so that nobody loses it in the same run in which they lose
 //! something else; whatever was approved, a protected group that has somebody active keeps one.
 
+use crate::counted::counted;
 use std::collections::BTreeSet;
 
 use hashbrown::HashSet;
@@ -50,7 +51,7 @@ impl Guard<'_> {
             aspects::revert(GuardKind::Renames, draft);
         }
         if !items.is_empty() {
-            let why = format!("{} protected people would be touched", items.len());
+            let why = format!("{} would be touched", counted(items.len(), "protected person"));
             self.hold(KIND, why, items);
         }
     }
@@ -85,7 +86,7 @@ impl Guard<'_> {
             });
         }
         if !items.is_empty() {
-            let why = format!("{} protected groups would be touched", items.len());
+            let why = format!("{} would be touched", counted(items.len(), "protected group"));
             self.hold(KIND, why, items);
         }
     }

@@ -4,6 +4,7 @@
 //! it; of the newcomers those with the lowest ids get what is free, and only the surplus waits. A group that comes
 //! into such a group waits as a whole, since it is one change.
 
+use crate::counted::counted;
 use std::collections::BTreeSet;
 
 use super::{Draft, Guard, HeldItem, aspects, future::Future};
@@ -61,9 +62,10 @@ impl Guard<'_> {
             return;
         }
         let why = format!(
-            "{} people would be active in {}, which has {seats} seats",
-            active.len(),
-            self.group_name(group)
+            "{} would be active in {}, which has {}",
+            counted(active.len(), "person"),
+            self.group_name(group),
+            counted(seats, "seat")
         );
         let nested = |edge: &Edge| {
             edge.added && below.contains(&edge.group.0) && matches!(edge.member, Node::Group(_))

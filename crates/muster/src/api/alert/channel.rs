@@ -49,6 +49,9 @@ pub struct Summary {
     pub retry_at: Option<Millis>,
     /// When it was last told something.
     pub told_at: Option<Millis>,
+    /// What of it in the database cannot be read: it is told nothing; remove it and add it again, or see `muster repair`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 /// How a channel is to be.
@@ -104,6 +107,7 @@ fn summary(row: ChannelRow) -> Summary {
         problem: row.problem,
         retry_at: row.retry_at,
         told_at: row.told_at,
+        unreadable: crate::api::texts(&row.unreadable),
     }
 }
 

@@ -166,7 +166,10 @@ async fn page(
         let how = match (webhook.off, webhook.failures) {
             (true, _) => "left alone: it could not be told too often".to_owned(),
             (false, 0) => "told of changes".to_owned(),
-            (false, failures) => format!("could not be told, {failures} times in a row"),
+            (false, failures) => {
+                let times = crate::console::words::counted(failures.into(), "time");
+                format!("could not be told, {times} in a row")
+            }
         };
         (webhook.host, how)
     };

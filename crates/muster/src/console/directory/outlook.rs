@@ -112,7 +112,10 @@ impl Outlook {
             nameless: seen.nameless,
             change: (!new).then(|| applied(&preview.applied)),
             held: preview.held.iter().map(|held| sentence(&held.why)).collect(),
-            warnings: seen.warnings.iter().map(|text| sentence(text)).collect(),
+            warnings: {
+                let names = seen.rule_names.iter().map(|name| sentence(&name.to_string()));
+                seen.warnings.iter().map(|text| sentence(text)).chain(names).collect()
+            },
             exceptions: preview.exceptions.sentences(),
             examples: seen.examples.clone(),
             limits: resulting(&seen.limits, preview.after),

@@ -30,7 +30,8 @@ pub(super) async fn tell(
     };
     let (channels, alerts, told) = app.blocking(read).await?;
     let mut tasks = JoinSet::new();
-    for channel in channels {
+    // Nobody can be reached by what cannot be read; the alert about that goes to the others.
+    for channel in channels.into_iter().filter(|channel| channel.lacks().is_empty()) {
         let due: Vec<Message> = due(&channel, &alerts, &told, now);
         if !due.is_empty() && channel.retry_at.is_none_or(|retry| retry <= now) {
             let (app, client) = (app.clone(), client.clone());
@@ -172,6 +173,7 @@ mod tests {
             problem: None,
             retry_at: None,
             told_at: None,
+            unreadable: Vec::new(),
         }
     }
 

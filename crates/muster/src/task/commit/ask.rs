@@ -3,6 +3,7 @@
 //!
 //! Invariant: a question that cannot be asked changes nothing; it becomes a note.
 
+use directory::counted::{agreeing, counted};
 use std::sync::Arc;
 
 use connect::Connector;
@@ -44,11 +45,15 @@ impl Run {
         match connector.members(&groups).await {
             Ok(members) => {
                 self.memory.mirror.merge_members(&members, self.at, &mut self.merged);
-                self.notes.push(format!("{} groups were read a second time", groups.len()));
+                self.notes.push(format!(
+                    "{} {} read a second time",
+                    counted(groups.len(), "group"),
+                    agreeing(groups.len(), "was", "were")
+                ));
             }
             Err(error) => self.notes.push(format!(
-                "{} groups should have been read a second time, which failed: {error}",
-                groups.len()
+                "{} should have been read a second time, which failed: {error}",
+                counted(groups.len(), "group")
             )),
         }
     }
@@ -74,9 +79,9 @@ impl Run {
                 }
             }
             Err(error) => self.notes.push(format!(
-                "{} people came back; their memberships are as they were when they left, since asking \
+                "{} came back; their memberships are as they were when they left, since asking \
                  failed: {error}",
-                ids.len()
+                counted(ids.len(), "person")
             )),
         }
     }
@@ -111,15 +116,19 @@ impl Run {
 
     fn note_settled(&mut self, settled: Settled) {
         if settled.gone > 0 {
-            self.notes
-                .push(format!("{} losses were confirmed by the provider one by one", settled.gone));
+            self.notes.push(format!(
+                "{} {} confirmed by the provider one by one",
+                counted(settled.gone, "loss"),
+                agreeing(settled.gone, "was", "were")
+            ));
         }
         if settled.unlisted > 0 {
             self.notes.push(format!(
-                "{} losses are shown by lists only, which the provider has no way to confirm one by one; they count when \
-                 its lists still show them after {} minutes",
-                settled.unlisted,
-                LISTS_AGREE_MS / 60_000
+                "{} {} shown by lists only, which the provider has no way to confirm one by one; that counts when its \
+                 lists still show it after {}",
+                counted(settled.unlisted, "loss"),
+                agreeing(settled.unlisted, "is", "are"),
+                counted(LISTS_AGREE_MS / 60_000, "minute")
             ));
         }
         if settled.exist == 0 {
@@ -127,14 +136,17 @@ impl Run {
         }
         self.memory.full_read_wanted = true;
         self.notes.push(format!(
-            "the provider's list lacked {} people, groups or memberships that it still has when asked for each: the \
+            "the provider's list lacked {} (people, groups or memberships) that it still has when asked for each: the \
              list was wrong, and nothing was changed for them",
-            settled.exist
+            counted(settled.exist, "thing")
         ));
         if settled.gone + settled.unknown + settled.unlisted == 0 {
             let rest = self.memory.mirror.disbelieve(&mut self.merged);
             if rest > 0 {
-                self.notes.push(format!("the list was not believed about {rest} others either"));
+                self.notes.push(format!(
+                    "the list was not believed about {} either",
+                    counted(rest, "other")
+                ));
             }
         }
     }

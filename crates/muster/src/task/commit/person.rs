@@ -4,6 +4,7 @@
 //! is confirmed first, as after a list; a group that is not in the mirror yet is left to the next run; who was read
 //! while a larger read was under way is asked about again when that one ends, which may know less.
 
+use directory::counted::{agreeing, counted};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -53,9 +54,15 @@ pub enum PersonError {
     NotServed,
     /// Nobody is called so, neither at the provider nor here.
     #[error(
-        "neither the provider nor the directory knows anybody called `{0}`; check the spelling"
+        "neither the provider nor the directory knows anybody called `{wanted}`; check the spelling{}",
+        did_you_mean(near)
     )]
-    Nobody(String),
+    Nobody {
+        /// The reference.
+        wanted: String,
+        /// Names that are nearly the same.
+        near: Vec<String>,
+    },
     /// Several are called so.
     #[error("{} fit `{wanted}`; name one of them by id", candidates.len())]
     Several {
@@ -83,6 +90,7 @@ pub async fn read(
     if !row.served_once {
         return Err(PersonError::NotServed.into());
     }
+    super::settings::readable(&row)?;
     let started = app.clock.now();
     let connector = pull::connector(app, keeper, &row).await.map_err(PersonError::Provider)?;
     let progress = Arc::new(Progress::default());
@@ -118,11 +126,35 @@ pub async fn read(
     let ids: BTreeSet<ProviderId> =
         known.into_iter().chain(told.iter().filter_map(|(_, one)| id_of(one).cloned())).collect();
     if ids.is_empty() {
-        return Err(PersonError::Nobody(who.to_owned()).into());
+        let near = near(app, keeper, reference::Kind::User, who).await?;
+        return Err(PersonError::Nobody { wanted: who.to_owned(), near }.into());
     }
     let read = Read { told, started, connector, progress: Arc::clone(&progress) };
     let report = commit(app, keeper, Step::Person(Box::new(read))).await?;
     Ok((report, ids.into_iter().collect()))
+}
+
+/// Names that are nearly a reference that fits nobody, nearest first.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn near(
+    app: &App,
+    keeper: &Keeper,
+    kind: reference::Kind,
+    wanted: &str,
+) -> anyhow::Result<Vec<String>> {
+    let wanted = wanted.to_owned();
+    with_basis(app, keeper, move |basis| reference::near(basis, kind, &wanted)).await
+}
+
+/// A question after names that are near; nothing where there are none.
+pub fn did_you_mean(near: &[String]) -> String {
+    if near.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean `{}`?", near.join("` or `"))
+    }
 }
 
 /// Whom a reference fits, by what is served, by what the provider says and by the change log.
@@ -276,7 +308,9 @@ impl Run {
         let (inside, unknown) = self.sorted(&groups);
         if unknown > 0 {
             self.notes.push(format!(
-                "{unknown} groups of the person are not known here yet; the next run reads them"
+                "{} of the person {} not known here yet; the next run reads that",
+                counted(unknown, "group"),
+                agreeing(unknown, "is", "are")
             ));
         }
         let lost = self.lost(connector, no, &inside).await;
@@ -342,16 +376,18 @@ impl Run {
                     told.partition(|(_, verdict)| *verdict == Verdict::Gone);
                 if !rest.is_empty() {
                     self.notes.push(format!(
-                        "{} memberships that the person's list lacks were not confirmed to be gone; they stay",
-                        rest.len()
+                        "{} that the person's list lacks {} not confirmed to be gone, and stays as it was",
+                        counted(rest.len(), "membership"),
+                        agreeing(rest.len(), "was", "were")
                     ));
                 }
                 gone.into_iter().map(|(group, _)| group).collect()
             }
             Err(error) => {
                 self.notes.push(format!(
-                    "{} memberships that the person's list lacks stay, since asking about them failed: {error}",
-                    missing.len()
+                    "{} that the person's list lacks {} as before, since asking failed: {error}",
+                    counted(missing.len(), "membership"),
+                    agreeing(missing.len(), "stays", "stay")
                 ));
                 Vec::new()
             }

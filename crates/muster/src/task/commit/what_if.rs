@@ -12,7 +12,11 @@ use directory::{
     observation::Attribute,
     plan::{self, guard::Window},
     preview::{self, Preview},
-    rules::{compiled::Compiled, limits::Limits},
+    rules::{
+        compiled::Compiled,
+        limits::Limits,
+        named::{self, RuleName},
+    },
     snapshot::Directory,
 };
 
@@ -40,6 +44,8 @@ pub struct WhatIf {
     pub warnings: Vec<String>,
     /// Past which changes would wait then.
     pub limits: Limits,
+    /// Names in the rules that mean nobody, or several.
+    pub rule_names: Vec<RuleName>,
 }
 
 /// Somebody, as rules would have them.
@@ -71,6 +77,25 @@ pub async fn what_if(app: &App, keeper: &Keeper, rules: Compiled) -> anyhow::Res
     with_planning(app, keeper, look).await
 }
 
+/// Names in a directory's rules, or in others, that mean nobody or several.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn rule_names(
+    app: &App,
+    keeper: &Keeper,
+    rules: Option<Compiled>,
+) -> anyhow::Result<Vec<RuleName>> {
+    let look = move |_: &App, planning: &Planning, memory: &Memory| {
+        let basis = planning.basis(memory);
+        Ok(match &rules {
+            Some(rules) => named::doubtful(&Basis { rules, ..basis }),
+            None => named::doubtful(&basis),
+        })
+    };
+    with_planning(app, keeper, look).await
+}
+
 /// What rules would make of a directory that is not there yet.
 pub fn afresh(mirror: &Mirror, rules: &Compiled, now: Millis) -> WhatIf {
     let (decisions, served) = (Decisions::default(), Arc::new(Directory::default()));
@@ -90,6 +115,7 @@ fn looked_at(basis: &Basis<'_>, preview: Preview) -> WhatIf {
         nameless: 0,
         warnings: basis.rules.warnings().iter().map(ToString::to_string).collect(),
         limits: basis.rules.limits.clone(),
+        rule_names: named::doubtful(basis),
     };
     // From the beginning, the middle and the end.
     let step = known.div_ceil(EXAMPLES).max(1);
