@@ -38,6 +38,9 @@ pub struct Decisions {
     pub past_group_names: PastNames,
     /// Group names that an administrator accepted and that are not served yet.
     pub accepted: BTreeMap<GroupNo, Name>,
+    /// New names of groups that an administrator refused: the group keeps the served name until the rules make yet
+    /// another one, which waits again.
+    pub refused: BTreeMap<GroupNo, Name>,
     /// Changes that an administrator refused, with the digest of the mirror record that was judged: the
     /// object stays as served until the provider says something new about it.
     pub discards: BTreeMap<Node, Digest>,
@@ -59,6 +62,8 @@ pub struct DecisionsChange {
     pub group_names_freed: Vec<Box<str>>,
     /// Accepted group names: new ones, and (`None`) those that are served now.
     pub accepted: BTreeMap<GroupNo, Option<Name>>,
+    /// Refused group names: new ones, and (`None`) those that are refused no longer.
+    pub refused: BTreeMap<GroupNo, Option<Name>>,
     /// Discards: new ones, and (`None`) those that the provider reopened.
     pub discards: BTreeMap<Node, Option<Digest>>,
 }
@@ -80,6 +85,7 @@ impl Decisions {
             user_names_freed,
             group_names_freed,
             accepted,
+            refused,
             discards,
         } = change;
         for folded in user_names_freed {
@@ -90,11 +96,13 @@ impl Decisions {
         }
         self.past_user_names.extend(user_names_past.iter().cloned());
         self.past_group_names.extend(group_names_past.iter().cloned());
-        for (no, name) in accepted {
-            match name {
-                Some(name) => self.accepted.insert(*no, name.clone()),
-                None => self.accepted.remove(no),
-            };
+        for (names, changes) in [(&mut self.accepted, accepted), (&mut self.refused, refused)] {
+            for (no, name) in changes {
+                match name {
+                    Some(name) => names.insert(*no, name.clone()),
+                    None => names.remove(no),
+                };
+            }
         }
         for (node, digest) in discards {
             match digest {

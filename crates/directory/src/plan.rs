@@ -17,6 +17,7 @@ mod ledger;
 mod names;
 mod people;
 pub mod pin;
+mod rename;
 mod scope;
 mod settle;
 
@@ -34,6 +35,7 @@ pub use self::{
     guard::HeldItem,
     issue::{Issue, Issues, Reason},
     names::NameTrouble,
+    rename::{Rename, renames, renames_digest},
 };
 pub(crate) use self::{digest::short_digest, issue::label};
 use self::{

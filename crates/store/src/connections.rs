@@ -125,7 +125,7 @@ const COLUMNS: &str = "id, name, provider, settings, secret, rules, schedule, pa
                        cursor, last_full_read, last_read, expires, pin, key";
 
 /// Everything that belongs to a directory beside its row.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 21] = [
     "gone_user",
     "mirror_person",
     "mirror_group",
@@ -136,6 +136,7 @@ const TABLES: [&str; 20] = [
     "served_members",
     "past_name",
     "accepted_name",
+    "refused_name",
     "discard",
     "frozen_name",
     "change_log",

@@ -1,4 +1,4 @@
-//! Decisions: past names, accepted group names, discards.
+//! Decisions: past names, accepted and refused group names, discards.
 
 use directory::{
     decisions::{Decisions, DecisionsChange, Digest, Node},
@@ -30,14 +30,20 @@ pub(crate) fn load(
         };
         names.insert(folded.into_boxed_str(), holder);
     }
-    let mut select =
-        transaction.prepare_cached("SELECT grp, name FROM accepted_name WHERE directory = ?1")?;
-    let mut rows = select.query([id.0])?;
-    while let Some(row) = rows.next()? {
-        let no = small(row.get(0)?)?;
-        let what = format!("the accepted name of group number {no}");
-        let name = Name::parse(&text(row, 1, (id, &what))?).map_err(|_| damaged(id, &what))?;
-        decisions.accepted.insert(GroupNo(no), name);
+    let tables = [
+        ("accepted", "accepted_name", &mut decisions.accepted),
+        ("refused", "refused_name", &mut decisions.refused),
+    ];
+    for (decided, table, names) in tables {
+        let select = format!("SELECT grp, name FROM {table} WHERE directory = ?1");
+        let mut select = transaction.prepare_cached(&select)?;
+        let mut rows = select.query([id.0])?;
+        while let Some(row) = rows.next()? {
+            let no = small(row.get(0)?)?;
+            let what = format!("the {decided} name of group number {no}");
+            let name = Name::parse(&text(row, 1, (id, &what))?).map_err(|_| damaged(id, &what))?;
+            names.insert(GroupNo(no), name);
+        }
     }
     let mut select =
         transaction.prepare_cached("SELECT kind, no, digest FROM discard WHERE directory = ?1")?;
@@ -88,17 +94,19 @@ pub(crate) fn write(
     {
         keep.execute((id.0, kind, folded, holder.to_string()))?;
     }
-    let mut put = transaction.prepare_cached(
-        "INSERT INTO accepted_name (directory, grp, name) VALUES (?1, ?2, ?3)
-         ON CONFLICT (directory, grp) DO UPDATE SET name = excluded.name",
-    )?;
-    let mut delete = transaction
-        .prepare_cached("DELETE FROM accepted_name WHERE directory = ?1 AND grp = ?2")?;
-    for (no, name) in &change.accepted {
-        match name {
-            Some(name) => put.execute((id.0, no.0, name.as_str()))?,
-            None => delete.execute((id.0, no.0))?,
-        };
+    for (table, names) in [("accepted_name", &change.accepted), ("refused_name", &change.refused)] {
+        let mut put = transaction.prepare_cached(&format!(
+            "INSERT INTO {table} (directory, grp, name) VALUES (?1, ?2, ?3)
+             ON CONFLICT (directory, grp) DO UPDATE SET name = excluded.name"
+        ))?;
+        let mut delete = transaction
+            .prepare_cached(&format!("DELETE FROM {table} WHERE directory = ?1 AND grp = ?2"))?;
+        for (no, name) in names {
+            match name {
+                Some(name) => put.execute((id.0, no.0, name.as_str()))?,
+                None => delete.execute((id.0, no.0))?,
+            };
+        }
     }
     let mut put = transaction.prepare_cached(
         "INSERT INTO discard (directory, kind, no, digest) VALUES (?1, ?2, ?3, ?4)

@@ -325,6 +325,8 @@ impl Repair<'_> {
         self.texts(id, ("past_name", "holder"), ("whose a former name is", past), id_is_read)?;
         let accepted = "taken out; the new name of the group has to be accepted again";
         self.texts(id, ("accepted_name", "name"), ("an accepted name", accepted), name_is_read)?;
+        let refused = "taken out; the new name of the group waits again, and can be refused again";
+        self.texts(id, ("refused_name", "name"), ("a refused name", refused), name_is_read)?;
         let discard = "taken out; what was discarded is planned again";
         self.texts(id, ("discard", "digest"), ("a discarded change", discard), text_is_read)
     }

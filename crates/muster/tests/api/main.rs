@@ -16,6 +16,7 @@ mod product_names;
 #[path = "../e2e/random.rs"]
 mod random;
 mod references;
+mod renames;
 mod shown;
 mod tasks;
 mod tokens;

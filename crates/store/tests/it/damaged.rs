@@ -291,6 +291,19 @@ fn decisions_that_cannot_be_read_stop_the_directory_by_name_until_repaired() {
 }
 
 #[test]
+fn a_refused_name_that_cannot_be_read_is_named_and_taken_out() {
+    let bench = Bench::new();
+    let insert = "INSERT INTO refused_name (directory, grp, name) VALUES (?1, 0, x'FF')";
+    bench.database().execute(insert, [bench.id.0]).unwrap();
+    let store = open(bench.data.path());
+    let error = store.load_decisions(bench.id).unwrap_err().to_string();
+    assert!(error.contains("the refused name of group number 0"), "{error}");
+    let told = store.repair(true).unwrap();
+    assert!(told.len() == 1 && format!("{told:?}").contains("refused"), "{told:?}");
+    assert!(store.load_decisions(bench.id).unwrap().refused.is_empty());
+}
+
+#[test]
 fn reports_and_frozen_names_that_cannot_be_read_stop_nothing() {
     let bench = Bench::new();
     let database = bench.database();

@@ -2,9 +2,11 @@
 
 use directory::{
     change::{Change, LogEntry},
+    decisions::{Decisions, DecisionsChange},
     derive::Basis,
-    id::{ChangeSeq, DAY_MS, DirectoryId, HOUR_MS, Millis, UserNo},
-    mirror::{Asked, Dirty, EdgeRow, GroupRow, Mirror, PersonRow, State},
+    id::{ChangeSeq, DAY_MS, DirectoryId, GroupNo, HOUR_MS, Millis, UserNo},
+    mirror::{Asked, Dirty, EdgeRow, GroupRow, Mirror, MirrorChange, PersonRow, State},
+    name::Name,
     observation::{Cursor, Verdict},
     plan::{Context, guard::Window, plan},
     report::{Applied, Outcome, RunReport},
@@ -242,6 +244,61 @@ fn the_window_sums_what_was_applied_and_not_approved() {
     let before = window.applied.users_removed;
     store.record_failed_run(id, &report).unwrap();
     assert_eq!(store.run_window(id, NOW.plus(1)).unwrap().applied.users_removed, before + 1);
+}
+
+/// Decisions about new names of groups, in any script.
+fn renames() -> impl Strategy<Value = Vec<(bool, u32, Option<Name>)>> {
+    let name = "\\PC{1,40}".prop_filter_map("no name", |text| Name::parse(&text).ok());
+    prop::collection::vec((any::<bool>(), 0..5_u32, prop::option::of(name)), 1..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn accepted_and_refused_names_are_read_as_they_were_written(runs in prop::collection::vec(renames(), 1..4)) {
+        let data = tempfile::tempdir().unwrap();
+        let store = open(data.path());
+        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        let other = store.add_connection(&connection("other"), NOW).unwrap().id;
+        let mut expected = Decisions::default();
+        for (at, renames) in (1..).zip(runs) {
+            let mut change = DecisionsChange::default();
+            for (accepts, group, name) in renames {
+                let names = if accepts { &mut change.accepted } else { &mut change.refused };
+                names.insert(GroupNo(group), name);
+            }
+            decide(&store, id, &change, NOW.plus(at));
+            expected.apply(&change);
+            prop_assert_eq!(&store.load_decisions(id).unwrap(), &expected);
+            prop_assert_eq!(store.load_decisions(other).unwrap(), Decisions::default());
+        }
+        drop(store);
+        let store = open(data.path());
+        prop_assert_eq!(store.load_decisions(id).unwrap(), expected);
+        store.remove_connection(id).unwrap();
+        prop_assert_eq!(store.load_decisions(id).unwrap(), Decisions::default());
+    }
+}
+
+/// Commits a run that only decides.
+fn decide(store: &Store, id: DirectoryId, decisions: &DecisionsChange, now: Millis) {
+    let mirror = store.load_mirror(id).unwrap();
+    let run = RunCommit {
+        directory: id,
+        at: now,
+        mirror: &mirror,
+        mirror_change: &MirrorChange::default(),
+        changes: &[],
+        decisions,
+        cursor: None,
+        full_read: false,
+        read: false,
+        served_once: true,
+        pin: PinChange::Stays,
+        report: &RunReport::default(),
+    };
+    store.commit_run(&run).unwrap();
 }
 
 /// DESIGN.md 12.9: who is gone is known without the mirror, and who comes back is not gone.
