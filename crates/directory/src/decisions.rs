@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{GroupNo, ProviderId, UserNo},
+    id::{DirectoryId, GroupNo, ProviderId, UserNo},
     name::Name,
 };
 
@@ -49,6 +49,17 @@ pub struct Decisions {
 /// Names by their folded form, with the id that holds each.
 pub type PastNames = HashMap<Box<str>, ProviderId>;
 
+/// An account that takes the place of a leaver of another directory, in applications that see that one first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TakeOver {
+    /// The account's number in the directory of the decision.
+    pub account: UserNo,
+    /// The leaver's directory and number there.
+    pub leaver: (DirectoryId, UserNo),
+    /// The name of both, folded. The decision holds for this name only.
+    pub name: Box<str>,
+}
+
 /// What a run adds to and takes from the decisions, for the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DecisionsChange {
@@ -66,6 +77,8 @@ pub struct DecisionsChange {
     pub refused: BTreeMap<GroupNo, Option<Name>>,
     /// Discards: new ones, and (`None`) those that the provider reopened.
     pub discards: BTreeMap<Node, Option<Digest>>,
+    /// Approved take-overs. Views read them from the store; a plan does not depend on them.
+    pub take_overs: Vec<TakeOver>,
 }
 
 impl DecisionsChange {
@@ -87,6 +100,7 @@ impl Decisions {
             accepted,
             refused,
             discards,
+            take_overs: _,
         } = change;
         for folded in user_names_freed {
             self.past_user_names.remove(folded);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     StoreError,
     db::{Db, small},
-    json,
+    gone, json,
     sealed::Key,
 };
 
@@ -125,7 +125,7 @@ const COLUMNS: &str = "id, name, provider, settings, secret, rules, schedule, pa
                        cursor, last_full_read, last_read, expires, pin, key";
 
 /// Everything that belongs to a directory beside its row.
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 22] = [
     "gone_user",
     "mirror_person",
     "mirror_group",
@@ -137,6 +137,7 @@ const TABLES: [&str; 21] = [
     "past_name",
     "accepted_name",
     "refused_name",
+    "take_over",
     "discard",
     "frozen_name",
     "change_log",
@@ -253,6 +254,7 @@ pub(crate) fn remove(transaction: &Transaction<'_>, id: DirectoryId) -> Result<(
     for table in TABLES {
         transaction.execute(&format!("DELETE FROM {table} WHERE directory = ?1"), [id.0])?;
     }
+    gone::forget_all(transaction, id)?;
     transaction.execute(
         "INSERT OR REPLACE INTO kept_key (key, provider, settings, folded_name, number)
          SELECT key, provider, settings, folded_name, id FROM connection WHERE id = ?1",

@@ -1,7 +1,7 @@
-//! Decisions: past names, accepted and refused group names, discards.
+//! Decisions: past names, accepted and refused group names, discards; approved take-overs are only written here.
 
 use directory::{
-    decisions::{Decisions, DecisionsChange, Digest, Node},
+    decisions::{Decisions, DecisionsChange, Digest, Node, TakeOver},
     id::{DirectoryId, GroupNo, ProviderId},
     name::Name,
 };
@@ -107,6 +107,13 @@ pub(crate) fn write(
                 None => delete.execute((id.0, no.0))?,
             };
         }
+    }
+    let mut put = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO take_over (directory, no, leaver_directory, leaver, name)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for TakeOver { account, leaver, name } in &change.take_overs {
+        put.execute((id.0, account.0, leaver.0.0, leaver.1.0, name))?;
     }
     let mut put = transaction.prepare_cached(
         "INSERT INTO discard (directory, kind, no, digest) VALUES (?1, ?2, ?3, ?4)

@@ -18,5 +18,6 @@ mod product_names;
 mod random;
 mod renames;
 mod scope;
+mod take_over;
 mod tenant;
 mod unread;

@@ -18,6 +18,7 @@ mod random;
 mod references;
 mod renames;
 mod shown;
+mod take_over;
 mod tasks;
 mod tokens;
 

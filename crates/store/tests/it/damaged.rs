@@ -304,6 +304,20 @@ fn a_refused_name_that_cannot_be_read_is_named_and_taken_out() {
 }
 
 #[test]
+fn a_take_over_that_cannot_be_read_waits_again() {
+    let bench = Bench::new();
+    let insert = "INSERT INTO take_over (directory, no, leaver_directory, leaver, name)
+                  VALUES (?1, 0, 9, 1, x'FF'), (?1, 0, 9, 2, 'ann')";
+    bench.database().execute(insert, [bench.id.0]).unwrap();
+    let store = open(bench.data.path());
+    let approved = store.take_overs().unwrap();
+    assert!(approved.len() == 1 && approved[0].name == "ann", "{approved:?}");
+    let told = store.repair(true).unwrap();
+    assert!(told.len() == 1 && format!("{told:?}").contains("take-over"), "{told:?}");
+    assert_eq!(store.take_overs().unwrap(), approved);
+}
+
+#[test]
 fn reports_and_frozen_names_that_cannot_be_read_stop_nothing() {
     let bench = Bench::new();
     let database = bench.database();

@@ -2,7 +2,7 @@
 
 use directory::{
     change::{Change, LogEntry},
-    decisions::{Decisions, DecisionsChange},
+    decisions::{Decisions, DecisionsChange, TakeOver},
     derive::Basis,
     id::{ChangeSeq, DAY_MS, DirectoryId, GroupNo, HOUR_MS, Millis, UserNo},
     mirror::{Asked, Dirty, EdgeRow, GroupRow, Mirror, MirrorChange, PersonRow, State},
@@ -60,7 +60,13 @@ fn run_putting_back(
     let basis =
         Basis { mirror: &mirror, rules: &rules, decisions: &decisions, served, observed: now };
     let lifted = std::collections::BTreeSet::new();
-    let context = Context { now, window: &Window::default(), lifted: &lifted, empty_read: false };
+    let context = Context {
+        now,
+        window: &Window::default(),
+        lifted: &lifted,
+        empty_read: false,
+        take_overs: &[],
+    };
     let plan = plan(&basis, &Dirty::everything(), &context);
     let after = served.apply(&plan.changes).unwrap();
     let approved = if put_back_to.is_some() { plan.applied } else { Applied::default() };
@@ -324,6 +330,52 @@ fn who_is_gone_is_kept_with_the_mirror() {
     assert_eq!(gone(&store, id), 0);
     store.remove_connection(id).unwrap();
     assert_eq!(store.gone_users().unwrap(), []);
+}
+
+/// DESIGN.md 12.9: an approved take-over is kept until its leaver comes back, or one of the directories goes.
+#[test]
+fn an_approved_take_over_ends_with_its_leaver_and_with_either_directory() {
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let [first, second] =
+        ["first", "second"].map(|name| store.add_connection(&connection(name), NOW).unwrap().id);
+    let mut served = run(&store, first, &Directory::default(), &some_people(9), NOW);
+    served = run(&store, first, &served, &some_people(4), NOW.plus(1));
+    let gone: Vec<UserNo> = store.gone_users().unwrap().iter().map(|gone| gone.no).collect();
+    assert!(gone.len() > 1);
+    let approve = |at: i64| {
+        let take_over = |no: &UserNo| TakeOver {
+            account: UserNo(no.0 + 100),
+            leaver: (first, *no),
+            name: format!("p{}@example.org", no.0).into(),
+        };
+        let take_overs = gone.iter().map(take_over).collect();
+        let change = DecisionsChange { take_overs, ..DecisionsChange::default() };
+        decide(&store, second, &change, NOW.plus(at));
+    };
+    let kept = || -> Vec<_> {
+        let approved = store.take_overs().unwrap().into_iter();
+        approved.map(|one| (one.leaver, one.account, one.name)).collect()
+    };
+    approve(2);
+    let all: Vec<_> = gone
+        .iter()
+        .map(|no| ((first, *no), (second, UserNo(no.0 + 100)), format!("p{}@example.org", no.0)))
+        .collect();
+    assert_eq!(kept(), all);
+    approve(3);
+    assert_eq!(kept(), all, "what is approved again is approved once");
+    // Another read in which they are gone leaves it so; whoever is back ends it.
+    served = run(&store, first, &served, &some_people(4), NOW.plus(4));
+    assert_eq!(kept(), all);
+    run(&store, first, &served, &some_people(9), NOW.plus(5));
+    assert_eq!(kept(), []);
+    for removed in [first, second] {
+        approve(6);
+        assert_eq!(kept(), all);
+        store.remove_connection(removed).unwrap();
+        assert_eq!(kept(), [], "{removed}");
+    }
 }
 
 /// What was put back does not count, and counts again when the undo is undone in turn.
