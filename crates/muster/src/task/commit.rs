@@ -468,17 +468,6 @@ impl Run {
         dirty
     }
 
-    /// Names of groups that changed rules make are accepted with the rules.
-    fn accept_renames(&mut self, planning: &Planning, decided: &mut DecisionsChange) {
-        let Some(before) = self.decision.rules_before.take() else { return };
-        // Rules that this program cannot read made no names.
-        let Ok(before) = Compiled::new(*before) else { return };
-        let after = planning.basis(&self.memory);
-        let names = plan::accepted_by_rules(&Basis { rules: &before, ..after }, &after);
-        decided.accepted = names.into_iter().map(|(no, name)| (no, Some(name))).collect();
-        self.memory.decisions.apply(decided);
-    }
-
     /// What an approval lifts; a discard goes into the decisions.
     fn decide(
         &mut self,

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 
 use directory::{
     decisions::DecisionsChange,
+    derive::Basis,
     id::GroupNo,
     name::Name,
     plan::{self, Rename},
+    rules::compiled::Compiled,
 };
 
 use super::{DecisionError, Run, planning::Planning, with_basis};
@@ -31,7 +33,7 @@ pub struct Renaming {
 /// # Errors
 /// When the store cannot be read.
 pub async fn renames(app: &App, keeper: &Keeper) -> anyhow::Result<Vec<Rename>> {
-    with_basis(app, keeper, |basis| plan::renames(basis)).await
+    with_basis(app, keeper, plan::renames).await
 }
 
 /// Returns the new names for a page: `None` while a run is under way, which may take long.
@@ -46,6 +48,17 @@ pub async fn renames_now(app: &App, keeper: &Keeper) -> anyhow::Result<Option<Ve
 }
 
 impl Run {
+    /// Names of groups that changed rules make are accepted with the rules.
+    pub(super) fn accept_renames(&mut self, planning: &Planning, decided: &mut DecisionsChange) {
+        let Some(before) = self.decision.rules_before.take() else { return };
+        // Rules that this program cannot read made no names.
+        let Ok(before) = Compiled::new(*before) else { return };
+        let after = planning.basis(&self.memory);
+        let names = plan::accepted_by_rules(&Basis { rules: &before, ..after }, &after);
+        decided.accepted = names.into_iter().map(|(no, name)| (no, Some(name))).collect();
+        self.memory.decisions.apply(decided);
+    }
+
     /// Enters accepted and refused names into the decisions, so that the plan to come follows them.
     pub(super) fn rename(
         &mut self,
