@@ -60,13 +60,13 @@ pub(crate) async fn s17_a_new_name_is_followed_for_one_group(provider: Provider)
         }
         Provider::Entra | Provider::Okta => groups[at].name.clone(),
     };
-    for at in 0..3 {
+    for (at, group) in groups.iter().enumerate() {
         let name = format!("another-{at}");
         let body = match provider {
             Provider::Google => json!({"email": format!("{name}@{}", house.domain())}),
             Provider::Entra | Provider::Okta => json!({"name": name}),
         };
-        house.control("PATCH", &format!("groups/{}", groups[at].id), body).await;
+        house.control("PATCH", &format!("groups/{}", group.id), body).await;
     }
     house.read(false).await;
     house.has(&before, "no name is followed by itself").await;

@@ -10,6 +10,7 @@ mod console;
 #[path = "../../../directory/tests/it/counts.rs"]
 mod counts;
 mod damaged;
+mod decisions;
 mod history;
 mod keeping;
 #[path = "../../../directory/tests/it/odd_text.rs"]
