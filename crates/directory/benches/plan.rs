@@ -40,7 +40,13 @@ fn planned(mirror: &Mirror, served: &Directory, dirty: &Dirty) -> Plan {
     plan(
         &basis,
         dirty,
-        &Context { now: Millis(2), window: &window, lifted: &lifted, empty_read: false },
+        &Context {
+            now: Millis(2),
+            window: &window,
+            lifted: &lifted,
+            empty_read: false,
+            take_overs: &[],
+        },
     )
 }
 

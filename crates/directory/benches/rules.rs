@@ -86,8 +86,13 @@ impl Office {
 
     fn plan(&self, rules: &Compiled, dirty: &Dirty) -> Plan {
         let (window, lifted) = (Window::default(), BTreeSet::new());
-        let context =
-            Context { now: Millis(2), window: &window, lifted: &lifted, empty_read: false };
+        let context = Context {
+            now: Millis(2),
+            window: &window,
+            lifted: &lifted,
+            empty_read: false,
+            take_overs: &[],
+        };
         plan(&self.basis(rules), dirty, &context)
     }
 }
@@ -145,7 +150,13 @@ fn preview_of_changed_rules(bencher: Bencher<'_, '_>) {
     let (before, after) = (Compiled::default(), rules());
     let office = Office::settled(&observation(), &before);
     let (window, lifted) = (Window::default(), BTreeSet::new());
-    let context = Context { now: Millis(2), window: &window, lifted: &lifted, empty_read: false };
+    let context = Context {
+        now: Millis(2),
+        window: &window,
+        lifted: &lifted,
+        empty_read: false,
+        take_overs: &[],
+    };
     bencher.bench_local(|| {
         let preview = preview::of_rules(&office.basis(&before), &after, &context);
         preview.page(&Query { text: "77".to_owned(), limit: 50, ..Query::default() })
@@ -161,7 +172,13 @@ fn preview_of_a_filter(bencher: Bencher<'_, '_>) {
     let after = Compiled::new(rules).expect("usable rules");
     let office = Office::settled(&observation(), &before);
     let (window, lifted) = (Window::default(), BTreeSet::new());
-    let context = Context { now: Millis(2), window: &window, lifted: &lifted, empty_read: false };
+    let context = Context {
+        now: Millis(2),
+        window: &window,
+        lifted: &lifted,
+        empty_read: false,
+        take_overs: &[],
+    };
     bencher.bench_local(|| preview::of_rules(&office.basis(&before), &after, &context));
 }
 

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{GroupNo, ProviderId, UserNo},
+    id::{DirectoryId, GroupNo, ProviderId, UserNo},
     name::Name,
 };
 
@@ -38,6 +38,9 @@ pub struct Decisions {
     pub past_group_names: PastNames,
     /// Group names that an administrator accepted and that are not served yet.
     pub accepted: BTreeMap<GroupNo, Name>,
+    /// New names of groups that an administrator refused: the group keeps the served name until the rules make yet
+    /// another one, which waits again.
+    pub refused: BTreeMap<GroupNo, Name>,
     /// Changes that an administrator refused, with the digest of the mirror record that was judged: the
     /// object stays as served until the provider says something new about it.
     pub discards: BTreeMap<Node, Digest>,
@@ -45,6 +48,17 @@ pub struct Decisions {
 
 /// Names by their folded form, with the id that holds each.
 pub type PastNames = HashMap<Box<str>, ProviderId>;
+
+/// An account that takes the place of a leaver of another directory, in applications that see that one first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TakeOver {
+    /// The account's number in the directory of the decision.
+    pub account: UserNo,
+    /// The leaver's directory and number there.
+    pub leaver: (DirectoryId, UserNo),
+    /// The name of both, folded. The decision holds for this name only.
+    pub name: Box<str>,
+}
 
 /// What a run adds to and takes from the decisions, for the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,8 +73,12 @@ pub struct DecisionsChange {
     pub group_names_freed: Vec<Box<str>>,
     /// Accepted group names: new ones, and (`None`) those that are served now.
     pub accepted: BTreeMap<GroupNo, Option<Name>>,
+    /// Refused group names: new ones, and (`None`) those that are refused no longer.
+    pub refused: BTreeMap<GroupNo, Option<Name>>,
     /// Discards: new ones, and (`None`) those that the provider reopened.
     pub discards: BTreeMap<Node, Option<Digest>>,
+    /// Approved take-overs. Views read them from the store; a plan does not depend on them.
+    pub take_overs: Vec<TakeOver>,
 }
 
 impl DecisionsChange {
@@ -80,7 +98,9 @@ impl Decisions {
             user_names_freed,
             group_names_freed,
             accepted,
+            refused,
             discards,
+            take_overs: _,
         } = change;
         for folded in user_names_freed {
             self.past_user_names.remove(folded);
@@ -90,11 +110,13 @@ impl Decisions {
         }
         self.past_user_names.extend(user_names_past.iter().cloned());
         self.past_group_names.extend(group_names_past.iter().cloned());
-        for (no, name) in accepted {
-            match name {
-                Some(name) => self.accepted.insert(*no, name.clone()),
-                None => self.accepted.remove(no),
-            };
+        for (names, changes) in [(&mut self.accepted, accepted), (&mut self.refused, refused)] {
+            for (no, name) in changes {
+                match name {
+                    Some(name) => names.insert(*no, name.clone()),
+                    None => names.remove(no),
+                };
+            }
         }
         for (node, digest) in discards {
             match digest {

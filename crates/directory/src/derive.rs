@@ -12,7 +12,7 @@ mod verdict;
 use std::{borrow::Cow, cell::RefCell, ops::Deref};
 
 use self::leaving::Standing;
-pub use self::verdict::{Appearance, GroupVerdict, Out, PersonVerdict, Unusable};
+pub use self::verdict::{Appearance, GroupVerdict, Out, PersonVerdict, RenameState, Unusable};
 use crate::{
     decisions::{Decisions, Node},
     id::{GroupNo, Millis, UserNo},
@@ -258,13 +258,28 @@ impl<'a> Derive<'a> {
         let Ok(name) = claim else {
             return GroupVerdict::Wanted { claim, waiting_name: None };
         };
-        let same = name == *served.name();
-        let follows = self.rules.group_renames == GroupRenames::Follow;
-        if !same && (follows || self.decisions.accepted.get(&no) == Some(&name)) {
-            return GroupVerdict::Wanted { claim: Ok(name), waiting_name: None };
+        let kept = Ok(served.name().clone());
+        if name == *served.name() {
+            return GroupVerdict::Wanted { claim: kept, waiting_name: None };
         }
-        let waiting_name = (!same).then_some(name);
-        GroupVerdict::Wanted { claim: Ok(served.name().clone()), waiting_name }
+        match self.decided(no, &name) {
+            RenameState::Accepted => GroupVerdict::Wanted { claim: Ok(name), waiting_name: None },
+            RenameState::Refused => GroupVerdict::Wanted { claim: kept, waiting_name: None },
+            RenameState::Waiting => GroupVerdict::Wanted { claim: kept, waiting_name: Some(name) },
+        }
+    }
+
+    /// The decision about a new name of a served group. One about this very name goes before the rule about all.
+    pub(crate) fn decided(&self, no: GroupNo, name: &Name) -> RenameState {
+        if self.decisions.accepted.get(&no) == Some(name) {
+            RenameState::Accepted
+        } else if self.decisions.refused.get(&no) == Some(name) {
+            RenameState::Refused
+        } else if self.rules.group_renames == GroupRenames::Follow {
+            RenameState::Accepted
+        } else {
+            RenameState::Waiting
+        }
     }
 
     /// The user name or group name that an object claims now; `None` when it claims none.

@@ -17,8 +17,10 @@ mod ledger;
 mod names;
 mod people;
 pub mod pin;
+mod rename;
 mod scope;
 mod settle;
+mod take_over;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,6 +36,8 @@ pub use self::{
     guard::HeldItem,
     issue::{Issue, Issues, Reason},
     names::NameTrouble,
+    rename::{Rename, renames, renames_digest},
+    take_over::WaitingTakeOver,
 };
 pub(crate) use self::{digest::short_digest, issue::label};
 use self::{
@@ -61,6 +65,8 @@ pub struct Context<'a> {
     pub lifted: &'a BTreeSet<GuardKind>,
     /// Whether a full read came back without people.
     pub empty_read: bool,
+    /// Accounts that leavers of other directories hide from products.
+    pub take_overs: &'a [WaitingTakeOver],
 }
 
 /// The changes that may be made, and what waits.
@@ -138,6 +144,7 @@ pub fn plan(basis: &Basis<'_>, dirty: &Dirty, context: &Context<'_>) -> Plan {
     guard.hold_edges(&mut users, &mut groups, &mut edges);
     empty::leave_out(&mut guard, (&mut groups, &clusters), &mut edges, &mut notes);
     guard.hold_unconfirmed();
+    plan.decisions.take_overs = guard.hold_take_overs(&frozen);
     plan.looked = scope.nodes;
     (plan.held, plan.near) = guard.finish(&mut notes.pending);
     emit::emit((users, groups, edges), &mut plan);

@@ -199,7 +199,8 @@ pub enum EmptyGroups {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GroupRenames {
-    /// The served name stays until an administrator accepts the new one: products hang permissions on it.
+    /// The served name stays until an administrator accepts the new one: products hang permissions on it. See
+    /// [`crate::plan::renames`].
     KeepAccepted,
     /// The served name follows.
     Follow,

@@ -9,7 +9,12 @@ mod difference;
 mod frozen;
 mod successors;
 
-use std::{cmp::Ordering, collections::BTreeMap, iter::Peekable, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    iter::Peekable,
+    sync::Arc,
+};
 
 pub use self::{
     difference::Difference,
@@ -65,6 +70,24 @@ impl Published {
         let frozen = frozen.and_then(|application| self.frozen.get(&application));
         let served = || self.directories.get(&id).map(|served| &served.directory);
         frozen.and_then(|frozen| frozen.directory(id)).or_else(served)
+    }
+
+    /// Leavers of an order of directories who hide an active account that is not known to be theirs, each with that account.
+    pub fn hidden_accounts(
+        &self,
+        order: &[DirectoryId],
+        gone: &BTreeSet<PersonAt>,
+    ) -> Vec<(PersonAt, PersonAt)> {
+        let layers: Vec<_> =
+            order.iter().filter_map(|id| Some((*id, self.layer(*id, None)?))).collect();
+        successors::waiting(&layers, &self.successors, gone)
+    }
+
+    /// Leavers of an order of directories who have made way, each with the account that has the name.
+    pub fn taken_over(&self, order: &[DirectoryId]) -> Vec<(PersonAt, PersonAt)> {
+        let layers: Vec<_> =
+            order.iter().filter_map(|id| Some((*id, self.layer(*id, None)?))).collect();
+        successors::taken_over(&layers, &self.successors)
     }
 
     /// What is left of directories in an order, when those who are gone have made way.

@@ -27,6 +27,7 @@ pub mod person;
 pub mod preview;
 mod problem;
 pub mod product_names;
+pub mod rename;
 pub mod run;
 pub mod secret;
 pub mod server_info;
@@ -131,6 +132,7 @@ fn directories() -> OpenApiRouter<App> {
         .routes(routes!(directory::discard))
         .routes(routes!(discard::list))
         .routes(routes!(discard::withdraw))
+        .routes(routes!(rename::list, rename::decide))
         .routes(routes!(explain::explain))
         .routes(routes!(explain::explain_group))
         .routes(routes!(people::users))

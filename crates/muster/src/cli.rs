@@ -20,6 +20,7 @@ pub mod migration;
 mod news;
 pub mod preview;
 pub mod product_names;
+pub mod rename;
 pub mod repair;
 pub mod rules;
 pub mod serve;

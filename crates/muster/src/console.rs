@@ -147,7 +147,9 @@ fn administrator_pages() -> Router {
 }
 
 fn directory_pages() -> Router {
-    use directories::{danger, discards, group, live, people, person, rules, runs, undo, waiting};
+    use directories::{
+        danger, discards, group, live, people, person, renames, rules, runs, undo, waiting,
+    };
     let pages = Router::new()
         .route("/", get(directories::summary))
         .route("/live", get(live::follow))
@@ -164,6 +166,7 @@ fn directory_pages() -> Router {
         .route("/rules/text/preview", post(rules::preview_text))
         .route("/runs", get(runs::list))
         .route("/set-aside", get(runs::set_aside))
+        .route("/renames", post(renames::decide))
         .route("/waiting", get(waiting::show_waiting))
         .route("/approve", post(waiting::approve))
         .route("/discard", post(waiting::discard))

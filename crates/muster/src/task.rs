@@ -16,6 +16,7 @@ pub mod standing;
 pub mod state;
 pub mod stopped;
 pub mod sweep;
+pub mod take_over;
 pub mod watch;
 pub mod webhooks;
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     StoreError,
     db::{Db, small},
-    json,
+    gone, json,
     sealed::Key,
     unreadable::{Lenient, readable},
 };
@@ -136,7 +136,7 @@ const COLUMNS: &str = "id, name, provider, settings, secret, rules, schedule, pa
                        cursor, last_full_read, last_read, expires, pin, key";
 
 /// Everything that belongs to a directory beside its row.
-pub(crate) const TABLES: [&str; 20] = [
+pub(crate) const TABLES: [&str; 22] = [
     "gone_user",
     "mirror_person",
     "mirror_group",
@@ -147,6 +147,8 @@ pub(crate) const TABLES: [&str; 20] = [
     "served_members",
     "past_name",
     "accepted_name",
+    "refused_name",
+    "take_over",
     "discard",
     "frozen_name",
     "change_log",
@@ -260,6 +262,7 @@ pub(crate) fn remove(transaction: &Transaction<'_>, id: DirectoryId) -> Result<(
     for table in TABLES {
         transaction.execute(&format!("DELETE FROM {table} WHERE directory = ?1"), [id.0])?;
     }
+    gone::forget_all(transaction, id)?;
     transaction.execute(
         "INSERT OR REPLACE INTO kept_key (key, provider, settings, folded_name, number)
          SELECT key, provider, settings, folded_name, id FROM connection WHERE id = ?1",

@@ -1,7 +1,7 @@
-//! Decisions: past names, accepted group names, discards.
+//! Decisions: past names, accepted and refused group names, discards; approved take-overs are only written here.
 
 use directory::{
-    decisions::{Decisions, DecisionsChange, Digest, Node},
+    decisions::{Decisions, DecisionsChange, Digest, Node, TakeOver},
     id::{DirectoryId, GroupNo, ProviderId},
     name::Name,
 };
@@ -30,14 +30,20 @@ pub(crate) fn load(
         };
         names.insert(folded.into_boxed_str(), holder);
     }
-    let mut select =
-        transaction.prepare_cached("SELECT grp, name FROM accepted_name WHERE directory = ?1")?;
-    let mut rows = select.query([id.0])?;
-    while let Some(row) = rows.next()? {
-        let no = number(row, 0, (id, "an accepted name"))?;
-        let what = format!("the accepted name of group number {no}");
-        let name = Name::parse(&text(row, 1, (id, &what))?).map_err(|_| damaged(id, &what))?;
-        decisions.accepted.insert(GroupNo(no), name);
+    let tables = [
+        ("accepted", "accepted_name", &mut decisions.accepted),
+        ("refused", "refused_name", &mut decisions.refused),
+    ];
+    for (decided, table, names) in tables {
+        let select = format!("SELECT grp, name FROM {table} WHERE directory = ?1");
+        let mut select = transaction.prepare_cached(&select)?;
+        let mut rows = select.query([id.0])?;
+        while let Some(row) = rows.next()? {
+            let no = number(row, 0, (id, "a name"))?;
+            let what = format!("the {decided} name of group number {no}");
+            let name = Name::parse(&text(row, 1, (id, &what))?).map_err(|_| damaged(id, &what))?;
+            names.insert(GroupNo(no), name);
+        }
     }
     let mut select =
         transaction.prepare_cached("SELECT kind, no, digest FROM discard WHERE directory = ?1")?;
@@ -94,17 +100,26 @@ pub(crate) fn write(
     {
         keep.execute((id.0, kind, folded, holder.to_string()))?;
     }
+    for (table, names) in [("accepted_name", &change.accepted), ("refused_name", &change.refused)] {
+        let mut put = transaction.prepare_cached(&format!(
+            "INSERT INTO {table} (directory, grp, name) VALUES (?1, ?2, ?3)
+             ON CONFLICT (directory, grp) DO UPDATE SET name = excluded.name"
+        ))?;
+        let mut delete = transaction
+            .prepare_cached(&format!("DELETE FROM {table} WHERE directory = ?1 AND grp = ?2"))?;
+        for (no, name) in names {
+            match name {
+                Some(name) => put.execute((id.0, no.0, name.as_str()))?,
+                None => delete.execute((id.0, no.0))?,
+            };
+        }
+    }
     let mut put = transaction.prepare_cached(
-        "INSERT INTO accepted_name (directory, grp, name) VALUES (?1, ?2, ?3)
-         ON CONFLICT (directory, grp) DO UPDATE SET name = excluded.name",
+        "INSERT OR REPLACE INTO take_over (directory, no, leaver_directory, leaver, name)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    let mut delete = transaction
-        .prepare_cached("DELETE FROM accepted_name WHERE directory = ?1 AND grp = ?2")?;
-    for (no, name) in &change.accepted {
-        match name {
-            Some(name) => put.execute((id.0, no.0, name.as_str()))?,
-            None => delete.execute((id.0, no.0))?,
-        };
+    for TakeOver { account, leaver, name } in &change.take_overs {
+        put.execute((id.0, account.0, leaver.0.0, leaver.1.0, name))?;
     }
     let mut put = transaction.prepare_cached(
         "INSERT INTO discard (directory, kind, no, digest) VALUES (?1, ?2, ?3, ?4)

@@ -1,6 +1,7 @@
-//! Users who are gone at their provider and still in the mirror.
+//! Users who are gone at their provider and still in the mirror, and the accounts that were approved to take their places.
 //!
-//! Invariant: written with the mirror, so that it names exactly those whose row there says that they are gone.
+//! Invariants: written with the mirror, so that it names exactly those whose row there says that they are gone; an approval
+//! ends when its leaver comes back or is forgotten.
 
 use std::collections::BTreeSet;
 
@@ -43,15 +44,54 @@ pub(crate) fn write<'a>(
     )?;
     let mut delete =
         transaction.prepare_cached("DELETE FROM gone_user WHERE directory = ?1 AND no = ?2")?;
+    let mut end = transaction
+        .prepare_cached("DELETE FROM take_over WHERE leaver_directory = ?1 AND leaver = ?2")?;
     for (no, row) in people {
         let gone = row.filter(|row| matches!(row.state, State::Absent { .. }));
         match gone {
             Some(row) => drop(put.execute((id.0, no.0, employee(row)))?),
-            None if known.contains(&no.0) => drop(delete.execute((id.0, no.0))?),
+            None if known.contains(&no.0) => {
+                delete.execute((id.0, no.0))?;
+                end.execute((id.0, no.0))?;
+            }
             None => {}
         }
     }
     Ok(())
+}
+
+/// Ends the approvals about all leavers of a directory.
+pub(crate) fn forget_all(transaction: &Transaction<'_>, id: DirectoryId) -> Result<(), StoreError> {
+    transaction.execute("DELETE FROM take_over WHERE leaver_directory = ?1", [id.0])?;
+    Ok(())
+}
+
+/// An approved take-over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ApprovedTakeOver {
+    /// The leaver's directory and number.
+    pub leaver: (DirectoryId, UserNo),
+    /// The account's directory and number.
+    pub account: (DirectoryId, UserNo),
+    /// The folded name for which it holds.
+    pub name: String,
+}
+
+/// All approved take-overs. One that cannot be read is left out, so that it waits again.
+pub(crate) fn take_overs(
+    transaction: &Transaction<'_>,
+) -> Result<Vec<ApprovedTakeOver>, StoreError> {
+    let mut select = transaction.prepare_cached(
+        "SELECT leaver_directory, leaver, directory, no, name FROM take_over ORDER BY 1, 2, 3, 4",
+    )?;
+    readable(select.query(())?, |row| {
+        let number = |at: usize| small(row.get(at)?);
+        Ok(ApprovedTakeOver {
+            leaver: (DirectoryId(number(0)?), UserNo(number(1)?)),
+            account: (DirectoryId(number(2)?), UserNo(number(3)?)),
+            name: row.get(4)?,
+        })
+    })
 }
 
 /// Everybody who is gone, in order.

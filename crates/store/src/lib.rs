@@ -80,7 +80,7 @@ pub use self::{
     drafts::DraftRow,
     error::StoreError,
     floors::{FinishedLists, FloorLists, FloorRow},
-    gone::GoneUser,
+    gone::{ApprovedTakeOver, GoneUser},
     history::{LogFilter, LogOrder, Past},
     repair::Finding,
     runs::{PinChange, RunCommit, RunWindow},
@@ -230,6 +230,11 @@ impl Store {
     /// Users who are gone at their provider and still known, in order.
     pub fn gone_users(&self) -> Result<Vec<GoneUser>, StoreError> {
         self.0.main.read(gone::list)
+    }
+
+    /// Accounts that were approved to take the place of a leaver of another directory.
+    pub fn take_overs(&self) -> Result<Vec<ApprovedTakeOver>, StoreError> {
+        self.0.main.read(gone::take_overs)
     }
 
     /// The employee number of a user, if the provider said one.

@@ -9,10 +9,10 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::{MAIN_FILE, STATE_FILE, StoreError, gone, log_index};
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 16;
+pub(crate) const SCHEMA: u32 = 18;
 /// The oldest schema whose programs may still read what this one writes: older ones would serve users under the
 /// number of their directory, and products delete whom they know by another key; or show leavers for their successors.
-const MIN_READER: u32 = 15;
+const MIN_READER: u32 = 18;
 
 /// Brings the main database to [`SCHEMA`]; says whether it may be written.
 pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
@@ -43,6 +43,8 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
                 "V16__application_product",
                 include_str!("../migrations/main/V16__application_product.sql"),
             ),
+            ("V17__refused_names", include_str!("../migrations/main/V17__refused_names.sql")),
+            ("V18__take_over", include_str!("../migrations/main/V18__take_over.sql")),
         ],
     )?;
     let transaction = connection.transaction()?;

@@ -402,6 +402,11 @@ impl<'a> Repair<'a> {
         self.texts(id, ("past_name", "holder"), ("whose a former name is", past), id_is_read)?;
         let accepted = "taken out; the new name of the group has to be accepted again";
         self.texts(id, ("accepted_name", "name"), ("an accepted name", accepted), name_is_read)?;
+        let refused = "taken out; the new name of the group waits again, and can be refused again";
+        self.texts(id, ("refused_name", "name"), ("a refused name", refused), name_is_read)?;
+        let take_over =
+            "taken out; that the account takes the place of a leaver waits for an approval again";
+        self.texts(id, ("take_over", "name"), ("an approved take-over", take_over), text_is_read)?;
         let discard = "taken out; what was discarded is planned again";
         self.texts(id, ("discard", "digest"), ("a discarded change", discard), text_is_read)
     }

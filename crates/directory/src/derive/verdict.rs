@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     anonymous::Anonymous,
@@ -169,6 +169,19 @@ pub enum GroupVerdict {
         /// The provider's name for it, while the served name stays until an administrator accepts this.
         waiting_name: Option<Name>,
     },
+}
+
+/// The state of a group's new name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RenameState {
+    /// It waits for an administrator; the group keeps its served name.
+    Waiting,
+    /// It is accepted, and not served yet: the name is in use, or its change waits for an approval.
+    Accepted,
+    /// It is refused; the group keeps its served name.
+    Refused,
 }
 
 impl PersonVerdict {

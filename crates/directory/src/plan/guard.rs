@@ -149,6 +149,10 @@ impl<'a> Guard<'a> {
         self.derive.served
     }
 
+    pub(super) fn context(&self) -> &'a Context<'a> {
+        self.context
+    }
+
     fn lifts(&self, kind: GuardKind) -> bool {
         self.context.lifted.contains(&kind)
     }
@@ -416,7 +420,7 @@ impl<'a> Guard<'a> {
         (held.collect(), near)
     }
 
-    fn hold(&mut self, kind: GuardKind, why: String, items: Vec<HeldItem>) {
+    pub(super) fn hold(&mut self, kind: GuardKind, why: String, items: Vec<HeldItem>) {
         let count = items.len() as u64;
         self.hold_counted(kind, why, (items, count));
     }
@@ -438,7 +442,7 @@ impl<'a> Guard<'a> {
         }
     }
 
-    fn item(&self, node: Node, what: String) -> Option<HeldItem> {
+    pub(super) fn item(&self, node: Node, what: String) -> Option<HeldItem> {
         let (id, name) = match node {
             Node::User(no) => {
                 let id = self.derive.mirror.person(no).map(|row| row.record.id.clone())?;

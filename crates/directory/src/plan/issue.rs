@@ -68,7 +68,11 @@ impl fmt::Display for Reason {
                 write!(f, "the name `{name}` belonged to {holder}; that it passes on waits for an approval")
             }
             Self::GroupRenameWaits { name } => {
-                write!(f, "the provider calls it `{name}` now; products hang permissions on the served name, which stays")
+                write!(
+                    f,
+                    "the provider calls it `{name}` now; products hang permissions on the served name, which stays until \
+                     the new one is accepted"
+                )
             }
             Self::Damaged => f.write_str(
                 "what the provider said of it is damaged in the database; it stays as served until everything is read \

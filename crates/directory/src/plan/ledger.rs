@@ -31,6 +31,12 @@ impl DecisionsChange {
                     if decisions.accepted.contains_key(no) {
                         self.accepted.insert(*no, None);
                     }
+                    // A group that goes, or that is served under the refused name after all, has nothing refused.
+                    let after = after.as_ref().map(|group| group.name());
+                    let refused = decisions.refused.get(no);
+                    if refused.is_some_and(|name| after.is_none_or(|after| after == name)) {
+                        self.refused.insert(*no, None);
+                    }
                 }
                 Change::Members(_) => {}
             }

@@ -2,7 +2,7 @@
 //! way, as an application sees its directories (DESIGN.md 12.9).
 //!
 //! Invariants: only who is gone at the provider and inactive makes way, never who is disabled; and only to an account
-//! that is known to be the same person's. To the application it is as if the leaver were not there any more.
+//! that is known to be the same person's, or that an administrator let take the place. To the application it is as if the leaver were not there any more.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,25 +34,68 @@ pub fn is_same_person(
         || agree(leavers_employee.unwrap_or_default(), accounts_employee.unwrap_or_default())
 }
 
+/// An application's directories in order.
+type Layers<'a> = [(DirectoryId, &'a Arc<Directory>)];
+
 /// The people of the first directories who make way to somebody of a later one.
-pub(super) fn leavers(
-    layers: &[(DirectoryId, &Arc<Directory>)],
+pub(super) fn leavers(layers: &Layers<'_>, successors: &Successors) -> Vec<PersonAt> {
+    let mut ways = BTreeSet::new();
+    // From below, so that a leaver also makes way to an account behind another leaver who does.
+    for (above, (id, directory)) in layers.iter().enumerate().rev() {
+        let of_it = (*id, UserNo(0))..=(*id, UserNo(u32::MAX));
+        for (leaver, accounts) in successors.range(of_it) {
+            let user = directory.user(leaver.1).filter(|user| !user.active());
+            let next = user.and_then(|user| behind(layers, above, (user.folded_name(), &ways)));
+            if next.is_some_and(|(at, account)| account.active() && accounts.contains(&at)) {
+                ways.insert(*leaver);
+            }
+        }
+    }
+    ways.into_iter().collect()
+}
+
+/// Leavers who hide an active account that is not known to be theirs, each with that account: the one that would own the
+/// name if the leaver made way.
+pub(super) fn waiting(
+    layers: &Layers<'_>,
     successors: &Successors,
-) -> Vec<PersonAt> {
-    let find = |wanted: DirectoryId| layers.iter().position(|(id, _)| *id == wanted);
-    let makes_way = |(leaver, accounts): (&PersonAt, &BTreeSet<PersonAt>)| {
-        let above = find(leaver.0)?;
+    gone: &BTreeSet<PersonAt>,
+) -> Vec<(PersonAt, PersonAt)> {
+    let ways: BTreeSet<PersonAt> = leavers(layers, successors).into_iter().collect();
+    let hides = |leaver: &PersonAt| {
+        let above = layers.iter().position(|(id, _)| *id == leaver.0)?;
         let user = layers[above].1.user(leaver.1).filter(|user| !user.active())?;
-        let taken_over = accounts.iter().any(|(directory, no)| {
-            let below = find(*directory).filter(|below| *below > above);
-            let account = below.and_then(|below| layers[below].1.user(*no));
-            account.is_some_and(|account| {
-                account.active() && account.folded_name() == user.folded_name()
-            })
-        });
-        taken_over.then_some(*leaver)
+        let (at, account) = behind(layers, above, (user.folded_name(), &ways))?;
+        account.active().then_some((*leaver, at))
     };
-    successors.iter().filter_map(makes_way).collect()
+    gone.iter().filter(|leaver| !ways.contains(leaver)).filter_map(hides).collect()
+}
+
+/// Leavers who make way, each with the account that has the name then.
+pub(super) fn taken_over(
+    layers: &Layers<'_>,
+    successors: &Successors,
+) -> Vec<(PersonAt, PersonAt)> {
+    let ways: BTreeSet<PersonAt> = leavers(layers, successors).into_iter().collect();
+    let pair = |leaver: &PersonAt| {
+        let above = layers.iter().position(|(id, _)| *id == leaver.0)?;
+        let user = layers[above].1.user(leaver.1)?;
+        let (account, _) = behind(layers, above, (user.folded_name(), &ways))?;
+        Some((*leaver, account))
+    };
+    ways.iter().filter_map(pair).collect()
+}
+
+/// The next one of a name below a directory, without those who make way.
+fn behind<'a>(
+    layers: &Layers<'a>,
+    above: usize,
+    (folded, ways): (&str, &BTreeSet<PersonAt>),
+) -> Option<(PersonAt, &'a Arc<User>)> {
+    layers[above + 1..].iter().find_map(|(id, directory)| {
+        let (no, user) = directory.user_by_name(folded)?;
+        (!ways.contains(&(*id, no))).then_some(((*id, no), user))
+    })
 }
 
 /// A directory without some of its people.

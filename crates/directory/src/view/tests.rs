@@ -316,3 +316,64 @@ fn accounts_are_one_persons_by_mail_address_or_employee_number() {
     assert!(!is_same_person((&a, &other), (Some("7"), None)));
     assert!(!is_same_person((&a, &other), (Some("7"), Some("8"))));
 }
+
+/// Directories in order; in each, `ann` is there with this state: `-` nobody, `a` active, `d` disabled, `g` gone.
+fn order_of(states: &str) -> (View, std::collections::BTreeSet<PersonAt>) {
+    let mut gone = std::collections::BTreeSet::new();
+    let mut directories = Vec::new();
+    for (id, state) in (1..).zip(states.chars()) {
+        let ann = [("ann", "", state == 'a')];
+        directories.push(people(if state == '-' { &[] } else { &ann }, "g"));
+        if state == 'g' {
+            gone.insert((DirectoryId(id), UserNo(0)));
+        }
+    }
+    (shaped(directories, Shape::default(), FrozenNames::new()), gone)
+}
+
+/// Which account waits behind which leaver, and who owns the name when these pairs are known to be one person.
+#[test]
+fn only_the_next_owner_of_a_name_takes_the_place_of_a_leaver() {
+    let at = |id: u32| (DirectoryId(id), UserNo(0));
+    // States; known pairs of leaver and account; the owner; pairs that wait.
+    type Row = (&'static str, &'static [(u32, u32)], u32, &'static [(u32, u32)]);
+    let rows: [Row; 15] = [
+        ("ga", &[], 1, &[(1, 2)]),
+        ("ga", &[(1, 2)], 2, &[]),
+        ("da", &[], 1, &[]),
+        ("aa", &[(1, 2)], 1, &[]),
+        ("gd", &[], 1, &[]),
+        ("gd", &[(1, 2)], 1, &[]),
+        ("g-a", &[], 1, &[(1, 3)]),
+        ("g-a", &[(1, 3)], 3, &[]),
+        // Somebody else stands between: that the last one is known says nothing of them.
+        ("gaa", &[(1, 3)], 1, &[(1, 2)]),
+        ("gda", &[(1, 3)], 1, &[]),
+        ("gaa", &[(1, 2)], 2, &[]),
+        // A leaver behind a leaver makes way first.
+        ("gga", &[], 1, &[(2, 3)]),
+        ("gga", &[(2, 3)], 1, &[(1, 3)]),
+        ("gga", &[(1, 3)], 1, &[(2, 3)]),
+        ("gga", &[(1, 3), (2, 3)], 3, &[]),
+    ];
+    for (states, known, owner, waits) in rows {
+        let (view, gone) = order_of(states);
+        let mut successors = Successors::new();
+        for (leaver, account) in known {
+            successors.entry(at(*leaver)).or_default().insert(at(*account));
+        }
+        let mut published = Published::clone(view.published());
+        published.successors = Arc::new(successors);
+        let order: Vec<DirectoryId> = view.directories().collect();
+        let expected: Vec<_> = waits.iter().map(|(a, b)| (at(*a), at(*b))).collect();
+        assert_eq!(published.hidden_accounts(&order, &gone), expected, "{states} {known:?}");
+        let taken = published.taken_over(&order);
+        if let Some((_, account)) = taken.first().filter(|(leaver, _)| leaver.0.0 == 1) {
+            assert_eq!(account.0.0, owner, "{states} {known:?}");
+        }
+        let view = View::new(Arc::new(published), &order, Shape::default()).unwrap();
+        let ann = view.user_named("ann").unwrap();
+        assert_eq!(view.owner(ann), DirectoryId(owner), "{states} {known:?}");
+        assert_eq!(taken.len(), view.leavers().len(), "{states} {known:?}");
+    }
+}

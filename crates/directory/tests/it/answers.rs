@@ -64,8 +64,13 @@ fn a_leaver_is_explained() {
 fn foretell(bench: &Bench, rules: &str) -> Preview {
     let (now, new) = (bench.compiled(), Compiled::new(rules_of(rules)).unwrap());
     let lifted = std::collections::BTreeSet::new();
-    let context =
-        Context { now: bench.now, window: &Window::default(), lifted: &lifted, empty_read: false };
+    let context = Context {
+        now: bench.now,
+        window: &Window::default(),
+        lifted: &lifted,
+        empty_read: false,
+        take_overs: &[],
+    };
     preview::of_rules(&bench.basis(&now), &new, &context)
 }
 

@@ -41,8 +41,13 @@ pub(crate) fn check(bench: &Bench, plan: &Plan, lifted: &[GuardKind]) {
     let compiled = bench.compiled();
     let basis = bench.basis(&compiled);
     let lifted: BTreeSet<GuardKind> = lifted.iter().copied().collect();
-    let context =
-        Context { now: bench.now, window: &bench.window, lifted: &lifted, empty_read: false };
+    let context = Context {
+        now: bench.now,
+        window: &bench.window,
+        lifted: &lifted,
+        empty_read: false,
+        take_overs: &[],
+    };
     let preview = preview::of_run(&basis, &context);
     assert_eq!(preview.before, counted(&bench.served), "what a preview calls served now");
     assert_eq!(preview.after, counted(&after), "what a preview calls served then");

@@ -131,7 +131,13 @@ fn a_preview_says_how_many_are_served_under_other_rules() {
     );
     let lifted = BTreeSet::new();
     let window = Window::default();
-    let context = Context { now: bench.now, window: &window, lifted: &lifted, empty_read: false };
+    let context = Context {
+        now: bench.now,
+        window: &window,
+        lifted: &lifted,
+        empty_read: false,
+        take_overs: &[],
+    };
     let preview = preview::of_rules(&bench.basis(&now), &new, &context);
     assert_eq!((preview.before.groups, preview.after.groups), (20, 20), "too many would go");
     assert_eq!(preview.approved.groups, 2, "under the rule itself");

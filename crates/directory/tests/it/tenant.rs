@@ -379,8 +379,13 @@ impl Bench {
         let compiled = self.compiled();
         let basis = self.basis(&compiled);
         let lifted = lifted.iter().copied().collect();
-        let context =
-            Context { now: self.now, window: &self.window, lifted: &lifted, empty_read: false };
+        let context = Context {
+            now: self.now,
+            window: &self.window,
+            lifted: &lifted,
+            empty_read: false,
+            take_overs: &[],
+        };
         plan(&basis, dirty, &context)
     }
 

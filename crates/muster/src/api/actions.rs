@@ -5,7 +5,7 @@
 use axum::extract::State;
 use connect::ProbeReport;
 use directory::{
-    decisions::Node,
+    decisions::{Digest, Node},
     id::DirectoryId,
     product_names::{Product, RefusedNames},
     report::RunReport,
@@ -27,7 +27,9 @@ use super::{
     extract::{Json, Path, Query},
     person,
     preview::{self, Preview},
-    product_names, token,
+    product_names,
+    rename::{self, Rename, Renames},
+    token,
     undo::{self, Undo, Undone, Unpin},
 };
 use crate::app::App;
@@ -65,6 +67,20 @@ pub async fn discard(app: &App, name: &str, decide: Decide) -> Result<RunReport,
 /// Takes discards back, or shows what that would do.
 pub async fn withdraw(app: &App, name: &str, which: Withdraw) -> Result<Discards, Problem> {
     Ok(discard::withdraw(State(app.clone()), named(name), Json(which)).await?.0)
+}
+
+/// Returns the new names of groups, each with the digest of a decision about it alone; `None` while a run is under way.
+pub async fn renames(app: &App, name: &str) -> Result<Option<Vec<(Rename, Digest)>>, Problem> {
+    rename::shown(app, name).await
+}
+
+/// Accepts or refuses new names of groups, or shows what that would decide.
+pub async fn decide_renames(
+    app: &App,
+    name: &str,
+    decide: rename::Decide,
+) -> Result<Renames, Problem> {
+    Ok(rename::decide(State(app.clone()), named(name), Json(decide)).await?.0)
 }
 
 /// The position of the change log before a run.

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     app::App,
-    task::commit::{self, person},
+    task::{
+        commit::{self, person},
+        take_over,
+    },
 };
 
 /// Whom to explain.
@@ -109,6 +112,9 @@ pub(super) async fn explain(
             format!("it waits for a decision: {}; until then it is served as it was", item.what)
         }));
     }
+    let (published, at) = (app.published.load_full(), (row.id, no));
+    let told = app.blocking(move |store| take_over::told(store, &published, at)).await?;
+    explanation.because.extend(told);
     if let Some(pin) = &row.pin {
         explanation.because.push(format!(
             "the directory was put back to how it was after change {} and stays so: what is served is from then, and what the \

@@ -32,6 +32,7 @@ use crate::{
         key::Key,
         preview::Preview,
         product_names::ProductNames,
+        rename::Renames,
         rules::RulesOf,
         table,
         undo::{Undo, Unpin},
@@ -68,6 +69,8 @@ pub enum DirectoryCommand {
     Approve(Approve),
     /// Keep what waits as it is served, until the provider says something new; or take that back.
     Discard(Discard),
+    /// Show new names of groups, and accept or refuse single ones.
+    Renames(Renames),
     /// Tell why somebody, or a group, is or is not there.
     Explain(Explain),
     /// Tell which names products refuse or change, and the rules that mend them.
@@ -175,6 +178,7 @@ impl DirectoryCommand {
             Self::Rules(rules) => rules.run().await,
             Self::Approve(approve) => approve.run().await,
             Self::Discard(discard) => discard.run().await,
+            Self::Renames(renames) => renames.run().await,
             Self::Explain(explain) => explain.run().await,
             Self::ProductNames(names) => names.run().await,
             Self::History(told) => told.run().await,

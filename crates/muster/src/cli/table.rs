@@ -176,7 +176,9 @@ pub fn rules(rules: &Rules) -> String {
         NestedGroups::Flattened => "nested groups are flattened",
     };
     let renames = match rules.group_renames {
-        GroupRenames::KeepAccepted => "groups keep their served names until a new one is accepted",
+        GroupRenames::KeepAccepted => {
+            "groups keep their served names until a new one is accepted (`muster directory renames`)"
+        }
         GroupRenames::Follow => "group names follow the provider",
     };
     let case = match rules.user_name_case {

@@ -9,6 +9,7 @@ pub(super) mod live;
 pub(super) mod outlook;
 pub(super) mod people;
 pub(super) mod person;
+pub(super) mod renames;
 pub(super) mod rules;
 pub(super) mod runs;
 pub(super) mod undo;

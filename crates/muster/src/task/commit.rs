@@ -8,6 +8,7 @@ mod ask;
 pub mod person;
 pub mod pin;
 mod planning;
+pub mod rename;
 pub mod settings;
 pub mod what_if;
 pub mod withdraw;
@@ -92,6 +93,8 @@ pub struct Decision {
     pub discard: Option<Choice>,
     /// Takes discards back: their objects go through the guard like any others.
     pub withdraw: Option<withdraw::Withdrawal>,
+    /// Accepts or refuses new names of groups.
+    pub renames: Option<rename::Renaming>,
     /// The rules until now, when they were changed.
     pub rules_before: Option<Box<Rules>>,
 }
@@ -126,6 +129,9 @@ pub enum DecisionError {
         "nothing like that is discarded; `muster directory discard` with `--withdraw --dry-run` shows what is"
     )]
     NothingDiscarded,
+    /// A group has no new name.
+    #[error("the provider has no other name for `{0}` than the one that is served")]
+    NoRename(String),
     /// The directory was put back and stays as it is.
     #[error(
         "the directory is pinned to change {0}, and nothing else is decided meanwhile; `muster directory unpin` first"
@@ -438,9 +444,12 @@ impl Run {
         for (node, digest) in std::mem::take(&mut decided.discards) {
             plan.decisions.discards.insert(node, digest);
         }
+        // Whatever is served under it now is accepted or refused no more; the rest is, until it is.
         for (no, name) in std::mem::take(&mut decided.accepted) {
-            // Whatever is served under it now is accepted no more; the rest is, until it is.
             plan.decisions.accepted.entry(no).or_insert(name);
+        }
+        for (no, name) in std::mem::take(&mut decided.refused) {
+            plan.decisions.refused.entry(no).or_insert(name);
         }
         self.remember(&plan, &dirty);
         Ok(plan)
@@ -462,27 +471,19 @@ impl Run {
         dirty
     }
 
-    /// Names of groups that changed rules make are accepted with the rules.
-    fn accept_renames(&mut self, planning: &Planning, decided: &mut DecisionsChange) {
-        let Some(before) = self.decision.rules_before.take() else { return };
-        // Rules that this program cannot read made no names.
-        let Ok(before) = Compiled::new(*before) else { return };
-        let after = planning.basis(&self.memory);
-        let names = plan::accepted_by_rules(&Basis { rules: &before, ..after }, &after);
-        decided.accepted = names.into_iter().map(|(no, name)| (no, Some(name))).collect();
-        self.memory.decisions.apply(decided);
-    }
-
     /// What an approval lifts; a discard goes into the decisions.
     fn decide(
         &mut self,
         planning: &Planning,
         decided: &mut DecisionsChange,
     ) -> Result<BTreeSet<GuardKind>, DecisionError> {
-        let Decision { approve, discard, withdraw, rules_before: _ } =
+        let Decision { approve, discard, withdraw, renames, rules_before: _ } =
             std::mem::take(&mut self.decision);
         if let Some(withdrawal) = withdraw {
             self.withdraw(planning, &withdrawal, decided)?;
+        }
+        if let Some(renaming) = renames {
+            self.rename(planning, &renaming, decided)?;
         }
         if approve.is_none() && discard.is_none() {
             return Ok(BTreeSet::new());

@@ -16,7 +16,9 @@ mod product_names;
 #[path = "../e2e/random.rs"]
 mod random;
 mod references;
+mod renames;
 mod shown;
+mod take_over;
 mod tasks;
 mod tokens;
 

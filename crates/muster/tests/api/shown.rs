@@ -24,13 +24,13 @@ use crate::{
 const PASSWORD: &str = "four quiet green lamps";
 
 /// Somebody at the console.
-struct Browser {
+pub(crate) struct Browser {
     http: reqwest::Client,
     cookie: String,
 }
 
 impl Browser {
-    async fn sign_in(house: &House) -> Self {
+    pub(crate) async fn sign_in(house: &House) -> Self {
         let hash = hash(PASSWORD.to_owned()).await.unwrap();
         let app = &house.server().app;
         let now = app.clock.now();
@@ -53,24 +53,35 @@ impl Browser {
         Self { http, cookie }
     }
 
-    async fn page(&self, house: &House, path: &str) -> String {
+    pub(crate) async fn page(&self, house: &House, path: &str) -> String {
         self.ask(house, (Method::GET, path), String::new()).await
     }
 
     async fn ask(&self, house: &House, (method, path): (Method, &str), form: String) -> String {
-        let url = format!("{}{path}", house.server().url);
-        let answer = self
-            .http
-            .request(method, url)
-            .header("cookie", &self.cookie)
-            .header("sec-fetch-site", "same-origin")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form)
-            .send()
-            .await
-            .unwrap();
+        let answer = self.send(house, (method, path), form).await;
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.text().await.unwrap()
+    }
+
+    /// Sends a form; gives the page that it leads to.
+    pub(crate) async fn post(&self, house: &House, path: &str, form: String) -> String {
+        let answer = self.send(house, (Method::POST, path), form).await;
+        assert_eq!(answer.status(), 303, "{path}");
+        let to = answer.headers()["location"].to_str().unwrap().to_owned();
+        self.page(house, &to).await
+    }
+
+    async fn send(
+        &self,
+        house: &House,
+        (method, path): (Method, &str),
+        form: String,
+    ) -> reqwest::Response {
+        let request = self.http.request(method, format!("{}{path}", house.server().url));
+        let request =
+            request.header("cookie", &self.cookie).header("sec-fetch-site", "same-origin");
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.body(form).send().await.unwrap()
     }
 }
 

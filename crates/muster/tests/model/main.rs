@@ -55,6 +55,26 @@ async fn every_rename_costs_each_product_one_full_synchronisation() {
     world.assert_full_synchronisations_at_most(8);
 }
 
+/// DESIGN.md 12.9: whatever the application's view, a leaver is in front until the account's take-over is approved, and
+/// again once they are back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approved_account_takes_the_place_of_a_leaver_in_every_view() {
+    let mut world = World::new(31).await;
+    world.rest(0).await;
+    for round in 0..8 {
+        world.somebody_moves().await;
+        // Read and seen first as it waits, then as it was approved.
+        world.rest(0).await;
+        world.rest(40).await;
+        if round % 3 == 2 {
+            world.restart().await;
+            world.rest(0).await;
+        }
+    }
+    world.assert_take_overs_were_approved(6);
+    world.assert_somebody_made_way();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_changes_between_the_requests_of_a_full_synchronisation_is_told_after_it() {
     for seed in 11..14 {

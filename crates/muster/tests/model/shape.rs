@@ -47,12 +47,15 @@ fn frozen(copy: &Copy, directory: usize, old: &OldNames) -> Copy {
 /// People who are gone at their provider and still served, by directory and id.
 pub(crate) type Gone = BTreeSet<(usize, String)>;
 
-/// Those of them who make way: a later directory has an active account of that name and mail address.
+/// Take-overs that were approved: leaver and account, each by directory and id.
+pub(crate) type Approved = BTreeSet<((usize, String), (usize, String))>;
+
+/// Those of them who make way: a later directory has an active account of that name, and of that mail address or approved.
 pub(crate) fn leavers(
     copies: &[Copy],
     sees: &[usize],
     (shape, old): (Shape, &OldNames),
-    gone: &Gone,
+    (gone, approved): (&Gone, &Approved),
 ) -> Gone {
     let known = |directory: usize, name: &str, id: &str| {
         let known = old.get(&(directory, id.to_owned())).filter(|_| shape.frozen);
@@ -66,9 +69,10 @@ pub(crate) fn leavers(
                 copies[*later].users.keys().find(same).is_some_and(|other| {
                     let account = &copies[*later].users[other];
                     let mail = account.email.to_lowercase();
+                    let pair = ((*no, person.id.clone()), (*later, account.id.clone()));
+                    let same_mail = !mail.is_empty() && mail == person.email.to_lowercase();
                     account.active
-                        && !mail.is_empty()
-                        && mail == person.email.to_lowercase()
+                        && (same_mail || approved.contains(&pair))
                         && known(*later, other, &account.id) == known(*no, name, &person.id)
                 })
             };

@@ -13,10 +13,17 @@ use std::{
 
 use directory::{
     id::{DirectoryId, MINUTE_MS, Millis},
-    report::Outcome,
+    plan::HeldItem,
+    report::{GuardKind, Outcome},
     rules::{Rules, limits::Limits},
 };
-use muster::{api, clock::Clock, config::File, server::Server};
+use muster::{
+    api,
+    clock::Clock,
+    config::File,
+    server::Server,
+    task::commit::{self, Choice, Decision, Step},
+};
 use serde_json::{Value, json};
 use simulator::{Options, Running};
 use store::Schedule;
@@ -26,7 +33,7 @@ use crate::{
     expected::{Copy, Oracle, Truth},
     product::Product,
     random::{Budget, Dice, assert_same, edit},
-    shape::{Gone, OldNames, Shape, combine, leavers, remember},
+    shape::{Approved, Gone, OldNames, Shape, combine, leavers, remember},
 };
 
 const ANYWHERE: SocketAddr =
@@ -91,6 +98,8 @@ pub(crate) struct World {
     copies: Vec<Copy>,
     /// People who are gone and still served.
     gone: Gone,
+    /// Take-overs that were approved.
+    approved: Approved,
     /// Under which names people who were renamed were served before.
     old_names: OldNames,
     watchers: Vec<Watcher>,
@@ -101,6 +110,8 @@ pub(crate) struct World {
     done: [u32; 6],
     /// Views at rest points in which somebody had made way.
     made_way: u32,
+    /// How many take-overs were approved.
+    approvals: u32,
 }
 
 const DONE: [&str; 6] =
@@ -120,12 +131,14 @@ impl World {
             tenants: Vec::new(),
             copies: vec![Copy::default(); 2],
             gone: Gone::new(),
+            approved: Approved::new(),
             old_names: OldNames::new(),
             watchers: Vec::new(),
             names: OldNames::new(),
             renames: [0; 2],
             done: [0; 6],
             made_way: 0,
+            approvals: 0,
         };
         for no in 0..2 {
             world.connect(seed, no).await;
@@ -257,6 +270,10 @@ impl World {
         for no in 0..2 {
             self.read(no, false).await;
         }
+        // What waits is seen behind its leaver at every other rest point.
+        if step / 40 % 2 == 1 {
+            self.approve().await;
+        }
         for at in 0..self.watchers.len() {
             let leavers = self.leavers(&self.watchers[at]);
             self.made_way += u32::from(!leavers.is_empty());
@@ -276,12 +293,75 @@ impl World {
         }
         let full: u32 = self.watchers.iter().map(|watcher| watcher.product.full_syncs).sum();
         let made_way = self.made_way;
-        text + &format!("{full} lists read in full, {made_way} views in which somebody made way")
+        let approvals = self.approvals;
+        text + &format!(
+            "{full} lists read in full, {made_way} views in which somebody made way, {approvals} take-overs approved"
+        )
+    }
+
+    /// Somebody leaves the first tenant who has an account in the second that nothing but the name says to be theirs; and
+    /// whoever left may come back.
+    pub(crate) async fn somebody_moves(&mut self) {
+        let (truth, other) = (self.truth(0).await, self.truth(1).await);
+        let is_new = |login: &str| {
+            let same = |name: &String| name.to_lowercase() == login.to_lowercase();
+            !other.users.iter().any(|user| user.login.to_lowercase() == login.to_lowercase())
+                && !self.copies[1].users.keys().any(same)
+        };
+        let mut people = truth.users.iter().filter(|user| user.active && !user.guest);
+        let user = people.find(|user| is_new(&user.login)).unwrap().clone();
+        let account = json!({"login": user.login, "display_name": user.login,
+            "email": format!("moved{}@elsewhere.example", self.approvals)});
+        self.control(1, "POST", "users", account).await;
+        let step = json!([{"method": "DELETE", "path": format!("users/{}", user.id)}]);
+        self.control(0, "POST", "batch", step).await;
+        if self.dice.roll(3) == 0 && !self.tenants[0].deleted.is_empty() {
+            let back = self.tenants[0].deleted.remove(0);
+            let path = format!("users/{back}/restore");
+            let step = json!([{"method": "POST", "path": path}]);
+            self.control(0, "POST", "batch", step).await;
+        }
+        self.tenants[0].deleted.push(user.id);
+        self.pass(1).await;
+    }
+
+    pub(crate) fn assert_take_overs_were_approved(&self, min: u32) {
+        assert!(self.approvals >= min, "{} take-overs were approved", self.approvals);
+    }
+
+    /// Accounts of the second directory take the places of leavers of the first, if nothing else waits with them.
+    async fn approve(&mut self) {
+        let app = self.server().app.clone();
+        let keeper = app.keeper(self.tenants[1].directory).unwrap();
+        let preview = commit::foretell(&app, &keeper, None).await.unwrap();
+        let held = preview.held.into_iter().find(|held| held.kind == GuardKind::TakeOver);
+        let Some(held) = held else { return };
+        let in_place = |item: &HeldItem| item.what.starts_with("would take the place");
+        if !held.items.iter().all(in_place) {
+            return;
+        }
+        for item in &held.items {
+            let named = |name: &&String| name.to_lowercase() == item.name.to_lowercase();
+            let users = &self.copies[0].users;
+            let leaver = &users[users.keys().find(named).unwrap()];
+            let pair = ((0, leaver.id.clone()), (1, item.id.to_string()));
+            assert!(self.gone.contains(&pair.0) && !leaver.active, "{item:?} hides nobody");
+            self.approved.insert(pair);
+            self.approvals += 1;
+        }
+        let choice = Choice { digest: held.digest, kind: Some(held.kind) };
+        let decision = Decision { approve: Some(choice), ..Decision::default() };
+        commit::commit(&app, &keeper, Step::Decision(decision)).await.unwrap();
     }
 
     /// Who makes way in what a product sees.
     fn leavers(&self, watcher: &Watcher) -> Gone {
-        leavers(&self.copies, &watcher.sees, (watcher.shape, &self.old_names), &self.gone)
+        leavers(
+            &self.copies,
+            &watcher.sees,
+            (watcher.shape, &self.old_names),
+            (&self.gone, &self.approved),
+        )
     }
 
     pub(crate) fn assert_somebody_made_way(&self) {
@@ -339,6 +419,8 @@ impl World {
         let there: BTreeSet<&str> = truth.users.iter().map(|user| user.id.as_str()).collect();
         let gone = copy.users.values().filter(|person| !there.contains(person.id.as_str()));
         self.gone.extend(gone.map(|person| (tenant, person.id.clone())));
+        // Whoever is back has nobody in their place any more, also after they left again.
+        self.approved.retain(|(leaver, _)| self.gone.contains(leaver));
         self.copies[tenant] = copy;
         self.clock.fetch_add(100, Ordering::SeqCst);
     }
@@ -358,7 +440,7 @@ impl World {
                 if request == 3 {
                     read_renames = self.renames;
                     let seen = (shape, &self.old_names);
-                    read_leavers = leavers(&self.copies, &sees, seen, &self.gone);
+                    read_leavers = leavers(&self.copies, &sees, seen, (&self.gone, &self.approved));
                 }
                 if self.dice.roll(2) == 0 {
                     return None;
@@ -392,7 +474,7 @@ impl World {
                 if request == 3 {
                     read_renames = self.renames;
                     let seen = (shape, &self.old_names);
-                    read_leavers = leavers(&self.copies, &sees, seen, &self.gone);
+                    read_leavers = leavers(&self.copies, &sees, seen, (&self.gone, &self.approved));
                 }
                 if request > 2 {
                     self.pass(2).await;
@@ -435,7 +517,7 @@ impl World {
         }
     }
 
-    async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.done[5] += 1;
         self.server.take().unwrap().stop().await;
         self.server = Some(start(&self.data, &self.clock).await);

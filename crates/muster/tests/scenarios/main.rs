@@ -15,6 +15,7 @@ mod power;
 mod product;
 #[path = "../e2e/random.rs"]
 mod random;
+mod renames;
 mod story;
 mod waiting;
 
@@ -25,6 +26,7 @@ use simulator::{Provider, Quotas};
 use self::{
     house::{House, Plan},
     power::s16_a_group_of_administrators_waits,
+    renames::s17_a_new_name_is_followed_for_one_group,
 };
 
 for_each_provider!(
@@ -45,6 +47,7 @@ for_each_provider!(
     s14_a_link_to_another_host_is_not_followed,
     s15_a_provider_that_shows_a_part_takes_nobody_away,
     s16_a_group_of_administrators_waits,
+    s17_a_new_name_is_followed_for_one_group,
 );
 
 /// What goes wrong all the time.

@@ -46,6 +46,8 @@ pub(crate) const MAIN: &[Table] = &[
     UNCONFIRMED,
     PAST_NAME,
     ACCEPTED_NAME,
+    REFUSED_NAME,
+    TAKE_OVER,
     DISCARD,
     RUN,
     LOG_RUN,
@@ -145,6 +147,33 @@ const ACCEPTED_NAME: Table = Table {
     label: Some("name"),
     columns: &[needed("directory", Small), needed("grp", Small)],
     removed: TakenOut("taken out; the new name of the group has to be accepted again"),
+    is_settings: false,
+};
+
+const REFUSED_NAME: Table = Table {
+    name: "refused_name",
+    kind: "refused name",
+    key: "directory || ' ' || grp",
+    label: Some("name"),
+    columns: &[needed("directory", Small), needed("grp", Small)],
+    removed: TakenOut("taken out; the new name of the group waits again, and can be refused again"),
+    is_settings: false,
+};
+
+const TAKE_OVER: Table = Table {
+    name: "take_over",
+    kind: "approved take-over",
+    key: "directory || ' ' || no || ' ' || leaver_directory || ' ' || leaver",
+    label: Some("name"),
+    columns: &[
+        needed("directory", Small),
+        needed("no", Small),
+        needed("leaver_directory", Small),
+        needed("leaver", Small),
+    ],
+    removed: TakenOut(
+        "taken out; that the account takes the place of a leaver waits for an approval again",
+    ),
     is_settings: false,
 };
 

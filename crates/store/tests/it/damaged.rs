@@ -291,6 +291,33 @@ fn decisions_that_cannot_be_read_stop_the_directory_by_name_until_repaired() {
 }
 
 #[test]
+fn a_refused_name_that_cannot_be_read_is_named_and_taken_out() {
+    let bench = Bench::new();
+    let insert = "INSERT INTO refused_name (directory, grp, name) VALUES (?1, 0, x'FF')";
+    bench.database().execute(insert, [bench.id.0]).unwrap();
+    let store = open(bench.data.path());
+    let error = store.load_decisions(bench.id).unwrap_err().to_string();
+    assert!(error.contains("the refused name of group number 0"), "{error}");
+    let told = store.repair(true).unwrap();
+    assert!(told.len() == 1 && format!("{told:?}").contains("refused"), "{told:?}");
+    assert!(store.load_decisions(bench.id).unwrap().refused.is_empty());
+}
+
+#[test]
+fn a_take_over_that_cannot_be_read_waits_again() {
+    let bench = Bench::new();
+    let insert = "INSERT INTO take_over (directory, no, leaver_directory, leaver, name)
+                  VALUES (?1, 0, 9, 1, x'FF'), (?1, 0, 9, 2, 'ann')";
+    bench.database().execute(insert, [bench.id.0]).unwrap();
+    let store = open(bench.data.path());
+    let approved = store.take_overs().unwrap();
+    assert!(approved.len() == 1 && approved[0].name == "ann", "{approved:?}");
+    let told = store.repair(true).unwrap();
+    assert!(told.len() == 1 && format!("{told:?}").contains("take-over"), "{told:?}");
+    assert_eq!(store.take_overs().unwrap(), approved);
+}
+
+#[test]
 fn reports_and_frozen_names_that_cannot_be_read_stop_nothing() {
     let bench = Bench::new();
     let database = bench.database();

@@ -195,6 +195,8 @@ fn by_hand(data: &Path) {
         .execute_batch(
             "INSERT OR IGNORE INTO past_name VALUES (1, 0, 'old', 'p1'), (2, 0, 'old', 'p1');
              INSERT OR IGNORE INTO accepted_name VALUES (1, 0, 'All'), (2, 0, 'All');
+             INSERT OR IGNORE INTO refused_name VALUES (1, 0, 'All'), (2, 0, 'All');
+             INSERT OR IGNORE INTO take_over VALUES (1, 3, 2, 3, 'ann'), (2, 3, 1, 3, 'ann');
              INSERT OR IGNORE INTO discard VALUES (1, 0, 3, 'd'), (2, 0, 3, 'd');
              INSERT OR IGNORE INTO frozen_name VALUES (1, 1, 2, 'a', 'a'), (2, 2, 2, 'a', 'a');
              INSERT OR IGNORE INTO gone_user VALUES (1, 5, '7'), (2, 5, '8');

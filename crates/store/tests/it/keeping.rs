@@ -58,7 +58,13 @@ fn run_putting_back(
     let basis =
         Basis { mirror: &mirror, rules: &rules, decisions: &decisions, served, observed: now };
     let lifted = std::collections::BTreeSet::new();
-    let context = Context { now, window: &Window::default(), lifted: &lifted, empty_read: false };
+    let context = Context {
+        now,
+        window: &Window::default(),
+        lifted: &lifted,
+        empty_read: false,
+        take_overs: &[],
+    };
     let plan = plan(&basis, &Dirty::everything(), &context);
     let after = served.apply(&plan.changes).unwrap();
     let approved = if put_back_to.is_some() { plan.applied } else { Applied::default() };

@@ -10,6 +10,7 @@ mod console;
 #[path = "../../../directory/tests/it/counts.rs"]
 mod counts;
 mod damaged;
+mod decisions;
 mod every_column;
 mod every_type;
 mod history;

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     api::actions,
     console::{
-        page::{Frame, Refusal, Visit, show},
+        page::{Frame, Refusal, Visit, sentence, show},
         words::{When, count},
     },
 };
@@ -38,6 +38,8 @@ pub(in crate::console) struct GroupPage {
     name: String,
     description: String,
     key: String,
+    /// Its new name at the provider and the decision about it, if it has one.
+    rename: Option<String>,
     updated: When,
     total: String,
     people: Vec<Person>,
@@ -56,6 +58,7 @@ impl GroupPage {
             name: "dev".to_owned(),
             description: "Developers".to_owned(),
             key: "1:1".to_owned(),
+            rename: Some("The provider calls it `Developers` now.".to_owned()),
             updated: When::new(directory::id::Millis(0), directory::id::Millis(90_000)),
             total: "1".to_owned(),
             people: vec![Person::sample()],
@@ -99,12 +102,16 @@ pub(in crate::console) async fn group(
         });
         found.collect()
     };
+    let renames = actions::renames(visit.app(), &name).await?.unwrap_or_default();
+    let own = renames.into_iter().find(|(rename, _)| rename.id == id.to_string());
+    let rename = own.map(|(rename, _)| sentence(&rename.what));
     let history = actions::history(visit.app(), directory_id, Node::Group(no), HISTORY_MAX).await?;
     let now = visit.now();
     show(&GroupPage {
         frame: visit.frame(group.name().to_string(), &format!("directory {}", head.name)),
         name: group.name().to_string(),
         description: group.description().to_owned(),
+        rename,
         key: format!("{directory_id}:{id}"),
         updated: When::new(group.updated(), now),
         total: count(members.len()),

@@ -8,7 +8,7 @@ use directory::{
     report::{Applied, Outcome, RunKind, RunReport},
 };
 
-use super::{Head, found, frame};
+use super::{Head, found, frame, renames::Renames};
 use crate::{
     api::actions,
     console::{
@@ -163,6 +163,7 @@ pub(in crate::console) struct SetAsidePage {
     /// Whether nobody has been looked at yet since the server started.
     unknown: bool,
     refused: Vec<Refused>,
+    renames: Renames,
 }
 
 /// Names that a product refuses or changes.
@@ -208,7 +209,8 @@ impl SetAsidePage {
             mend: "user_name_case = \"lower\"".to_owned(),
         };
         let (frame, head) = (Frame::sample(), Head::sample("set-aside"));
-        Self { frame, head, issues: vec![issue], unknown: false, refused: vec![refused] }
+        let renames = Renames::sample();
+        Self { frame, head, issues: vec![issue], unknown: false, refused: vec![refused], renames }
     }
 }
 
@@ -231,6 +233,7 @@ pub(in crate::console) async fn set_aside(
     let unknown = visit.app().keeper(id).is_none_or(|keeper| keeper.issues().is_none());
     let refused = actions::product_names(visit.app(), &name).await?;
     let refused = refused.into_iter().map(Refused::of).collect();
+    let renames = Renames::of(actions::renames(visit.app(), &name).await?, &head.path);
     let frame = frame(&visit, &head, "Set aside");
-    show(&SetAsidePage { frame, head, issues, unknown, refused })
+    show(&SetAsidePage { frame, head, issues, unknown, refused, renames })
 }

@@ -192,9 +192,9 @@ impl Run {
 
     /// The mirror moves, what is served does not.
     fn stay(&mut self, pin: &Pin) -> Result<Drawn, DecisionError> {
-        let Decision { approve, discard, withdraw, rules_before: _ } =
+        let Decision { approve, discard, withdraw, renames, rules_before: _ } =
             std::mem::take(&mut self.decision);
-        if approve.is_some() || discard.is_some() || withdraw.is_some() {
+        if approve.is_some() || discard.is_some() || withdraw.is_some() || renames.is_some() {
             return Err(DecisionError::Pinned(pin.to));
         }
         self.memory.settled = false;

@@ -9,7 +9,7 @@ use directory::{
     id::{DAY_MS, DirectoryId, Millis},
     mirror::Dirty,
     observation::ATTRIBUTES_VERSION,
-    plan::{self, Discarded, Plan, guard::Window},
+    plan::{self, Discarded, Plan, WaitingTakeOver, guard::Window},
     preview::{self, Preview},
     report::GuardKind,
     rules::compiled::Compiled,
@@ -18,7 +18,10 @@ use directory::{
 
 use store::Pin;
 
-use crate::{app::App, task::keeper::Memory};
+use crate::{
+    app::App,
+    task::{keeper::Memory, take_over},
+};
 
 /// What planning needs from store and snapshot.
 pub(super) struct Planning {
@@ -29,6 +32,8 @@ pub(super) struct Planning {
     /// Where the directory was put back to, if it stays there.
     pub(super) pin: Option<Pin>,
     empty_read: bool,
+    /// Accounts that leavers of other directories hide.
+    take_overs: Arc<[WaitingTakeOver]>,
     now: Millis,
 }
 
@@ -48,6 +53,7 @@ impl Planning {
         let served = app.served(id).unwrap_or_default();
         let runs = app.store.run_window(id, now.plus(-DAY_MS))?;
         let size = runs.first_size.unwrap_or(runs.size_then);
+        let take_overs = take_over::waiting(&app.store, &app.published.load(), id)?.into();
         let window = Window { applied: runs.applied, size };
         Ok(Self {
             rules,
@@ -56,6 +62,7 @@ impl Planning {
             served_once: row.served_once,
             pin: row.pin,
             empty_read: false,
+            take_overs,
             now,
         })
     }
@@ -68,6 +75,7 @@ impl Planning {
             served_once: self.served_once,
             pin: self.pin.clone(),
             empty_read,
+            take_overs: Arc::clone(&self.take_overs),
             now: self.now,
         }
     }
@@ -95,6 +103,7 @@ impl Planning {
             window: &self.window,
             lifted: &lifted,
             empty_read: memory.empty_read,
+            take_overs: &self.take_overs,
         };
         let basis = self.basis(memory);
         let preview = match rules {
@@ -116,6 +125,7 @@ impl Planning {
             window: &self.window,
             lifted: &lifted,
             empty_read: memory.empty_read,
+            take_overs: &self.take_overs,
         };
         plan::discarded(&self.basis(memory), &context, chosen)
     }
@@ -131,6 +141,7 @@ impl Planning {
             window: &self.window,
             lifted,
             empty_read: self.empty_read,
+            take_overs: &self.take_overs,
         };
         plan::plan(&self.basis(memory), dirty, &context)
     }

@@ -101,7 +101,8 @@ pub fn afresh(mirror: &Mirror, rules: &Compiled, now: Millis) -> WhatIf {
     let (decisions, served) = (Decisions::default(), Arc::new(Directory::default()));
     let basis = Basis { mirror, rules, decisions: &decisions, served: &served, observed: now };
     let (window, lifted) = (Window::default(), BTreeSet::new());
-    let context = plan::Context { now, window: &window, lifted: &lifted, empty_read: false };
+    let context =
+        plan::Context { now, window: &window, lifted: &lifted, empty_read: false, take_overs: &[] };
     looked_at(&basis, preview::of_run(&basis, &context))
 }
 

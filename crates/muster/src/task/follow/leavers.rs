@@ -1,4 +1,5 @@
-//! Who is gone from one directory and has an active account of the same name in another (DESIGN.md 12.9).
+//! Who is gone from one directory and has an active account of the same name in another that is known to be theirs, or was
+//! approved to take their place (DESIGN.md 12.9).
 //!
 //! Invariant: costs what the people who are gone cost, whatever the size of the directories.
 
@@ -9,11 +10,11 @@ use std::{
 
 use directory::{
     id::DirectoryId,
-    view::{Published, Served, Successors, WithoutLeavers, is_same_person},
+    view::{PersonAt, Published, Served, Successors, WithoutLeavers, is_same_person},
 };
-use store::{GoneUser, Store, StoreError};
+use store::{ApprovedTakeOver, GoneUser, Store, StoreError};
 
-/// The accounts that are known to be those of people who are gone.
+/// The accounts that are known to be those of people who are gone, or approved.
 pub(super) fn successors(
     store: &Store,
     directories: &BTreeMap<DirectoryId, Served>,
@@ -22,6 +23,12 @@ pub(super) fn successors(
     if directories.len() < 2 {
         return Ok(successors);
     }
+    let approved = store.take_overs()?;
+    let approves = |leaver: PersonAt, account: PersonAt, name: &str| {
+        let fits = |one: &ApprovedTakeOver| one.account == account && one.name == name;
+        let from = approved.partition_point(|one| one.leaver < leaver);
+        approved[from..].iter().take_while(|one| one.leaver == leaver).any(fits)
+    };
     for GoneUser { directory, no, employee } in store.gone_users()? {
         let served = directories.get(&directory).map(|served| &served.directory);
         let Some(leaver) = served.and_then(|served| served.user(no)) else { continue };
@@ -39,7 +46,8 @@ pub(super) fn successors(
             }
             // Asked for only where mail addresses do not tell.
             let by_mail = is_same_person((leaver, account), (None, None));
-            let known = by_mail || {
+            let decided = || approves((directory, no), (*id, account_no), leaver.folded_name());
+            let known = by_mail || decided() || {
                 let theirs =
                     if employee.is_empty() { None } else { store.employee_of(*id, account_no)? };
                 is_same_person((leaver, account), (Some(&employee), theirs.as_deref()))
