@@ -26,3 +26,4 @@ mod receiver;
 mod service;
 mod sources;
 mod webhooks;
+mod wizard;

@@ -1,4 +1,5 @@
-//! The acceptance scenarios of `protocols/providers.md` E5, for each provider, and 2,000 random edits with all faults.
+//! The acceptance scenarios of `protocols/providers.md` E5, for each provider, and random edits with all faults, of a
+//! whole tenant and of one that is read in part.
 //!
 //! `MUSTER_SCENARIO_SEED` and `MUSTER_SCENARIO_EDITS` choose another story for the random ones.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -10,6 +11,7 @@ mod providers;
 mod expected;
 mod house;
 mod lying;
+mod part;
 mod power;
 #[path = "../e2e/product.rs"]
 mod product;
@@ -45,6 +47,7 @@ for_each_provider!(
     s14_a_link_to_another_host_is_not_followed,
     s15_a_provider_that_shows_a_part_takes_nobody_away,
     s16_a_group_of_administrators_waits,
+    s17_five_hundred_edits_of_a_tenant_that_is_read_in_part,
 );
 
 /// What goes wrong all the time.
@@ -81,6 +84,10 @@ async fn s02_a_hundred_edits_arrive_by_what_changed(provider: Provider) {
 
 async fn s02_two_thousand_edits_with_all_faults(provider: Provider) {
     story::told(provider).await;
+}
+
+async fn s17_five_hundred_edits_of_a_tenant_that_is_read_in_part(provider: Provider) {
+    story::told_in_part(provider).await;
 }
 
 /// The run is dropped wherever it is; a kill of the whole process is proven with the binary itself.
