@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::{Head, choices, found, frame, outlook::Outlook, runs::applied};
 use crate::{
-    api::{actions, directory::is_held},
+    api::{actions, directory::is_held, product_names},
     audit,
     console::{
         page::{Flash, Frame, Refusal, Visit, sentence, show},
@@ -520,7 +520,12 @@ async fn outlook(
         return Err(Refusal::not_found("directory of that name"));
     };
     match Compiled::new(rules) {
-        Ok(rules) => Ok(Outlook::of(&what_if(visit.app(), &keeper, rules).await?, false)),
+        Ok(rules) => {
+            let made = rules.rules().user_name.clone();
+            let seen = what_if(visit.app(), &keeper, rules).await?;
+            let refused = product_names::then(visit.app(), id, (&seen.preview, &made)).await?;
+            Ok(Outlook::of(&seen, false).with_refused(&refused))
+        }
         Err(problem) => Ok(Outlook::problem(sentence(&problem.to_string()))),
     }
 }
