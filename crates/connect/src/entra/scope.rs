@@ -247,10 +247,10 @@ impl Entra {
         let mut found = self.contained(pairs.collect()).await.into_iter();
         let one = |_| {
             let told: Vec<Option<bool>> = found.by_ref().take(groups.len()).collect();
-            match told.contains(&Some(true)) {
-                true => Some(true),
-                false => (!told.contains(&None)).then_some(false),
+            if told.contains(&Some(true)) {
+                return Some(true);
             }
+            (!told.contains(&None)).then_some(false)
         };
         objects.iter().map(one).collect()
     }

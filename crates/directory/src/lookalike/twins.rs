@@ -91,7 +91,9 @@ impl Names {
             }
             for alike in by_form.into_values().filter(|alike| alike.len() > 1) {
                 for (no, id, label) in &alike {
-                    let other = alike.iter().find(|(other, ..)| other != no);
+                    // The plain name tells most of which one is meant.
+                    let others = alike.iter().filter(|(other, ..)| other != no);
+                    let other = others.min_by_key(|(.., name)| !name.is_ascii());
                     let Some((.., other)) = other else { continue };
                     issues.push(Issue {
                         node: node(*no),
@@ -244,9 +246,9 @@ impl LookAlikes {
             ),
         };
         let others = all.into_iter().chain(ascii).filter(|other| *other != node);
-        let mut names = others.filter_map(|other| served_name(served, other));
-        let twin = names.find(|other| appearance(other) == form && fold(other) != fold(name));
-        twin.map(str::to_owned)
+        let names = others.filter_map(|other| served_name(served, other));
+        let twins = names.filter(|other| appearance(other) == form && fold(other) != fold(name));
+        twins.min_by_key(|other| !other.is_ascii()).map(str::to_owned)
     }
 
     /// Names that look alike in `then` and do not now.

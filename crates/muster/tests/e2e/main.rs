@@ -16,6 +16,7 @@ mod faults;
 mod followed;
 mod guard;
 mod hostile;
+mod look_alikes;
 mod mail_server;
 mod migration;
 mod moving;

@@ -16,21 +16,21 @@ for_each_provider!(
 );
 
 /// A browser that is signed in.
-struct Browser {
+pub(crate) struct Browser {
     base: String,
     cookie: String,
     http: reqwest::Client,
 }
 
 /// A page, and where it is.
-struct Page {
-    status: StatusCode,
-    location: String,
-    text: String,
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    pub(crate) location: String,
+    pub(crate) text: String,
 }
 
 impl Browser {
-    async fn signed_in(demo: &Demo) -> Self {
+    pub(crate) async fn signed_in(demo: &Demo) -> Self {
         let console = &demo.file["console"];
         let text = |key: &str| console[key].as_str().unwrap();
         let base = text("url").trim_end_matches('/').to_owned();
@@ -55,11 +55,11 @@ impl Browser {
         Page { status, location, text: answer.text().await.unwrap() }
     }
 
-    async fn get(&self, path: &str) -> Page {
+    pub(crate) async fn get(&self, path: &str) -> Page {
         self.page(self.http.get(format!("{}{path}", self.base))).await
     }
 
-    async fn post(&self, path: &str, form: &[(String, String)]) -> Page {
+    pub(crate) async fn post(&self, path: &str, form: &[(String, String)]) -> Page {
         self.page(self.http.post(format!("{}{path}", self.base)).form(form)).await
     }
 
@@ -131,7 +131,7 @@ impl Browser {
 }
 
 /// What a form would send as it stands, by the field's name.
-fn form(page: &str) -> BTreeMap<String, String> {
+pub(crate) fn form(page: &str) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
     let value = |tag: &str, name: &str| {
         let found = Regex::new(&format!("{name}=\"([^\"]*)\"")).unwrap().captures(tag)?;

@@ -128,10 +128,7 @@ impl House {
         let data = tempfile::tempdir().unwrap();
         let server = start(&data, listen, &clock, plan.delays).await;
         let mut add = demo::directories(running.description()).unwrap().remove(0);
-        let part = match plan.in_part {
-            true => Some(Part::chosen(&running, provider).await),
-            false => None,
-        };
+        let part = if plan.in_part { Some(Part::chosen(&running, provider).await) } else { None };
         if let Some(part) = &part {
             add.settings.extend(part.settings());
         }
@@ -349,6 +346,11 @@ impl House {
     /// The server stops.
     pub(crate) async fn stop(&mut self) {
         self.server.take().unwrap().stop().await;
+    }
+
+    /// The server's data directory.
+    pub(crate) fn data(&self) -> &std::path::Path {
+        self.data.path()
     }
 
     /// Address and token of the server's admin API.
