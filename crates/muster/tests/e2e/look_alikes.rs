@@ -59,12 +59,12 @@ async fn a_name_that_waits_is_said_to_look_like_one_that_is_served() {
         let shown = demo.muster(&["directory", "show", "entra"]).stdout;
         assert!(shown.contains("looks like"), "{twin:?}: {shown}");
         let page = browser.get("/directories/entra/set-aside").await.text;
-        assert!(page.contains("its name looks like"), "{twin:?}: {page}");
+        assert!(page.contains("Its name looks like"), "{twin:?}: {page}");
         assert!(!page.contains('\u{202e}') && !page.contains('\u{200b}'), "{twin:?}: {page}");
         approve_all(&demo);
     }
     let page = browser.get("/directories/entra/set-aside").await.text;
-    assert!(page.matches("its name looks like").count() >= 2, "both are told of: {page}");
+    assert!(page.matches("Its name looks like").count() >= 2, "both are told of: {page}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
