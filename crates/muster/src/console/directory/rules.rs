@@ -591,7 +591,7 @@ async fn settle(
         (rules, refused) => {
             let shown = Shown { text, ..Shown::of(rules.as_ref().unwrap_or(&detail.rules)) };
             let looked = refused.map_or(rules, Err);
-            let outlook = outlook(visit, DirectoryId(detail.summary.id), looked).await?;
+            let outlook = Box::pin(outlook(visit, DirectoryId(detail.summary.id), looked)).await?;
             let outlook = Some(outlook.html());
             let mut frame = frame(visit, &head, "Rules");
             if changed {
