@@ -22,10 +22,13 @@ use tempfile::TempDir;
 
 use crate::{
     expected::{Copy, Oracle, Truth},
-    part::Part,
     product::Product,
     random::{Budget, Dice, assert_same, edit},
 };
+
+#[path = "part.rs"]
+mod part;
+use self::part::Part;
 
 const ANYWHERE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

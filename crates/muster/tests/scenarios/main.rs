@@ -11,7 +11,6 @@ mod providers;
 mod expected;
 mod house;
 mod lying;
-mod part;
 mod power;
 #[path = "../e2e/product.rs"]
 mod product;
