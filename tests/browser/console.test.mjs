@@ -33,13 +33,27 @@ async function tested() {
   return (await failed.count()) ? failed.first().innerText() : null;
 }
 
-async function finish(name) {
+/** From the test that went well to the directory; a group with power is asked about on the way. */
+async function finish(name, provider) {
+  const { id } = await sim.control(provider, "POST", "groups", { name: "jira-administrators" });
   await ann.page.getByRole("link", { name: "Continue" }).click();
   await ann.page.waitForSelector("#outlook table", { timeout: 30_000 });
+  assert.match(await text("#outlook"), /More than \d+ people leaving, .* within a day wait for you/);
+  const limits = ann.page.locator("details", { hasText: "How many may go within a day" });
+  assert.equal(await limits.getAttribute("open"), "", "the question about limits is open");
   assert.equal(await ann.page.locator("#outlook tbody tr").count(), 10, "ten real people");
   await proceed();
   assert.match(await text(), /Everything is read already/);
+  assert.match(await text("fieldset"), /jira-administrators has power in a product/);
+  const { width, height } = ann.page.viewportSize();
+  await ann.page.setViewportSize({ width: 390, height });
+  const excess = await ann.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(excess <= 0, `${excess} px wider than a narrow screen`);
+  await ann.page.setViewportSize({ width, height });
   await ann.page.fill("#name", name);
+  await press("Start the first synchronisation");
+  assert.match(ann.page.url(), /\/sync$/, "without an answer the form is not sent");
+  await ann.page.check(`input[name="power:${id}"][value=ours]`);
   await press("Start the first synchronisation");
   await ann.page.waitForURL(`/connect/done/${name}`);
   assert.match(await text(), /Complete\. \d+ people/);
@@ -152,7 +166,7 @@ test("wizard, Entra ID: wrong id, Secret ID, no such tenant, wrong secret, no co
   assert.match(await tested(), /E-CONSENT/);
   await sim.control("entra", "POST", "grant", { what: "consent" });
   assert.equal(await tested(), null);
-  await finish("contoso");
+  await finish("contoso", "entra");
 });
 
 test("wizard, Google Workspace: no key file, no delegation, no such administrator; then a directory", async () => {
@@ -183,7 +197,7 @@ test("wizard, Google Workspace: no key file, no delegation, no such administrato
   assert.match(await tested(), /G-DWD/);
   await sim.control("google", "POST", "grant", { what: "consent" });
   assert.equal(await tested(), null);
-  await finish("workspace");
+  await finish("workspace", "google");
 });
 
 test("wizard, Okta: Admin Console, wrong host, unknown key, no role; then a directory", async () => {
@@ -216,7 +230,7 @@ test("wizard, Okta: Admin Console, wrong host, unknown key, no role; then a dire
   assert.match((await tested()) ?? (await text("#checks")), /O-ROLE/);
   await sim.control("okta", "POST", "grant", { what: "role" });
   assert.equal(await tested(), null);
-  await finish("okta");
+  await finish("okta", "okta");
 });
 
 test("a product is connected: the values, and a light that turns green", async () => {

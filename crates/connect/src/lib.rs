@@ -30,7 +30,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use directory::{
     id::{Millis, ProviderId},
-    observation::{Cursor, GroupMembers, Observation, Question, Verdict},
+    observation::{Cursor, GroupMembers, GroupRecord, Observation, Question, Verdict},
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -137,6 +137,16 @@ impl Connector {
             Provider::Entra(entra) => entra.pull(cursor, progress).await,
             Provider::Google(google) => google.pull(cursor, progress).await,
             Provider::Okta(okta) => okta.pull(cursor, progress).await,
+        }
+    }
+
+    /// Tells which groups the directory has. Where only a part of the tenant is read, questions about whoever left that
+    /// part include these groups, though the latest list may lack them; call it before [`Self::confirm`].
+    pub fn recall<'a>(&self, groups: impl IntoIterator<Item = &'a GroupRecord>) {
+        match &self.0 {
+            Provider::Entra(entra) => entra.recall(groups),
+            Provider::Google(google) => google.recall(groups),
+            Provider::Okta(okta) => okta.recall(groups),
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn within(verdict: Verdict, last_scope: &LastScope) -> Result<bool, C
     match verdict {
         Verdict::Exists => Ok(true),
         // Right after a start it is not known yet which groups are read.
-        Verdict::Gone if last_scope.get().is_empty() => unknown(
+        Verdict::Gone if last_scope.is_empty() => unknown(
             "only a part of the tenant is read (setting `read`), and which part is known after the next run; try again \
              then",
         ),

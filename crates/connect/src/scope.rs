@@ -1,7 +1,19 @@
 //! What of a tenant is read: everything, or only chosen groups with their people, or what is assigned to an app.
 //!
 //! Invariants: a scoped read is always a complete one, since who comes into the scope shows in no list of changes;
-//! whoever exists outside the scope is gone as far as the directory goes.
+//! whoever exists outside the scope is gone as far as the directory goes; and no list alone proves that somebody left
+//! the scope, since the list may be short.
+//!
+//! | list of a scoped read that may lack somebody | evidence that they left the scope |
+//! | --- | --- |
+//! | all groups, searched for the chosen ones | the group's own record, by id: it is gone or no longer has a chosen name |
+//! | members of chosen groups, and groups inside (Entra) | `checkMemberGroups` names none of the chosen groups |
+//! | the same (Google) | `hasMember` of every chosen group says no |
+//! | members of chosen groups (Okta) | a second list, `users/ID/groups`, agrees for an hour ([`Verdict::Unlisted`]) |
+//! | assignments of an app (Entra) | a second list, `appRoleAssignments` of the user or group, agrees for an hour |
+//! | members of assigned groups (Entra) | a second list, `users/ID/memberOf`, agrees for an hour |
+//! | users and groups of an app (Okta) | 404 at `apps/ID/users/UID` or `apps/ID/groups/GID` |
+//! | records by id that came back short | the object's own address, as for whole tenants |
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -12,7 +24,7 @@ use directory::{
     id::ProviderId,
     observation::{
         Attribute, GroupMembers, GroupRecord, Listing, MemberSet, MembersListing, Observation,
-        PersonRecord,
+        PersonRecord, Verdict,
     },
 };
 
@@ -76,6 +88,19 @@ pub(crate) trait Reader {
         progress: &Progress,
     ) -> Result<Vec<GroupRecord>, ConnectError>;
 
+    /// The record of one group, read at its own address; `None` when it is gone.
+    ///
+    /// # Errors
+    /// When the provider did not say, or the record does not tell what the group is called.
+    async fn group_alone(
+        &self,
+        id: &ProviderId,
+        progress: &Progress,
+    ) -> Result<Option<GroupRecord>, ConnectError>;
+
+    /// The texts by which an administrator can choose a group.
+    fn names(&self, group: &GroupRecord) -> Vec<String>;
+
     /// Whether the members of groups that hide them can be read.
     async fn sees_hidden(&self, _: &Progress) -> Result<bool, ConnectError> {
         Ok(true)
@@ -85,19 +110,123 @@ pub(crate) trait Reader {
     fn last_scope(&self) -> &LastScope;
 }
 
-/// The groups that were in the scope when it was last read.
+/// The groups of the scope: those of the last read, and those that were in it before and are not known to have left it.
 #[derive(Debug, Default)]
-pub(crate) struct LastScope(Mutex<BTreeSet<ProviderId>>);
+pub(crate) struct LastScope(Mutex<Groups>);
+
+#[derive(Debug, Default)]
+struct Groups {
+    /// All groups of the last read.
+    read: BTreeSet<ProviderId>,
+    /// The groups at which the last read began.
+    roots: BTreeSet<ProviderId>,
+    /// Groups at which a read began once, or that the directory has: the last list may have lacked them.
+    known: BTreeSet<ProviderId>,
+}
 
 impl LastScope {
-    pub(crate) fn get(&self) -> MutexGuard<'_, BTreeSet<ProviderId>> {
+    fn lock(&self) -> MutexGuard<'_, Groups> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what a read found.
+    fn note(&self, roots: BTreeSet<ProviderId>, read: BTreeSet<ProviderId>) {
+        let mut groups = self.lock();
+        groups.known.extend(roots.iter().cloned());
+        (groups.roots, groups.read) = (roots, read);
+    }
+
+    /// Adds groups at which a read may have begun before this connection was made.
+    pub(crate) fn recall(&self, roots: impl IntoIterator<Item = ProviderId>) {
+        self.lock().known.extend(roots);
+    }
+
+    /// Whether nothing was read yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().read.is_empty()
     }
 
     /// Whether one of the groups is in the scope.
     pub(crate) fn has_any<'a>(&self, groups: impl IntoIterator<Item = &'a ProviderId>) -> bool {
-        let scope = self.get();
-        groups.into_iter().any(|group| scope.contains(group))
+        let scope = self.lock();
+        groups.into_iter().any(|group| scope.read.contains(group))
+    }
+
+    /// The groups at which the last read began, and those at which it no longer did.
+    pub(crate) fn roots(&self) -> (BTreeSet<ProviderId>, Vec<ProviderId>) {
+        let groups = self.lock();
+        let lacking = groups.known.difference(&groups.roots).cloned().collect();
+        (groups.roots.clone(), lacking)
+    }
+
+    /// Drops a group that is known to have left the scope.
+    fn forget(&self, root: &ProviderId) {
+        self.lock().known.remove(root);
+    }
+}
+
+/// The groups at which the scope begins now, as far as the provider tells.
+#[derive(Debug, Default)]
+pub(crate) struct RootsNow {
+    pub(crate) groups: BTreeSet<ProviderId>,
+    /// The provider did not say of some groups whether they still belong here.
+    pub(crate) unclear: bool,
+}
+
+impl RootsNow {
+    /// The verdict about an object that was found in none of the groups.
+    pub(crate) fn outside(&self) -> Verdict {
+        if self.unclear { Verdict::Unknown } else { Verdict::Gone }
+    }
+}
+
+/// The chosen groups that exist now. A group that the last list of groups lacked is asked for by its id.
+pub(crate) async fn chosen_now<R: Reader>(
+    reader: &R,
+    chosen: &Chosen,
+    progress: &Progress,
+) -> RootsNow {
+    let (groups, lacking) = reader.last_scope().roots();
+    let mut now = RootsNow { groups, unclear: false };
+    for id in lacking {
+        match reader.group_alone(&id, progress).await {
+            Ok(Some(group)) if chosen.has_group(reader, &group) => drop(now.groups.insert(id)),
+            Ok(_) => reader.last_scope().forget(&id),
+            Err(_) => now.unclear = true,
+        }
+    }
+    now
+}
+
+/// The verdict about a group that exists: `Exists` when it has a chosen name itself, else nothing.
+pub(crate) async fn chosen_itself<R: Reader>(
+    reader: &R,
+    chosen: &Chosen,
+    id: &ProviderId,
+    progress: &Progress,
+) -> Option<Verdict> {
+    match reader.group_alone(id, progress).await {
+        Ok(Some(group)) => chosen.has_group(reader, &group).then_some(Verdict::Exists),
+        Ok(None) => Some(Verdict::Gone),
+        Err(_) => Some(Verdict::Unknown),
+    }
+}
+
+/// Keeps in mind the groups of a directory at which a read may begin.
+pub(crate) fn recall<'a, R: Reader>(
+    reader: &R,
+    scope: &Scope,
+    groups: impl IntoIterator<Item = &'a GroupRecord>,
+) {
+    let ids = |group: &GroupRecord| group.id.clone();
+    let groups = groups.into_iter();
+    match scope {
+        Scope::Everything => {}
+        Scope::Groups(chosen) => {
+            let chosen = groups.filter(|group| chosen.has_group(reader, group));
+            reader.last_scope().recall(chosen.map(ids));
+        }
+        Scope::Assigned(_) => reader.last_scope().recall(groups.map(ids)),
     }
 }
 
@@ -166,6 +295,11 @@ impl Chosen {
         names.into_iter().flatten().any(|name| self.0.contains(&name.trim().to_lowercase()))
     }
 
+    /// Whether a group is chosen by one of its names.
+    pub(crate) fn has_group<R: Reader>(&self, reader: &R, group: &GroupRecord) -> bool {
+        self.has(reader.names(group).iter().map(|name| Some(name.as_str())))
+    }
+
     /// Says which of the names no group has.
     pub(crate) fn missing<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let there: BTreeSet<String> =
@@ -215,6 +349,7 @@ pub(crate) async fn read<R: Reader>(
     let direct: BTreeSet<ProviderId> = people.keys().chain(&wanted).cloned().collect();
     let mut members: HashMap<ProviderId, MemberSet> = HashMap::new();
     let mut frontier: Vec<ProviderId> = groups.keys().cloned().collect();
+    let mut begun: BTreeSet<ProviderId> = frontier.iter().cloned().collect();
     while !frontier.is_empty() {
         check_hidden(reader, frontier.iter().filter_map(|id| groups.get(id)), progress).await?;
         let mut inside: BTreeSet<ProviderId> = BTreeSet::new();
@@ -251,7 +386,8 @@ pub(crate) async fn read<R: Reader>(
         GroupMembers { group, listing: MembersListing::Complete(set) }
     });
     let members: Vec<GroupMembers> = members.collect();
-    *reader.last_scope().get() = groups.keys().cloned().collect();
+    begun.retain(|id| groups.contains_key(id));
+    reader.last_scope().note(begun, groups.keys().cloned().collect());
     Ok(Observation {
         people: Listing::Complete(people.into_values().collect()),
         groups: Listing::Complete(groups.into_values().collect()),

@@ -18,9 +18,10 @@ use crate::{
     figures::{Count, Exceptions},
     group::Group,
     id::{GroupNo, ProviderId, UserNo},
+    lookalike::LookAlikes,
     mirror::Dirty,
     observation::Attribute,
-    plan::{Context, Plan, accepted_by_rules, guard::Held, label, plan},
+    plan::{Context, Issue, Plan, accepted_by_rules, guard::Held, label, plan},
     report::{Applied, GuardKind},
     rules::compiled::Compiled,
     snapshot::{Directory, Size},
@@ -46,6 +47,8 @@ pub struct Preview {
     pub exceptions: Exceptions,
     /// What would wait for a person.
     pub held: Vec<Held>,
+    /// Names that would look alike once all that waits was approved, and do not now.
+    pub look_alikes: Vec<Issue>,
     /// What an approval of all that waits names.
     pub digest: Option<Digest>,
     /// Attributes that the rules read and that are known only from the next complete read on.
@@ -133,10 +136,16 @@ pub fn of_run(basis: &Basis<'_>, context: &Context<'_>) -> Preview {
     let lifted: BTreeSet<GuardKind> = waiting.chain(context.lifted.iter().copied()).collect();
     let approved = (lifted.len() > context.lifted.len()).then(|| {
         let changes = plan(basis, &everything, &Context { lifted: &lifted, ..*context }).changes;
-        served_after(basis, &changes).size()
+        served_after(basis, &changes)
     });
     let preview = Preview::of(basis, planned);
-    Preview { approved: approved.unwrap_or(preview.after), ..preview }
+    match approved {
+        Some(then) => {
+            let look_alikes = LookAlikes::to_come(basis.served, &then);
+            Preview { approved: then.size(), look_alikes, ..preview }
+        }
+        None => preview,
+    }
 }
 
 /// What is served once changes are applied.
@@ -190,6 +199,7 @@ impl Preview {
             before: basis.served.size(),
             after: after.size(),
             approved: after.size(),
+            look_alikes: LookAlikes::to_come(basis.served, &after),
             exceptions: Exceptions::of(&after, &plan.issues, &plan.held),
             digest: plan.digest(),
             held: plan.held,

@@ -25,10 +25,11 @@ use crate::{
     DirectGroups,
     error::{ConnectError, Kind},
     progress::Progress,
+    scope::Scope,
 };
 
 /// Questions in flight.
-const ASKING: usize = 16;
+pub(super) const ASKING: usize = 16;
 /// Groups that one `checkMemberGroups` may name.
 const CHECK_MAX: usize = 20;
 
@@ -83,7 +84,7 @@ impl Entra {
         let seen = self.seen(&objects).await.unwrap_or_default();
         let (there, unseen): (Vec<_>, Vec<_>) =
             objects.into_iter().partition(|(_, object)| seen.contains(object));
-        let mut exist = there;
+        let mut exist: Vec<(usize, Member)> = there;
         let parts: Vec<Part> = unseen.iter().map(|(_, object)| one_object(object)).collect();
         match self.batch(&parts, "single objects", &Progress::default()).await {
             Err(_) => verdicts.extend(unseen.iter().map(|(index, _)| (*index, Verdict::Unknown))),
@@ -101,11 +102,7 @@ impl Entra {
             }
         }
         // Within what is read they may be gone all the same.
-        let in_scope = stream::iter(exist)
-            .map(|(index, object)| async move { (index, self.in_scope(&object).await) })
-            .buffer_unordered(ASKING)
-            .collect::<Vec<_>>();
-        verdicts.extend(in_scope.await);
+        verdicts.extend(self.in_scope(exist).await);
         verdicts
     }
 
@@ -141,9 +138,14 @@ impl Entra {
         let found = self.contained(checks.collect()).await;
         let mut verdicts = Vec::new();
         let (mut outside, mut inside) = (Vec::new(), Vec::new());
+        let direct_only = matches!(self.settings.scope, Scope::Assigned(_));
         for ((member, one), found) in pairs.into_iter().zip(found) {
             match found {
                 Some(false) => outside.push(one),
+                // Of what is assigned, groups inside are not read: only the member's own list tells them apart.
+                Some(true) if direct_only => {
+                    verdicts.push((one.index, self.listed(member, &one.group).await));
+                }
                 // Nobody is in a group through others where there are none.
                 Some(true) if one.nested.is_empty() => verdicts.push((one.index, Verdict::Exists)),
                 Some(true) => inside.push((member, one)),
@@ -156,7 +158,7 @@ impl Entra {
     }
 
     /// Whether members are in groups, directly or through others; nothing where that was not answered.
-    async fn contained(&self, pairs: Vec<(Member, ProviderId)>) -> Vec<Option<bool>> {
+    pub(super) async fn contained(&self, pairs: Vec<(Member, ProviderId)>) -> Vec<Option<bool>> {
         let mut groups_of: BTreeMap<&Member, Vec<&ProviderId>> = BTreeMap::new();
         for (member, group) in &pairs {
             groups_of.entry(member).or_default().push(group);
@@ -182,12 +184,23 @@ impl Entra {
 
     /// A check that does not name a group says nothing where the group hides its members from us.
     async fn outside(&self, asked: Vec<&Asked>) -> Vec<(usize, Verdict)> {
-        let gone = |one: &&Asked| (one.index, Verdict::Gone);
-        if asked.is_empty() || self.shows_hidden(&Progress::default()).await.unwrap_or(false) {
-            return asked.iter().map(gone).collect();
+        let groups: BTreeSet<&ProviderId> = asked.iter().map(|one| &one.group).collect();
+        let shown = self.shown(groups).await;
+        let verdict = |one: &&Asked| {
+            let shows = shown.contains(&one.group);
+            (one.index, if shows { Verdict::Gone } else { Verdict::Unknown })
+        };
+        asked.iter().map(verdict).collect()
+    }
+
+    /// Those of the groups that show us their members.
+    pub(super) async fn shown<'a>(
+        &self,
+        groups: BTreeSet<&'a ProviderId>,
+    ) -> BTreeSet<&'a ProviderId> {
+        if groups.is_empty() || self.shows_hidden(&Progress::default()).await.unwrap_or(false) {
+            return groups;
         }
-        let groups: Vec<&ProviderId> =
-            asked.iter().map(|one| &one.group).collect::<BTreeSet<_>>().into_iter().collect();
         let parts: Vec<Part> = groups.iter().map(|group| visibility_of(group)).collect();
         let told = self.batch(&parts, "single groups", &Progress::default()).await;
         let shown = |told: Result<bytes::Bytes, ConnectError>| match told {
@@ -195,16 +208,8 @@ impl Entra {
             // A group that is gone hides nothing.
             Err(error) => error.kind == Kind::NotFound,
         };
-        let shown: HashSet<&ProviderId> = groups
-            .into_iter()
-            .zip(told.unwrap_or_default())
-            .filter_map(|(group, told)| shown(told).then_some(group))
-            .collect();
-        let verdict = |one: &&Asked| {
-            let hides = !shown.contains(&one.group);
-            (one.index, if hides { Verdict::Unknown } else { Verdict::Gone })
-        };
-        asked.iter().map(verdict).collect()
+        let groups = groups.into_iter().zip(told.unwrap_or_default());
+        groups.filter_map(|(group, told)| shown(told).then_some(group)).collect()
     }
 
     /// Of members that are in groups with groups inside, whether they are so directly.
@@ -369,7 +374,7 @@ fn ids(body: &[u8]) -> Option<HashSet<ProviderId>> {
     Some(answer.value.into_iter().map(|id| id.0).collect())
 }
 
-fn path_of(member: &Member) -> (&'static str, &ProviderId) {
+pub(super) fn path_of(member: &Member) -> (&'static str, &ProviderId) {
     match member {
         Member::User(id) => ("users", id),
         Member::Group(id) => ("groups", id),

@@ -1,6 +1,6 @@
 //! One person, by id, user principal name or mail address.
 
-use directory::observation::{Member, PersonRecord};
+use directory::observation::{Member, PersonRecord, Verdict};
 use url::{Url, form_urlencoded};
 
 use super::{
@@ -29,10 +29,12 @@ impl Entra {
         };
         let Some(record) = found else { return Ok(OnePerson::Nobody) };
         let member = Member::User(record.id.clone());
-        if self.settings.scope != Scope::Everything
-            && !within(self.in_scope(&member).await, &self.last_scope)?
-        {
-            return Ok(OnePerson::OutOfScope(record.id));
+        if self.settings.scope != Scope::Everything {
+            let told = self.in_scope(vec![(0, member.clone())]).await;
+            let verdict = told.first().map_or(Verdict::Unknown, |(_, verdict)| *verdict);
+            if !within(verdict, &self.last_scope)? {
+                return Ok(OnePerson::OutOfScope(record.id));
+            }
         }
         match self.direct_groups(&member, progress).await {
             Ok(groups) => Ok(OnePerson::There { record: Box::new(record), groups }),

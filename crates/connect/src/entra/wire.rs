@@ -70,6 +70,13 @@ static ASSIGNMENT: Record = Record {
     accepts: |value: &Value| AssignmentItem::deserialize(value).is_ok(),
     ..MEMBER
 };
+static OWN_ASSIGNMENT: Record = Record {
+    noun: "assignment",
+    id: Some("resourceId"),
+    decides: &[],
+    accepts: |value: &Value| OwnAssignmentItem::deserialize(value).is_ok(),
+    ..MEMBER
+};
 static OBJECT: Record = Record {
     noun: "object",
     decides: &[],
@@ -102,6 +109,9 @@ pub(super) const GROUPS_OF_ONE: What<'_> = What::page("groups of one object", "v
 pub(super) const OBJECTS_BY_ID: What<'_> = What::page("objects by id", "value", &MEMBER);
 pub(super) const FIRST_OBJECT: What<'_> = What::page("the first object", "value", &OBJECT);
 pub(super) const ASSIGNMENTS: What<'_> = What::page("assignments", "value", &ASSIGNMENT);
+pub(super) const OWN_ASSIGNMENTS: What<'_> =
+    What::page("assignments of one object", "value", &OWN_ASSIGNMENT);
+pub(super) const APPLICATION: What<'_> = What::one("an enterprise application", &OBJECT);
 
 /// A text that borrows from the page unless it holds escapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -368,6 +378,13 @@ impl AssignmentItem<'_> {
             _ => None,
         }
     }
+}
+
+/// An assignment in the list of its user or group.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnAssignmentItem {
+    pub(super) resource_id: Id,
 }
 
 /// An object of which only the id matters.

@@ -19,6 +19,7 @@ use crate::{
     DirectGroups,
     error::{ConnectError, Kind},
     progress::Progress,
+    scope::RootsNow,
 };
 
 /// Questions in flight.
@@ -38,19 +39,21 @@ impl Google {
     ) -> Result<Vec<Verdict>, ConnectError> {
         // Without a token nothing can be asked.
         self.tokens.get(&self.http, &Progress::default()).await?;
-        let answers = stream::iter(questions.iter().cloned())
-            .map(|question| async move { self.answer(&question).await })
+        let (roots, asked) = (self.roots_now().await, questions.iter().cloned());
+        let roots = &roots;
+        let answers = stream::iter(asked)
+            .map(|question| async move { self.answer(&question, roots).await })
             .buffered(ASKING);
         Ok(answers.collect().await)
     }
 
-    async fn answer(&self, question: &Question) -> Verdict {
+    async fn answer(&self, question: &Question, roots: &RootsNow) -> Verdict {
         match question {
             Question::Person(id) => {
-                self.object(&["users", &id.to_string()], Member::User(id.clone())).await
+                self.object(&["users", &id.to_string()], Member::User(id.clone()), roots).await
             }
             Question::Group(id) => {
-                self.object(&["groups", &id.to_string()], Member::Group(id.clone())).await
+                self.object(&["groups", &id.to_string()], Member::Group(id.clone()), roots).await
             }
             // Who is there is in a group that has everybody.
             Question::Membership { group, member: Member::User(id), .. }
@@ -102,7 +105,11 @@ impl Google {
     }
 
     /// Whether somebody or a group is in a group, directly or through others.
-    async fn has_member(&self, group: &ProviderId, id: &ProviderId) -> Result<bool, ConnectError> {
+    pub(super) async fn has_member(
+        &self,
+        group: &ProviderId,
+        id: &ProviderId,
+    ) -> Result<bool, ConnectError> {
         let (group, id) = (group.to_string(), id.to_string());
         let url = self.settings.directory_url(&["groups", &group, "hasMember", &id], &[]);
         self.get(&url, "one membership", &Progress::default(), |bytes| {
@@ -113,10 +120,10 @@ impl Google {
     }
 
     /// Whether an object is there, within what is read.
-    async fn object(&self, segments: &[&str], object: Member) -> Verdict {
+    async fn object(&self, segments: &[&str], object: Member, roots: &RootsNow) -> Verdict {
         let (Member::User(id) | Member::Group(id)) = &object;
         match self.exists(segments, id).await {
-            Verdict::Exists => self.in_scope(&object).await,
+            Verdict::Exists => self.in_scope(&object, roots).await,
             other => other,
         }
     }

@@ -34,7 +34,8 @@ impl Google {
         };
         let Some(record) = found else { return Ok(OnePerson::Nobody) };
         if self.settings.scope != Scope::Everything {
-            let verdict = self.in_scope(&Member::User(record.id.clone())).await;
+            let roots = self.roots_now().await;
+            let verdict = self.in_scope(&Member::User(record.id.clone()), &roots).await;
             if !within(verdict, &self.last_scope)? {
                 return Ok(OnePerson::OutOfScope(record.id));
             }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::{ConnectError, Kind},
     progress::{Progress, add},
-    scope::{LastScope, Reader, Roots, Scope},
+    scope::{self, LastScope, Reader, Roots, RootsNow, Scope},
 };
 
 /// So many people are asked for one by one; more come with the list of everybody, 500 on a page.
@@ -28,9 +28,9 @@ impl Reader for Google {
         let Scope::Groups(chosen) = &self.settings.scope else { return Ok(Roots::default()) };
         let groups = self.groups(progress).await?.into_iter().map(|(id, (group, _))| (id, group));
         let mut groups: HashMap<ProviderId, GroupRecord> = groups.collect();
-        let all: Vec<String> = groups.values().flat_map(names).collect();
+        let all: Vec<String> = groups.values().flat_map(|group| self.names(group)).collect();
         let notes = chosen.missing(all.iter().map(String::as_str));
-        groups.retain(|_, group| chosen.has(names(group).iter().map(|name| Some(name.as_str()))));
+        groups.retain(|_, group| chosen.has_group(self, group));
         let people = HashMap::new();
         Ok(Roots { groups, people, nested: true, members: true, notes })
     }
@@ -90,18 +90,29 @@ impl Reader for Google {
         progress: &Progress,
     ) -> Result<Vec<GroupRecord>, ConnectError> {
         let found: Vec<Option<GroupRecord>> = stream::iter(ids)
-            .map(|id| async move {
-                let url = self.settings.directory_url(&["groups", &id.to_string()], &[]);
-                let read = self.get(&url, wire::ONE_GROUP, progress, |bytes| {
-                    let item: GroupItem<'_> = serde_json::from_slice(bytes)?;
-                    Ok(item.record(id.clone()))
-                });
-                optional(read.await)
-            })
+            .map(|id| async move { optional(self.group_record(&id, progress).await) })
             .buffer_unordered(ASKING)
             .try_collect()
             .await?;
         Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn group_alone(
+        &self,
+        id: &ProviderId,
+        progress: &Progress,
+    ) -> Result<Option<GroupRecord>, ConnectError> {
+        match self.group_record(id, progress).await {
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    fn names(&self, group: &GroupRecord) -> Vec<String> {
+        let get = |attribute| group.attributes.get(attribute).map(str::to_owned);
+        let (name, mail) = (get(Attribute::DisplayName), get(Attribute::Mail));
+        let all = [Some(group.id.to_string()), name, mail, get(Attribute::MailNickname)];
+        all.into_iter().flatten().collect()
     }
 
     fn last_scope(&self) -> &LastScope {
@@ -110,31 +121,68 @@ impl Reader for Google {
 }
 
 impl Google {
-    /// Whether somebody or a group that exists is within what is read.
-    pub(super) async fn in_scope(&self, object: &Member) -> Verdict {
+    pub(crate) fn recall<'a>(&self, groups: impl IntoIterator<Item = &'a GroupRecord>) {
+        scope::recall(self, &self.settings.scope, groups);
+    }
+
+    async fn group_record(
+        &self,
+        id: &ProviderId,
+        progress: &Progress,
+    ) -> Result<GroupRecord, ConnectError> {
+        let url = self.settings.directory_url(&["groups", &id.to_string()], &[]);
+        let read = self.get(&url, wire::ONE_GROUP, progress, |bytes| {
+            let item: GroupItem<'_> = serde_json::from_slice(bytes)?;
+            Ok(item.record(id.clone()))
+        });
+        read.await
+    }
+
+    /// The groups at which the scope begins now.
+    pub(super) async fn roots_now(&self) -> RootsNow {
+        match &self.settings.scope {
+            Scope::Groups(chosen) => scope::chosen_now(self, chosen, &Progress::default()).await,
+            Scope::Everything | Scope::Assigned(_) => RootsNow::default(),
+        }
+    }
+
+    /// Whether a user or group that exists is within what is read: chosen itself, or in a chosen group at any depth, as
+    /// the group says when it is asked about this very member.
+    pub(super) async fn in_scope(&self, object: &Member, roots: &RootsNow) -> Verdict {
         let (Member::User(id) | Member::Group(id)) = object;
+        let Scope::Groups(chosen) = &self.settings.scope else { return Verdict::Exists };
         match object {
-            _ if self.settings.scope == Scope::Everything => return Verdict::Exists,
-            Member::Group(id) if self.last_scope.get().contains(id) => return Verdict::Exists,
+            Member::Group(id) => {
+                let itself = scope::chosen_itself(self, chosen, id, &Progress::default()).await;
+                if let Some(verdict) = itself {
+                    return verdict;
+                }
+            }
             Member::User(_) if self.last_scope.has_any(self.everybody().keys()) => {
                 return Verdict::Exists;
             }
-            _ => {}
+            Member::User(_) => {}
         }
-        match self.direct_groups(id, &Progress::default()).await {
-            Ok(groups) if self.last_scope.has_any(&groups) => Verdict::Exists,
-            Ok(_) => Verdict::Gone,
-            Err(_) => Verdict::Unknown,
+        let mut verdict = roots.outside();
+        for root in &roots.groups {
+            match self.has_member(root, id).await {
+                Ok(true) => return Verdict::Exists,
+                Ok(false) => {}
+                Err(error) if error.kind == Kind::NotFound => {}
+                // Google answers this for entities of one domain only; the member's own list is left.
+                Err(error) if error.kind != Kind::Temporary => {
+                    match self.direct_groups(id, &Progress::default()).await {
+                        Ok(groups) if self.last_scope.has_any(&groups) => return Verdict::Exists,
+                        Ok(_) if verdict == Verdict::Gone => verdict = Verdict::Unlisted,
+                        Ok(_) => {}
+                        Err(_) => return Verdict::Unknown,
+                    }
+                }
+                Err(_) => verdict = Verdict::Unknown,
+            }
         }
+        verdict
     }
-}
-
-/// What a group can be chosen by.
-fn names(group: &GroupRecord) -> Vec<String> {
-    let get = |attribute| group.attributes.get(attribute).map(str::to_owned);
-    let (name, mail) = (get(Attribute::DisplayName), get(Attribute::Mail));
-    let all = [Some(group.id.to_string()), name, mail, get(Attribute::MailNickname)];
-    all.into_iter().flatten().collect()
 }
 
 /// A record, or nothing where the object is not there, is another organisation's, or says nothing.

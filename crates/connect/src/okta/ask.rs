@@ -21,6 +21,7 @@ use crate::{
     call::{Ask, Links, call, follow},
     error::{ConnectError, Kind},
     progress::Progress,
+    scope::RootsNow,
 };
 
 /// Questions in flight.
@@ -60,10 +61,11 @@ impl Okta {
                 Question::Person(_) | Question::Group(_) => objects.push((index, question.clone())),
             }
         }
+        let roots = &self.roots_now().await;
         let answers: Vec<_> = stream::iter(objects)
             .map(|(index, question)| async move {
                 let verdict = match &question {
-                    Question::Person(id) => self.person_verdict(id).await,
+                    Question::Person(id) => self.person_verdict(id, roots).await,
                     Question::Group(id) | Question::Membership { group: id, .. } => {
                         self.group_verdict(id).await
                     }
@@ -126,10 +128,10 @@ impl Okta {
         drop(read.await);
     }
 
-    async fn person_verdict(&self, id: &ProviderId) -> Verdict {
+    async fn person_verdict(&self, id: &ProviderId, roots: &RootsNow) -> Verdict {
         match self.find(id).await {
             // Within what is read they may be gone all the same.
-            Ok(Found::There) => self.person_in_scope(id).await,
+            Ok(Found::There) => self.person_in_scope(id, roots).await,
             Ok(Found::Deactivated | Found::Nowhere) => Verdict::Gone,
             Err(_) => Verdict::Unknown,
         }

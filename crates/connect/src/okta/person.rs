@@ -43,7 +43,10 @@ impl Okta {
             return Ok(OnePerson::Gone(Removed { id: record.id, restorable: true }));
         }
         if self.settings.scope != Scope::Everything
-            && !within(self.person_in_scope(&record.id).await, &self.last_scope)?
+            && !within(
+                self.person_in_scope(&record.id, &self.roots_now().await).await,
+                &self.last_scope,
+            )?
         {
             return Ok(OnePerson::OutOfScope(record.id));
         }

@@ -10,13 +10,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Okta,
-    wire::{self, AppUserItem, MemberItem, Standing, UserItem},
+    wire::{self, AppUserItem, GroupItem, MemberItem, Standing, UserItem},
 };
 use crate::{
     call::{Ask, call},
     error::{ConnectError, Kind},
     progress::Progress,
-    scope::{LastScope, Reader, Roots, Scope},
+    scope::{self, LastScope, Reader, Roots, RootsNow, Scope},
 };
 
 /// Requests for single objects side by side.
@@ -31,11 +31,10 @@ impl Reader for Okta {
         match &self.settings.scope {
             Scope::Everything => Ok(Roots::default()),
             Scope::Groups(chosen) => {
-                let all: Vec<String> = groups.values().flat_map(names).collect();
+                let all: Vec<String> =
+                    groups.values().flat_map(|group| self.names(group)).collect();
                 let notes = chosen.missing(all.iter().map(String::as_str));
-                groups.retain(|_, group| {
-                    chosen.has(names(group).iter().map(|name| Some(name.as_str())))
-                });
+                groups.retain(|_, group| chosen.has_group(self, group));
                 let people = HashMap::new();
                 Ok(Roots { groups, people, nested: false, members: true, notes })
             }
@@ -107,6 +106,27 @@ impl Reader for Okta {
         Ok(Vec::new())
     }
 
+    async fn group_alone(
+        &self,
+        id: &ProviderId,
+        progress: &Progress,
+    ) -> Result<Option<GroupRecord>, ConnectError> {
+        let url = self.settings.api(&["groups", &id.to_string()], &[]);
+        let read = call(self, Ask::get(&url), wire::ONE_GROUP, progress, |answer| {
+            let item: GroupItem<'_> = serde_json::from_slice(&answer.body)?;
+            Ok(item.record(item.id()))
+        });
+        match read.await {
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    fn names(&self, group: &GroupRecord) -> Vec<String> {
+        let name = group.attributes.get(Attribute::DisplayName).map(str::to_owned);
+        [Some(group.id.to_string()), name].into_iter().flatten().collect()
+    }
+
     fn last_scope(&self) -> &LastScope {
         &self.last_scope
     }
@@ -159,56 +179,62 @@ impl Okta {
         Ok(groups)
     }
 
-    /// Whether somebody who exists is within what is read.
-    pub(super) async fn person_in_scope(&self, id: &ProviderId) -> Verdict {
-        let app = match &self.settings.scope {
-            Scope::Everything => return Verdict::Exists,
-            Scope::Groups(_) => {
-                return match self.groups_of(id).await {
-                    Ok(groups) if self.last_scope.has_any(&groups) => Verdict::Exists,
-                    Ok(_) => Verdict::Gone,
-                    Err(_) => Verdict::Unknown,
-                };
-            }
-            Scope::Assigned(app) => app,
-        };
-        let url = self.settings.api(&["apps", app, "users", &id.to_string()], &[]);
-        let (ask, progress) = (Ask::get(&url), Progress::default());
-        let read = call(self, ask, wire::ONE_ASSIGNMENT, &progress, |answer| {
-            let item: AppUserItem<'_> = serde_json::from_slice(&answer.body)?;
-            Ok(item.is_assigned())
-        });
-        match read.await {
-            Ok(true) => Verdict::Exists,
-            Ok(false) => Verdict::Gone,
-            Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
-            Err(_) => Verdict::Unknown,
+    pub(crate) fn recall<'a>(&self, groups: impl IntoIterator<Item = &'a GroupRecord>) {
+        scope::recall(self, &self.settings.scope, groups);
+    }
+
+    /// Whether a user who exists is within what is read. Okta has a question about one assignment, but none about one
+    /// membership: there the user's own list of groups stands against the groups' lists of members, and both must agree
+    /// for a while.
+    pub(super) async fn person_in_scope(&self, id: &ProviderId, roots: &RootsNow) -> Verdict {
+        match &self.settings.scope {
+            Scope::Everything => Verdict::Exists,
+            Scope::Assigned(app) => self.assignment(app, "users", id).await,
+            Scope::Groups(_) => match self.groups_of(id).await {
+                Ok(groups) if groups.iter().any(|group| roots.groups.contains(group)) => {
+                    Verdict::Exists
+                }
+                Ok(_) if !roots.unclear => Verdict::Unlisted,
+                Ok(_) | Err(_) => Verdict::Unknown,
+            },
+        }
+    }
+
+    /// The groups at which the scope begins now.
+    pub(super) async fn roots_now(&self) -> RootsNow {
+        match &self.settings.scope {
+            Scope::Groups(chosen) => scope::chosen_now(self, chosen, &Progress::default()).await,
+            Scope::Everything | Scope::Assigned(_) => RootsNow::default(),
         }
     }
 
     /// Whether a group that exists is within what is read.
     pub(super) async fn group_in_scope(&self, id: &ProviderId) -> Verdict {
         match &self.settings.scope {
-            Scope::Everything => return Verdict::Exists,
-            Scope::Groups(_) => {}
-            Scope::Assigned(app) => {
-                let progress = Progress::default();
-                let assigned = self.assigned_groups(app, &progress).await;
-                return match assigned {
-                    Ok(groups) if groups.contains(id) => Verdict::Exists,
-                    Ok(_) if progress.lost_some() => Verdict::Unknown,
-                    Ok(_) => Verdict::Gone,
-                    Err(_) => Verdict::Unknown,
-                };
+            Scope::Everything => Verdict::Exists,
+            Scope::Assigned(app) => self.assignment(app, "groups", id).await,
+            Scope::Groups(chosen) => {
+                let itself = scope::chosen_itself(self, chosen, id, &Progress::default()).await;
+                itself.unwrap_or(Verdict::Gone)
             }
         }
-        if self.last_scope.get().contains(id) { Verdict::Exists } else { Verdict::Gone }
     }
-}
 
-fn names(group: &GroupRecord) -> Vec<String> {
-    let name = group.attributes.get(Attribute::DisplayName).map(str::to_owned);
-    [Some(group.id.to_string()), name].into_iter().flatten().collect()
+    /// Whether one user or group is assigned to the app, asked for at the assignment's own address.
+    async fn assignment(&self, app: &str, kind: &str, id: &ProviderId) -> Verdict {
+        let url = self.settings.api(&["apps", app, kind, &id.to_string()], &[]);
+        let (ask, progress) = (Ask::get(&url), Progress::default());
+        let read = call(self, ask, wire::ONE_ASSIGNMENT, &progress, |answer| {
+            let item: AppUserItem<'_> = serde_json::from_slice(&answer.body)?;
+            Ok((item.id() == *id).then(|| item.is_assigned()))
+        });
+        match read.await {
+            Ok(Some(true)) => Verdict::Exists,
+            Ok(Some(false)) => Verdict::Gone,
+            Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
+            Ok(None) | Err(_) => Verdict::Unknown,
+        }
+    }
 }
 
 /// An app that is not there, or may not be seen.

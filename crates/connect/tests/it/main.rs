@@ -11,5 +11,6 @@ mod passwords;
 mod permissions;
 mod reading;
 mod scope;
+mod scoped_losses;
 mod tenant;
 mod watching;

@@ -15,8 +15,10 @@ use super::appearance;
 use crate::{
     change::Change,
     decisions::Node,
+    derive::{Basis, Derive},
     id::{GroupNo, ProviderId, UserNo},
-    plan::{Issue, Reason},
+    name::fold,
+    plan::{Issue, Reason, label},
     snapshot::Directory,
 };
 
@@ -89,7 +91,9 @@ impl Names {
             }
             for alike in by_form.into_values().filter(|alike| alike.len() > 1) {
                 for (no, id, label) in &alike {
-                    let other = alike.iter().find(|(other, ..)| other != no);
+                    // The plain name tells most of which one is meant.
+                    let others = alike.iter().filter(|(other, ..)| other != no);
+                    let other = others.min_by_key(|(.., name)| !name.is_ascii());
                     let Some((.., other)) = other else { continue };
                     issues.push(Issue {
                         node: node(*no),
@@ -102,6 +106,15 @@ impl Names {
             }
         }
         issues
+    }
+}
+
+impl Names {
+    /// Those whose names have the hash of this form, but for ASCII names that have no twin yet.
+    fn with_form(&self, form: &str) -> Vec<u32> {
+        let hash = hash(form);
+        let together = self.together.get(&hash).into_iter().flatten().map(|(_, no)| *no);
+        together.chain(self.alone.get(&hash).copied()).collect()
     }
 }
 
@@ -174,5 +187,90 @@ impl LookAlikes {
         issues.extend(self.groups.alike(group, |no| Node::Group(GroupNo(no))));
         issues.sort_by_key(|issue| issue.node);
         issues
+    }
+
+    /// Of these objects, those for which the rules make a name that they are not served under, since it waits or somebody
+    /// else has it, and that looks like a name which is served or claimed beside it.
+    pub fn claimed(
+        &self,
+        basis: &Basis<'_>,
+        served: &Directory,
+        nodes: &BTreeSet<Node>,
+    ) -> Vec<Issue> {
+        let derive = &Derive::new(*basis);
+        let unserved = |node: &Node| {
+            let name = derive.claim_of(*node)?.to_string();
+            let is = served_name(served, *node).is_some_and(|is| fold(is) == fold(&name));
+            (!is).then_some((*node, name))
+        };
+        let claims: Vec<(Node, String)> = nodes.iter().filter_map(unserved).collect();
+        let mut by_form: BTreeMap<(bool, String), BTreeSet<&str>> = BTreeMap::new();
+        for (node, name) in &claims {
+            let form = (is_user(*node), appearance(name).into_owned());
+            by_form.entry(form).or_default().insert(name);
+        }
+        let found = claims.iter().filter_map(|(node, name)| {
+            let form = appearance(name);
+            let beside = by_form.get(&(is_user(*node), form.clone().into_owned()));
+            let beside = beside.into_iter().flatten().find(|other| fold(other) != fold(name));
+            let other = self
+                .served_twin(served, (*node, name), &form)
+                .or_else(|| beside.map(|other| (*other).to_owned()))?;
+            let (id, label) = label(derive, *node)?;
+            let is_served = served_name(served, *node).is_some();
+            let reason = Reason::LooksLike { name: other };
+            Some(Issue { node: *node, id, label, served: is_served, reason })
+        });
+        found.collect()
+    }
+
+    /// A served name that a claimed one is taken for.
+    fn served_twin(
+        &self,
+        served: &Directory,
+        (node, name): (Node, &str),
+        form: &str,
+    ) -> Option<String> {
+        let (all, ascii): (Vec<Node>, Option<Node>) = match node {
+            Node::User(_) => (
+                self.users.with_form(form).into_iter().map(|no| Node::User(UserNo(no))).collect(),
+                served.user_by_name(form).map(|(no, _)| Node::User(no)),
+            ),
+            Node::Group(_) => (
+                self.groups
+                    .with_form(form)
+                    .into_iter()
+                    .map(|no| Node::Group(GroupNo(no)))
+                    .collect(),
+                served.group_by_name(form).map(|(no, _)| Node::Group(no)),
+            ),
+        };
+        let others = all.into_iter().chain(ascii).filter(|other| *other != node);
+        let names = others.filter_map(|other| served_name(served, other));
+        let twins = names.filter(|other| appearance(other) == form && fold(other) != fold(name));
+        twins.min_by_key(|other| !other.is_ascii()).map(str::to_owned)
+    }
+
+    /// Names that look alike in `then` and do not now.
+    pub fn to_come(now: &Directory, then: &Directory) -> Vec<Issue> {
+        let known: BTreeSet<(Node, String)> =
+            Self::of(now).issues(now).into_iter().map(|issue| (issue.node, issue.label)).collect();
+        let mut issues = Self::of(then).issues(then);
+        issues.retain(|issue| !known.contains(&(issue.node, issue.label.clone())));
+        for issue in &mut issues {
+            issue.served = served_name(now, issue.node).is_some();
+        }
+        issues
+    }
+}
+
+fn is_user(node: Node) -> bool {
+    matches!(node, Node::User(_))
+}
+
+fn served_name(served: &Directory, node: Node) -> Option<&str> {
+    match node {
+        Node::User(no) => served.user(no).map(|user| user.name()),
+        Node::Group(no) => served.group(no).map(|group| group.name().as_str()),
     }
 }

@@ -4,7 +4,7 @@ use directory::{lookalike::LookAlikes, plan::Reason, report::GuardKind};
 use proptest::prelude::*;
 
 use crate::{
-    house::{read_lifted, rules_of, seen, settle},
+    house::{read, read_lifted, rules_of, seen, settle},
     tenant::{Bench, Edit, Person, Tenant, plain_rules},
 };
 
@@ -70,6 +70,52 @@ fn a_name_of_which_nothing_is_seen_is_none() {
         let bench = settle("{}", &format!("ann | login {blank} \n [g] | name {blank}"));
         assert_eq!(bench.served.size().users, 0, "{blank:?}: {}", seen(&bench));
         assert_eq!(bench.served.size().groups, 0, "{blank:?}: {}", seen(&bench));
+    }
+}
+
+/// Pairs that people take for one another.
+const TWINS: [(&str, &str); 9] = [
+    ("team", "te\u{200b}am"),
+    ("team", "te\u{2060}am"),
+    ("team", "\u{202e}team"),
+    ("zo\u{eb}", "zoe\u{308}"),
+    ("team", "\u{ff54}\u{ff45}\u{ff41}\u{ff4d}"),
+    ("paypal", "pa\u{443}pal"),
+    ("team", "t\u{435}am"),
+    ("oscar", "\u{3bf}scar"),
+    // All letters are of another script.
+    ("cop", "\u{441}\u{43e}\u{440}"),
+];
+
+/// Who looks like whom of those who claim a name and are not served under it.
+fn claimed(bench: &Bench) -> Vec<(String, String)> {
+    let (known, rules) = (LookAlikes::of(&bench.served), bench.compiled());
+    let issues = known.claimed(&bench.basis(&rules), &bench.served, &bench.last.pending);
+    let pair = |issue: directory::plan::Issue| match issue.reason {
+        Reason::LooksLike { name } => (issue.label, name),
+        other => panic!("{other:?}"),
+    };
+    issues.into_iter().map(pair).collect()
+}
+
+#[test]
+fn names_that_wait_are_compared_with_those_that_are_served() {
+    for (one, other) in TWINS {
+        for (served, waiting) in [(one, other), (other, one)] {
+            // A group of a protected name waits until somebody says that it is meant.
+            let rules = format!(r#"{{"protected":{{"groups":[{{"name":"{waiting}"}}]}}}}"#);
+            let mut bench = settle(&rules, &format!("ann \n [g] | name {served} | ann"));
+            let before = bench.served.size().groups;
+            let both = format!("ann \n [g] | name {served} | ann \n [h] | name {waiting} | ann");
+            read(&mut bench, &both);
+            if bench.served.size().groups > before {
+                // Cleaned of what is invisible it was another name, which did not wait.
+                assert!(!alike(&bench).is_empty(), "{served:?} {waiting:?}");
+                continue;
+            }
+            let found = claimed(&bench);
+            assert_eq!(found.len(), 1, "{served:?} {waiting:?}: {}", seen(&bench));
+        }
     }
 }
 

@@ -104,3 +104,34 @@ fn goes_on(directory: &str, user: &str, waiting: Option<Waiting>) -> String {
          look with `muster directory history {directory} {user}` and `muster directory show {directory}`"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use directory::id::Millis;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_takes_longer_says_why_and_where_to_look() {
+        let until = Millis(58_800_000);
+        let waits = ["Microsoft", "Google", "Okta"].map(|who| {
+            let waiting = Waiting::of(connect::Wait { who, until });
+            (Some(waiting), format!("waiting until 16:20 UTC, as {who} asked"))
+        });
+        let unanswered = (None, "the provider has not answered yet".to_owned());
+        for (waiting, why) in waits.into_iter().chain([unanswered]) {
+            let problem = Problem::goes_on(goes_on("contoso", "ann@example.org", waiting));
+            assert_eq!(problem.status, 504);
+            for part in [
+                why.as_str(),
+                "`ann@example.org` is not read yet after 45 s",
+                "goes on in the background",
+                "`muster directory history contoso ann@example.org`",
+                "`muster directory show contoso`",
+            ] {
+                assert!(problem.detail.contains(part), "{part}: {}", problem.detail);
+            }
+        }
+        assert!(connect::http::READ_TIMEOUT > ANSWER_WITHIN, "commands wait for this answer");
+    }
+}

@@ -4,15 +4,16 @@
 
 use axum::extract::State;
 use directory::{
-    decisions::Digest,
+    decisions::{Digest, Node},
     figures::{Count, Exceptions},
     observation::Attribute,
-    plan::guard::Held,
+    plan::{Issue, Reason, guard::Held},
     preview::{self, Effect, Page},
     product_names::RefusedNames,
     report::{Applied, GuardKind},
     rules::{Rules, compiled::Compiled, named::RuleName},
     snapshot::Size,
+    text::visible,
 };
 use serde::{Deserialize, Serialize};
 use store::Pin;
@@ -28,6 +29,8 @@ use crate::{app::App, task::commit};
 
 /// Items listed of each kind that waits.
 const ITEMS_MAX: usize = 1_000;
+/// Names that look alike in one answer.
+const LOOK_ALIKES_MAX: usize = 50;
 /// Lines in one answer, unless asked for another number.
 const LINES: usize = 100;
 /// Lines in one answer at the most.
@@ -97,8 +100,62 @@ pub struct Preview {
     /// Names in the rules that mean nobody, or several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rule_names: Vec<RuleName>,
+    /// Names that would look alike once all that waits was approved, and do not now; the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub look_alikes: Vec<LookAlike>,
+    /// The number of all such names.
+    #[serde(default)]
+    pub look_alikes_total: usize,
     /// Person by person and group by group, those that were asked for.
     pub page: Page,
+}
+
+/// A name that people may take for another one.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LookAlike {
+    /// `user` or `group`.
+    pub kind: String,
+    /// The provider's id.
+    pub id: String,
+    /// The name that products would see.
+    pub name: String,
+    /// The other name.
+    pub looks_like: String,
+}
+
+impl LookAlike {
+    fn of(issue: &Issue) -> Option<Self> {
+        let Reason::LooksLike { name } = &issue.reason else { return None };
+        let kind = if matches!(issue.node, Node::User(_)) { "user" } else { "group" };
+        Some(Self {
+            kind: kind.to_owned(),
+            id: issue.id.to_string(),
+            name: issue.label.clone(),
+            looks_like: name.clone(),
+        })
+    }
+
+    /// One sentence, without a capital letter and a full stop; invisible characters are written out.
+    pub fn words(&self) -> String {
+        let (name, other) = (visible(&self.name), visible(&self.looks_like));
+        format!(
+            "the {} name `{name}` ({}) would look like `{other}`, which is another; people may take one for the other",
+            self.kind, self.id
+        )
+    }
+}
+
+impl Preview {
+    /// Says how many names look alike beside those that are listed.
+    pub fn look_alikes_more(&self) -> Option<String> {
+        let more = self.look_alikes_total.saturating_sub(self.look_alikes.len());
+        (more > 0).then(|| format!("{more} more names would look like another one"))
+    }
+}
+
+/// The first names that would look alike.
+pub fn look_alikes(seen: &directory::preview::Preview) -> Vec<LookAlike> {
+    seen.look_alikes.iter().filter_map(LookAlike::of).take(LOOK_ALIKES_MAX).collect()
 }
 
 /// One kind of change that waits.
@@ -221,14 +278,12 @@ async fn look(
     let looked_at = looked_at.transpose().map_err(|problems| refused(&problems))?;
     let rule_names = commit::what_if::rule_names(app, &keeper, looked_at).await?;
     let seen = commit::foretell(app, &keeper, rules).await?;
-    let products = product_names::products(app, row.id).await?;
-    let refused_names = match app.served(row.id).filter(|_| !products.is_empty()) {
-        Some(served) => product_names::of_names(&products, &seen.names_after(&served)),
-        None => Vec::new(),
-    };
+    let product_names = product_names::then(app, row.id, &seen).await?;
     Ok(Preview {
-        product_names: refused_names,
+        product_names,
         rule_names,
+        look_alikes: look_alikes(&seen),
+        look_alikes_total: seen.look_alikes.len(),
         held: seen.held.iter().map(PreviewKind::of).collect(),
         flowing: seen.flowing,
         applied: seen.applied,

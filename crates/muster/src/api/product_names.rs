@@ -3,6 +3,7 @@
 use axum::extract::State;
 use directory::{
     id::DirectoryId,
+    preview::Preview,
     product_names::{Product, RefusedNames, Subject, refusals, survey},
 };
 use store::Store;
@@ -13,6 +14,9 @@ use super::{
     extract::{Json, Path},
 };
 use crate::app::App;
+
+/// Names shown of each rule.
+const SHOWN: usize = 10;
 
 /// The products that read a directory, as far as somebody said what they are.
 pub(super) async fn products(app: &App, id: DirectoryId) -> anyhow::Result<Vec<Product>> {
@@ -46,12 +50,35 @@ pub(super) async fn list(
     Ok(Json(looking.await.map_err(anyhow::Error::from)?))
 }
 
-/// The same of names that would be served.
-pub(super) fn of_names(
-    products: &[Product],
-    (users, groups): &(Vec<String>, Vec<String>),
-) -> Vec<RefusedNames> {
-    survey(products, users.iter().map(String::as_str), groups.iter().map(String::as_str))
+/// The same of the names that would be served after what is previewed.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn then(
+    app: &App,
+    id: DirectoryId,
+    preview: &Preview,
+) -> anyhow::Result<Vec<RefusedNames>> {
+    let products = products(app, id).await?;
+    let Some(served) = app.served(id).filter(|_| !products.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let (users, groups) = preview.names_after(&served);
+    let (users, groups) = (users.iter().map(String::as_str), groups.iter().map(String::as_str));
+    Ok(survey(&products, users, groups))
+}
+
+/// What one rule of a product refuses, on one line.
+pub fn line(one: &RefusedNames) -> String {
+    let what = match (one.subject, one.count) {
+        (Subject::User, 1) => "user name",
+        (Subject::User, _) => "user names",
+        (Subject::Group, 1) => "group name",
+        (Subject::Group, _) => "group names",
+    };
+    let names: Vec<String> = one.names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let more = if one.count > SHOWN { ", …" } else { "" };
+    format!("{} {what}: {}: {}{more}", one.count, one.effect, names.join(", "))
 }
 
 /// What products do with the name of one user, as sentences.

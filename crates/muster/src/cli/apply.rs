@@ -18,7 +18,7 @@ use self::{
 use crate::{
     api::{
         alert::channel::Summary as Channel,
-        application::{Credentials, sight::Effect},
+        application::{Credentials, MadeFor, sight::Effect},
         directory::{Detail, Summary, is_held},
         secret::{Compare, Compared, Owner},
     },
@@ -176,6 +176,10 @@ impl Server<'_> {
             Step::Addresses(addresses) => {
                 let body = json!({"addresses": addresses});
                 client.order_with(Method::PUT, &application("/addresses"), &body).await?;
+            }
+            Step::Product(product) => {
+                let body = MadeFor { product };
+                client.order_with(Method::PUT, &application("/product"), &body).await?;
             }
             Step::Password(password) => {
                 let body = json!({"password": password});

@@ -12,11 +12,14 @@ use directory::{
 };
 
 use crate::{
-    api::preview::{Preview as Seen, PreviewKind, Wanted},
+    api::{
+        preview::{Preview as Seen, PreviewKind, Wanted},
+        product_names,
+    },
     cli::{
         Done, Remote,
         client::{Client, path_part, query_part},
-        product_names, rules, table,
+        rules, table,
     },
     safe,
 };
@@ -141,6 +144,12 @@ pub(super) fn show(seen: &Seen, offset: usize) {
         println!(
             "`muster directory product-names` tells where that is written and which rule mends it"
         );
+    }
+    for alike in &seen.look_alikes {
+        println!("{}", alike.words());
+    }
+    if let Some(more) = seen.look_alikes_more() {
+        println!("{more}");
     }
     for kind in &seen.held {
         waiting(kind);

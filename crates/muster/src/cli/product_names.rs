@@ -1,15 +1,13 @@
 //! `muster directory product-names`, and the same in a preview.
 
 use clap::Args;
-use directory::product_names::{RefusedNames, Subject};
+use directory::product_names::RefusedNames;
 
+use crate::api::product_names;
 use crate::cli::{
     Done, Remote,
     client::{Client, path_part},
 };
-
-/// Names shown of each rule.
-const SHOWN: usize = 10;
 
 /// Tell which names products refuse or change, and the rules that mend them.
 #[derive(Debug, Args)]
@@ -33,7 +31,7 @@ impl ProductNames {
             );
         } else {
             for one in &found {
-                println!("{}", line(one));
+                println!("{}", product_names::line(one));
                 println!("  source: {}", one.source);
                 match &one.mend {
                     Some(mend) => {
@@ -49,17 +47,4 @@ impl ProductNames {
         }
         Ok(Done::Ok)
     }
-}
-
-/// What one rule refuses, on one line.
-pub(super) fn line(one: &RefusedNames) -> String {
-    let what = match (one.subject, one.count) {
-        (Subject::User, 1) => "user name",
-        (Subject::User, _) => "user names",
-        (Subject::Group, 1) => "group name",
-        (Subject::Group, _) => "group names",
-    };
-    let names: Vec<String> = one.names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    let more = if one.count > SHOWN { ", …" } else { "" };
-    format!("{} {what}: {}: {}{more}", one.count, one.effect, names.join(", "))
 }

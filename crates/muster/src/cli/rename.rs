@@ -80,7 +80,7 @@ impl Renames {
         if self.remote.json {
             println!("{}", safe::json(&seen));
         } else if let Some(report) = &seen.report {
-            println!("{}", table::report(report));
+            println!("{}", table::report(&self.name, report));
         }
         seen.report.as_ref().map_or(Ok(Done::Ok), finish)
     }

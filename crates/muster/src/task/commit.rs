@@ -29,7 +29,7 @@ use directory::{
     lookalike::LookAlikes,
     mirror::{Dirty, Merged},
     observation::{Listing, Observation},
-    plan::{self, Issue, Plan},
+    plan::{self, Issue, Plan, Reason},
     preview::Preview,
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
     rules::{Rules, compiled::Compiled},
@@ -235,9 +235,12 @@ pub async fn issues(app: &App, keeper: &Keeper) -> anyhow::Result<Arc<Vec<Issue>
         return Ok(Arc::default());
     }
     let look = |_: &App, planning: &Planning, memory: &Memory| {
-        let mut issues = planning.plan(memory, &Dirty::everything(), &BTreeSet::new()).issues;
-        issues.extend(LookAlikes::of(&planning.served).issues(&planning.served));
-        Ok(issues)
+        let plan = planning.plan(memory, &Dirty::everything(), &BTreeSet::new());
+        let (known, basis) = (LookAlikes::of(&planning.served), planning.basis(memory));
+        let claimed =
+            known.claimed(&basis, &planning.served, &claimants(&plan.pending, &plan.issues));
+        let alike = known.issues(&planning.served);
+        Ok(plan.issues.into_iter().chain(alike).chain(claimed).collect())
     };
     let issues = Arc::new(with_planning(app, keeper, look).await?);
     keeper
@@ -425,8 +428,12 @@ impl Run {
             Some(known) => known.follow(&plan.changes, &after),
             None => self.memory.look_alikes = Some(LookAlikes::of(&after)),
         }
-        let look_alikes = self.memory.look_alikes.as_ref();
-        self.memory.alike = look_alikes.map(|known| known.issues(&after)).unwrap_or_default();
+        if let Some(known) = &self.memory.look_alikes {
+            let nodes = claimants(&self.memory.pending, self.memory.issues.iter());
+            let claimed = known.claimed(&planning.basis(&self.memory), &after, &nodes);
+            let alike = known.issues(&after).into_iter().chain(claimed).collect();
+            self.memory.alike = alike;
+        }
         self.memory.pinned = pin.holds_at(&planning);
         if self.observed.is_some() {
             self.memory.empty_read = self.empty_read;
@@ -565,6 +572,15 @@ impl Run {
             },
         }
     }
+}
+
+/// Those who may claim a name without being served under it: they wait, or somebody else has it.
+fn claimants<'a>(
+    pending: &BTreeSet<Node>,
+    issues: impl IntoIterator<Item = &'a Issue>,
+) -> BTreeSet<Node> {
+    let without = issues.into_iter().filter(|issue| matches!(issue.reason, Reason::Name(_)));
+    pending.iter().copied().chain(without.map(|issue| issue.node)).collect()
 }
 
 /// What is damaged in the database, for the report.

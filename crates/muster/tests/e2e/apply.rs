@@ -51,7 +51,7 @@ async fn what_is_exported_is_applied_without_a_difference() {
     }
 
     let more = "\n[applications.wiki]\ndirectories = [\"entra\"]\naddresses = [\"127.0.0.0/8\"]\n\
-                password = { file = \"password\" }\n\
+                product = \"confluence\"\npassword = { file = \"password\" }\n\
                 [channels.ops]\nkind = \"slack\"\nalerts = [\"held\"]\nsecret = { file = \"address\" }\n";
     let rules =
         "\n[directories.entra.rules]\nguests = \"included\"\nlimits = { renames_min = 20 }\n";
@@ -83,6 +83,14 @@ async fn what_is_exported_is_applied_without_a_difference() {
     assert!(text.stdout.contains("everything is as the file says"), "{text:?}");
     let exported = export(data);
     assert!(exported.contains("guests = \"included\""), "{exported}");
+    assert!(exported.contains("product = \"confluence\""), "{exported}");
+    let jira = wanted.replace("product = \"confluence\"", "product = \"jira\"");
+    let dry = apply(data, &jira, &["--dry-run"]);
+    assert!(dry.stdout.contains("product: \"confluence\" -> \"jira\""), "{dry:?}");
+    let unknown = apply(data, &jira.replace("\"jira\"\npassword", "\"jura\"\npassword"), &[]);
+    assert!(unknown.code == 1 && unknown.stderr.contains("jura"), "{unknown:?}");
+    assert_eq!(action(&apply(data, &jira, &["--json"]), "application", "wiki"), "change");
+    assert_eq!(action(&apply(data, &wanted, &["--json"]), "application", "wiki"), "change");
     assert_eq!(action(&apply(data, &exported, &["--json"]), "channel", "ops"), "nothing");
 
     // The password is the one that the file names.

@@ -109,8 +109,13 @@ impl Oracle {
                 groups.entry(user).or_default().insert(group.id.clone());
             }
         }
+        let read: BTreeSet<&str> = truth.groups.iter().map(|group| group.id.as_str()).collect();
         for user in &users {
-            let in_groups = groups.remove(user.id.as_str()).unwrap_or_default();
+            let mut in_groups = groups.remove(user.id.as_str()).unwrap_or_default();
+            // A group that is not read now, and may be again, keeps whom it had.
+            if let Some(before) = self.memberships.remove(&user.id) {
+                in_groups.extend(before.into_iter().filter(|id| !read.contains(id.as_str())));
+            }
             self.memberships.insert(user.id.clone(), in_groups);
             let claim = user.login.trim().to_lowercase();
             if user.guest || claim.is_empty() {

@@ -26,6 +26,10 @@ use crate::{
     random::{Budget, Dice, assert_same, edit},
 };
 
+#[path = "part.rs"]
+mod part;
+use self::part::Part;
+
 const ANYWHERE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 /// Names that people and groups get by edits: few enough to meet at times.
@@ -44,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) notifications: bool,
     /// Delays in tenant, worker and store are drawn from this seed, so that schedules vary; none for no delays.
     pub(crate) delays: Option<u64>,
+    /// Whether only some groups are read, with their people.
+    pub(crate) in_part: bool,
 }
 
 impl Plan {
@@ -67,6 +73,7 @@ impl Plan {
             limits: Some(no_limits),
             notifications: false,
             delays: None,
+            in_part: false,
         }
     }
 
@@ -100,6 +107,8 @@ pub(crate) struct House {
     pub(crate) dice: Dice,
     deleted: Vec<String>,
     delays: Option<u64>,
+    /// What is read, where it is not the whole tenant.
+    part: Option<Part>,
 }
 
 impl House {
@@ -122,6 +131,10 @@ impl House {
         let data = tempfile::tempdir().unwrap();
         let server = start(&data, listen, &clock, plan.delays).await;
         let mut add = demo::directories(running.description()).unwrap().remove(0);
+        let part = if plan.in_part { Some(Part::chosen(&running, provider).await) } else { None };
+        if let Some(part) = &part {
+            add.settings.extend(part.settings());
+        }
         let usual = api::directory::usual_rules(&add.provider);
         add.rules = Some(Rules { limits: plan.limits.unwrap_or_default(), ..usual });
         let never = 10_000_000;
@@ -157,6 +170,7 @@ impl House {
             dice: Dice(plan.seed),
             deleted: Vec::new(),
             delays: plan.delays,
+            part,
         };
         // The first read was asked for when the directory was connected.
         let first = house.ended(1).await;
@@ -209,6 +223,10 @@ impl House {
     /// What should be served once what is true now has been read.
     pub(crate) async fn expected(&mut self) -> Copy {
         let truth = self.truth().await;
+        let truth = match &self.part {
+            Some(part) => part.of(truth),
+            None => truth,
+        };
         self.oracle.expect(&truth)
     }
 
@@ -267,6 +285,10 @@ impl House {
             else {
                 continue;
             };
+            let part = self.part.as_ref();
+            if method == "DELETE" && part.is_some_and(|part| part.would_be_empty(&truth, &path)) {
+                continue;
+            }
             let steps = json!([{"method": method, "path": path, "body": body}]);
             self.control("POST", "batch", steps).await;
             done += 1;
@@ -329,6 +351,11 @@ impl House {
         self.server.take().unwrap().stop().await;
     }
 
+    /// The server's data directory.
+    pub(crate) fn data(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
     /// Address and token of the server's admin API.
     pub(crate) fn admin(&self) -> Value {
         let file = std::fs::read_to_string(self.data.path().join("admin.json")).unwrap();
@@ -353,6 +380,14 @@ impl House {
     /// Time passes.
     pub(crate) fn wait(&self, ms: i64) {
         self.clock.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Time passes for the provider too, so that it takes what the server signs with its clock.
+    pub(crate) async fn wait_together(&mut self, ms: i64) {
+        self.wait(ms);
+        let skew_s = self.clock.load(Ordering::SeqCst) / 1_000;
+        let body = json!({"advance_s": ms / 1_000, "skew_s": skew_s});
+        self.control("POST", "clock", body).await;
     }
 
     /// When the reads began, the latest first.

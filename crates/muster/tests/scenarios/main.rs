@@ -1,4 +1,5 @@
-//! The acceptance scenarios of `protocols/providers.md` E5, for each provider, and 2,000 random edits with all faults.
+//! The acceptance scenarios of `protocols/providers.md` E5, for each provider, and random edits with all faults, of a
+//! whole tenant and of one that is read in part.
 //!
 //! `MUSTER_SCENARIO_SEED` and `MUSTER_SCENARIO_EDITS` choose another story for the random ones.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -48,6 +49,7 @@ for_each_provider!(
     s15_a_provider_that_shows_a_part_takes_nobody_away,
     s16_a_group_of_administrators_waits,
     s17_a_new_name_is_followed_for_one_group,
+    s18_five_hundred_edits_of_a_tenant_that_is_read_in_part,
 );
 
 /// What goes wrong all the time.
@@ -84,6 +86,10 @@ async fn s02_a_hundred_edits_arrive_by_what_changed(provider: Provider) {
 
 async fn s02_two_thousand_edits_with_all_faults(provider: Provider) {
     story::told(provider).await;
+}
+
+async fn s18_five_hundred_edits_of_a_tenant_that_is_read_in_part(provider: Provider) {
+    story::told_in_part(provider).await;
 }
 
 /// The run is dropped wherever it is; a kill of the whole process is proven with the binary itself.

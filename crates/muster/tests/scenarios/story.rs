@@ -4,7 +4,7 @@
 //! Then it fails silently, with lists that lack what is there: nothing may change. How long each step takes is drawn from
 //! the seed as well.
 
-use directory::report::Outcome;
+use directory::{mirror::LISTS_AGREE_MS, report::Outcome};
 use serde_json::{Value, json};
 use simulator::Provider;
 
@@ -36,11 +36,21 @@ fn chosen(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap())
 }
 
+/// The story of a whole tenant.
 pub(crate) async fn told(provider: Provider) {
+    tell(provider, false, 2_000).await;
+}
+
+/// The story of a tenant of which some groups are read: people come into that part and leave it.
+pub(crate) async fn told_in_part(provider: Provider) {
+    tell(provider, true, 500).await;
+}
+
+async fn tell(provider: Provider, in_part: bool, edits: u64) {
     let seed = chosen("MUSTER_SCENARIO_SEED", 1);
-    let edits = usize::try_from(chosen("MUSTER_SCENARIO_EDITS", 2_000)).unwrap();
-    println!("{provider:?}: seed {seed}, {edits} edits");
-    let plan = Plan { delays: Some(seed), ..Plan::small(seed) };
+    let edits = usize::try_from(chosen("MUSTER_SCENARIO_EDITS", edits)).unwrap();
+    println!("{provider:?}: seed {seed}, {edits} edits, in part: {in_part}");
+    let plan = Plan { delays: Some(seed), in_part, ..Plan::small(seed) };
     let mut house = House::build(provider, plan).await;
     house.no_faults().await;
     let (mut done, mut failed, mut kinds) = (0, 0, std::collections::BTreeMap::new());
@@ -66,6 +76,11 @@ pub(crate) async fn told(provider: Provider) {
             house.control("POST", "expire", json!({"what": what})).await;
         }
         house.read(false).await;
+        if in_part {
+            // Where a provider has no question about it, somebody has left the part when lists still say so later.
+            house.wait_together(LISTS_AGREE_MS).await;
+            house.read(false).await;
+        }
         let expected = house.rest(&chapter).await;
         let kind = SILENT[house.dice.roll(2)];
         *kinds.entry(kind).or_insert(0) += 1;

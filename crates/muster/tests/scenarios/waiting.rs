@@ -58,6 +58,56 @@ impl House {
         format!("/directories/{}{action}", self.provider.name())
     }
 
+    /// Every command and page that shows how a directory stands, with what it says.
+    async fn looks(&self) -> Vec<(String, String)> {
+        let mut looks = Vec::new();
+        let name = self.provider.name();
+        for command in [["directory", "list", "--json"].as_slice(), &["directory", "show", name]] {
+            let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_muster"));
+            run.args(command).arg("--data").arg(self.data());
+            let ran = tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap();
+            let text = String::from_utf8(ran.stdout).unwrap();
+            // The list as data has the parts of the sentence.
+            let text = match serde_json::from_str::<Value>(&text) {
+                Ok(told) => {
+                    let rows = told.as_array().cloned().unwrap_or_default();
+                    let row = rows.into_iter().find(|row| row["name"] == name).unwrap_or(told);
+                    assert!(row["waiting"]["until"].is_i64(), "{row}");
+                    let who = row["waiting"]["asked_by"].as_str().unwrap();
+                    format!("waiting until {}, as {who} asked", row["waiting"]["until"])
+                }
+                Err(_) => text,
+            };
+            looks.push((command.join(" "), text));
+        }
+        let cookie = self.signed_in().await;
+        for page in ["/".to_owned(), format!("/directories/{name}"), "/tasks".to_owned()] {
+            let url = format!("{}{page}", self.server().url);
+            let request = connect::http::local_client().unwrap().get(url).header("cookie", &cookie);
+            let text = request.send().await.unwrap().text().await.unwrap();
+            looks.push((format!("the page {page}"), text));
+        }
+        looks
+    }
+
+    /// The cookie of an administrator of the console.
+    async fn signed_in(&self) -> String {
+        const PASSWORD: &str = "four quiet green lamps";
+        let app = &self.server().app;
+        let hash = muster::hashing::hash(PASSWORD.to_owned()).await.unwrap();
+        let now = app.clock.now();
+        let put = move |store: &store::Store| {
+            store.put_administrator("ann", store::Role::Administrator, &hash, now)
+        };
+        app.blocking(put).await.unwrap();
+        let url = format!("{}/sign-in", self.server().url);
+        let request = connect::http::local_client().unwrap().post(url);
+        let request = request.header("sec-fetch-site", "same-origin");
+        let answer = request.form(&[("name", "ann"), ("password", PASSWORD)]).send().await.unwrap();
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
     /// No task of this name runs any more.
     async fn is_over(&self, task: &str) {
         while self.server().app.driver.runs(task) {
@@ -92,6 +142,11 @@ async fn a_request_to_wait_is_shown_and_a_pause_ends_it(provider: Provider) {
         let (_, tasks) = house.api(Method::GET, "/tasks", Value::Null).await;
         let pull = &tasks["directories"][0]["status"];
         assert_eq!(pull["waiting"]["asked_by"], asked_by(provider), "{tasks}");
+        for (look, text) in house.looks().await {
+            let told = text.to_lowercase();
+            let asked = format!(", as {} asked", asked_by(provider).to_lowercase());
+            assert!(told.contains("waiting until ") && told.contains(&asked), "{look}: {text}");
+        }
         let (paused, _) = house.api(Method::POST, &house.path("/pause"), Value::Null).await;
         assert_eq!(paused, StatusCode::NO_CONTENT);
         let report = tokio::time::timeout(AT_ONCE, house.ended(ticket)).await.unwrap();

@@ -15,9 +15,10 @@ use super::{
     cursor::Cursor,
     error::GraphError,
     json::{Head, Rows},
-    members::rank,
+    members::{live_object, rank},
     property::unknown,
     query::Query,
+    route::Noun,
     token::Claims,
 };
 use crate::{
@@ -57,6 +58,15 @@ impl Claims {
         self.any_role(&[
             "Application.Read.All",
             "Application.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ])
+    }
+
+    /// Whether the token may read the assignments of a user or group.
+    fn reads_assignments(&self) -> bool {
+        self.any_role(&[
+            "AppRoleAssignment.ReadWrite.All",
             "Directory.Read.All",
             "Directory.ReadWrite.All",
         ])
@@ -178,6 +188,47 @@ impl Entra {
             rows.next().extend_from_slice(row.to_string().as_bytes());
         }
         head.next_link = self.next_link(next, query, call);
+        Ok(head.page(&rows))
+    }
+
+    /// `GET /users/{id}/appRoleAssignments`, `/groups/{id}/appRoleAssignments`, on one page: for a user also those of the
+    /// groups that the user is directly in.
+    pub(super) fn assignments_of(
+        &self,
+        (noun, id): (Noun, &str),
+        query: &Query,
+        call: &Call,
+        claims: &Arc<Claims>,
+    ) -> Result<Vec<u8>, GraphError> {
+        if !claims.reads_assignments() {
+            return Err(GraphError::denied());
+        }
+        let wanted = selected(query)?;
+        let tenant = self.world.read_with_lookup();
+        let object = live_object(&tenant, noun, id)?;
+        let mut principals = vec![object];
+        if matches!(object, Member::User(_)) {
+            principals.extend(tenant.groups_of(object).into_iter().map(Member::Group));
+        }
+        let context = format!("{}/v1.0/$metadata#appRoleAssignments", call.base);
+        let head = Head { context, ..Head::default() };
+        let mut rows = Rows::default();
+        if call.picked.has(FaultKind::Empty) {
+            return Ok(head.page(&rows));
+        }
+        for (app, assigned) in crate::lock(&self.assignments.0).iter() {
+            for principal in &principals {
+                let Some(at_ms) = assigned.get(principal) else { continue };
+                if call.picked.omits(Self::omit_number(tenant.member_id(*principal))) {
+                    continue;
+                }
+                let mut row = self.assignment(&tenant, *app, (*principal, *at_ms));
+                if let Value::Object(fields) = &mut row {
+                    fields.retain(|name, _| wanted.contains(&name.as_str()));
+                }
+                rows.next().extend_from_slice(row.to_string().as_bytes());
+            }
+        }
         Ok(head.page(&rows))
     }
 

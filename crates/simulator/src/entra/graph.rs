@@ -99,6 +99,7 @@ impl Entra {
             Route::Batch
             | Route::ServicePrincipal(_)
             | Route::AssignedTo(_)
+            | Route::Assignments(..)
             | Route::Subscriptions
             | Route::Subscription(_)
             | Route::Reauthorize(_) => true,
@@ -125,6 +126,7 @@ impl Entra {
             Route::Batch => self.batch(call, claims),
             Route::ServicePrincipal(key) => self.service_principal(key, call, claims),
             Route::AssignedTo(key) => self.assigned_to(key, query, call, claims),
+            Route::Assignments(noun, id) => self.assignments_of((noun, id), query, call, claims),
             Route::Subscriptions if call.method == "POST" => self.subscribe(call, claims),
             Route::Subscriptions => Ok(self.list_subscriptions(call)),
             Route::Subscription(id) | Route::Reauthorize(id) => self.subscription(id, call),

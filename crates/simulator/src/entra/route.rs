@@ -47,6 +47,8 @@ pub(super) enum Route<'a> {
     /// By id, or `appId=` and the application's.
     ServicePrincipal(&'a str),
     AssignedTo(&'a str),
+    /// Of a user or group.
+    Assignments(Noun, &'a str),
     Subscriptions,
     Subscription(&'a str),
     Reauthorize(&'a str),
@@ -88,6 +90,7 @@ impl<'a> Route<'a> {
             [id, "checkMemberGroups" | "microsoft.graph.checkMemberGroups"] => {
                 Some(Self::CheckMemberGroups(noun, id))
             }
+            [id, "appRoleAssignments"] => Some(Self::Assignments(noun, id)),
             [id, relation] => Self::relation(noun, id, relation, Cast::All),
             [id, relation, cast] => {
                 let cast =
@@ -143,6 +146,8 @@ impl<'a> Route<'a> {
             Self::Batch => "/v1.0/$batch",
             Self::ServicePrincipal(_) => "/v1.0/servicePrincipals/{id}",
             Self::AssignedTo(_) => "/v1.0/servicePrincipals/{id}/appRoleAssignedTo",
+            Self::Assignments(noun, _) if users(noun) => "/v1.0/users/{id}/appRoleAssignments",
+            Self::Assignments(..) => "/v1.0/groups/{id}/appRoleAssignments",
             Self::Subscriptions => "/v1.0/subscriptions",
             Self::Subscription(_) => "/v1.0/subscriptions/{id}",
             Self::Reauthorize(_) => "/v1.0/subscriptions/{id}/reauthorize",
@@ -167,7 +172,8 @@ impl<'a> Route<'a> {
             | Self::Members { .. }
             | Self::MemberOf { .. }
             | Self::Deleted(_)
-            | Self::AssignedTo(_) => Family::List,
+            | Self::AssignedTo(_)
+            | Self::Assignments(..) => Family::List,
             _ => Family::One,
         }
     }
@@ -248,6 +254,10 @@ mod tests {
         assert_eq!(
             route("servicePrincipals(appId='a')/appRoleAssignedTo"),
             Some("/v1.0/servicePrincipals/{id}/appRoleAssignedTo")
+        );
+        assert_eq!(
+            route("users/1/appRoleAssignments"),
+            Some("/v1.0/users/{id}/appRoleAssignments")
         );
         assert_eq!(route("directory/deletedItems/1"), Some("/v1.0/directory/deletedItems/{id}"));
     }

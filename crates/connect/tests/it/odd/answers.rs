@@ -1,7 +1,7 @@
 //! Odd answers as a whole, answers about one object, and what is assigned.
 
-use connect::{OnePerson, Progress};
-use directory::observation::{Member, Question, Verdict};
+use connect::{Connector, OnePerson, Progress};
+use directory::observation::{Cursor, Member, MembersListing, Question, Verdict};
 use serde_json::{Value, json};
 use simulator::Provider;
 
@@ -52,6 +52,67 @@ async fn an_error_that_comes_as_a_success_is_told() {
         let questions = [Question::Person(id(&small.person)), Question::Group(id(&small.group))];
         let verdicts = small.tenant.connector().confirm(&questions).await;
         assert!(verdicts.is_err() || !verdicts.unwrap().contains(&Verdict::Gone), "{provider:?}");
+    }
+}
+
+/// Every question that a connector is asked beside a full read: what changed, objects and a membership, somebody's groups, a
+/// group's members, and one person.
+async fn everything_asked(small: &Small, connector: &Connector, cursor: &Cursor) -> Vec<String> {
+    let (progress, person_id, group) = (Progress::default(), id(&small.person), id(&small.group));
+    let membership = Question::Membership {
+        group: group.clone(),
+        member: person(&small.person),
+        nested: Vec::new(),
+    };
+    let questions =
+        [Question::Person(person_id.clone()), Question::Group(group.clone()), membership];
+    let changed = connector.pull(Some(cursor), &progress).await;
+    let changed = changed.map(|seen| {
+        let seen = super::Seen::of(&seen);
+        (seen.people, seen.groups, seen.kept)
+    });
+    let mut members = connector.members(std::slice::from_ref(&group)).await;
+    if let Ok(Some(directory::observation::GroupMembers {
+        listing: MembersListing::Complete(set),
+        ..
+    })) = members.as_mut().map(|read| read.first_mut())
+    {
+        set.users.sort();
+    }
+    vec![
+        format!("{changed:?}"),
+        format!("{:?}", connector.confirm(&questions).await),
+        format!("{:?}", connector.memberships(std::slice::from_ref(&person_id)).await),
+        format!("{members:?}"),
+        format!("{:?}", connector.person(&small.person, Some(cursor), &progress).await),
+    ]
+}
+
+/// A byte order mark is passed over and an error with status 200 is one, whatever was asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn odd_answers_mean_the_same_to_every_question() {
+    for provider in ALL {
+        let small = Small::of(provider).await;
+        let connector = small.tenant.connector();
+        let read = connector.pull(None, &Progress::default()).await.unwrap();
+        let cursor = read.cursor.unwrap();
+        let plain = everything_asked(&small, &connector, &cursor).await;
+        assert!(plain.iter().all(|told| !told.starts_with("Err")), "{plain:?}");
+        small.tenant.faults(json!([{"route": ".", "kind": "byte_order_mark"}])).await;
+        assert_eq!(everything_asked(&small, &connector, &cursor).await, plain, "{provider:?}");
+        small.tenant.control("DELETE", "faults", Value::Null).await;
+        for status in [400, 403, 404] {
+            let fault = json!([{"route": small.pages(), "kind": "error_in_200", "status": status}]);
+            small.tenant.faults(fault).await;
+            let told = everything_asked(&small, &connector, &cursor).await;
+            assert!(!told[1].contains("Gone"), "{provider:?} {status}: {}", told[1]);
+            let lacks = told[2].contains("Some([") && told[2] != plain[2];
+            assert!(!lacks, "{provider:?} {status}: {}", told[2]);
+            let empty = told[3].contains("users: []");
+            assert!(!empty, "{provider:?} {status}: {}", told[3]);
+            assert!(!told[4].contains("Gone"), "{provider:?} {status}: {}", told[4]);
+            small.tenant.control("DELETE", "faults", Value::Null).await;
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use directory::{resource_name::same, rules::Rules};
+use directory::{product_names::Product, resource_name::same, rules::Rules};
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor},
@@ -85,6 +85,8 @@ pub struct ApplicationPart {
     /// From where it may call; everywhere when empty.
     #[serde(default)]
     pub addresses: Vec<String>,
+    /// The product that it was made for.
+    pub product: Option<Product>,
     /// Where its password is; it stays as it is, or is made, without.
     pub password: Option<Reference>,
 }

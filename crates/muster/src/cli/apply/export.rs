@@ -68,6 +68,9 @@ fn application(text: &mut String, row: &Application) -> anyhow::Result<()> {
     line(text, "nested_groups", &row.nested_groups)?;
     line(text, "frozen_names", &row.frozen_names)?;
     line(text, "addresses", &row.addresses)?;
+    if let Some(product) = &row.product {
+        line(text, "product", product)?;
+    }
     placeholder(text, "password", &row.name)
 }
 

@@ -4,7 +4,7 @@
 //! only when that was asked for. Rules are compared as what they are written as, whatever there is of them.
 
 use anyhow::{Context, bail};
-use directory::{resource_name::same, rules::Rules};
+use directory::{product_names::Product, resource_name::same, rules::Rules};
 use secrecy::SecretString;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -103,6 +103,8 @@ pub enum Step {
     Sight(sight::Change),
     /// Change from where an application may call.
     Addresses(Vec<String>),
+    /// Say which product an application was made for.
+    Product(Option<Product>),
     /// Change an application's password.
     Password(String),
     /// Add a channel.
@@ -376,6 +378,7 @@ async fn application(
             addresses: part.addresses.clone(),
             password: password.transpose()?,
         }));
+        item.steps.extend(part.product.map(|product| Step::Product(Some(product))));
         return Ok(item);
     };
     let mut item = Item::new(Owner::Application, &row.name, Action::Change);
@@ -397,6 +400,9 @@ async fn application(
     }
     if item.compare("addresses", &row.addresses, &part.addresses) {
         item.steps.push(Step::Addresses(part.addresses.clone()));
+    }
+    if item.compare("product", &row.product, &part.product) {
+        item.steps.push(Step::Product(part.product));
     }
     let owner = (Owner::Application, name);
     if let Some(password) = secret(document, server, owner, part.password.as_ref()).await? {

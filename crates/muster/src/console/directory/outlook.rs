@@ -1,10 +1,14 @@
 //! What rules would do, as a piece of a page: how many are served now, then, and once what waits is approved.
 
 use askama::Template;
-use directory::{preview::Preview, snapshot::Size};
+use directory::{preview::Preview, product_names::RefusedNames, snapshot::Size};
 
 use super::{rules::resulting, runs::applied};
 use crate::{
+    api::{
+        preview::{LookAlike, look_alikes},
+        product_names,
+    },
     console::{
         html,
         page::sentence,
@@ -12,6 +16,9 @@ use crate::{
     },
     task::commit::what_if::{Example, WhatIf},
 };
+
+/// Names that look alike on a page.
+const ALIKE_SHOWN: usize = 10;
 
 /// What rules would do, as a piece of a page.
 #[derive(Debug, Template)]
@@ -31,6 +38,10 @@ pub(in crate::console) struct Outlook {
     /// What in the rules may not be what was meant.
     warnings: Vec<String>,
     exceptions: Vec<String>,
+    /// Names that products would refuse or change.
+    refused: Vec<String>,
+    /// Names that would look like another one.
+    alike: Vec<String>,
     examples: Vec<Example>,
     /// What the limits come to.
     limits: String,
@@ -65,6 +76,8 @@ impl Outlook {
             held: vec!["20 people would be renamed.".to_owned()],
             warnings: vec!["It looks like a pattern.".to_owned()],
             exceptions: vec!["3 people have another name than the rules make".to_owned()],
+            refused: vec!["1 group name: Jira refuses it: `a<b`".to_owned()],
+            alike: vec!["The user name `anne` would look like `ann`.".to_owned()],
             examples: vec![Example {
                 label: "Ann".to_owned(),
                 login: "ann@example.org".to_owned(),
@@ -91,6 +104,8 @@ impl Outlook {
             held: Vec::new(),
             warnings: Vec::new(),
             exceptions: Vec::new(),
+            refused: Vec::new(),
+            alike: Vec::new(),
             examples: Vec::new(),
             limits: String::new(),
             problem: Some(problem),
@@ -117,15 +132,33 @@ impl Outlook {
                 seen.warnings.iter().map(|text| sentence(text)).chain(names).collect()
             },
             exceptions: preview.exceptions.sentences(),
+            refused: Vec::new(),
+            alike: alike(preview),
             examples: seen.examples.clone(),
             limits: resulting(&seen.limits, preview.after),
             problem: None,
         }
     }
 
+    /// The same with the names that products would refuse or change.
+    #[must_use]
+    pub(in crate::console) fn with_refused(self, names: &[RefusedNames]) -> Self {
+        let refused = names.iter().map(|one| sentence(&product_names::line(one))).collect();
+        Self { refused, ..self }
+    }
+
     pub(in crate::console) fn html(&self) -> String {
         html::piece(self)
     }
+}
+
+/// The first names that would look like another one, and how many more there are.
+fn alike(preview: &Preview) -> Vec<String> {
+    let shown: Vec<LookAlike> = look_alikes(preview).into_iter().take(ALIKE_SHOWN).collect();
+    let more = preview.look_alikes.len() - shown.len();
+    let mut lines: Vec<String> = shown.iter().map(|one| sentence(&one.words())).collect();
+    lines.extend((more > 0).then(|| format!("{more} more names would look like another one.")));
+    lines
 }
 
 /// What is served, before and after.

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::{Head, choices, found, frame, outlook::Outlook, runs::applied};
 use crate::{
-    api::{actions, directory::is_held},
+    api::{actions, directory::is_held, product_names},
     audit,
     console::{
         page::{Flash, Frame, Refusal, Visit, sentence, show},
@@ -520,7 +520,11 @@ async fn outlook(
         return Err(Refusal::not_found("directory of that name"));
     };
     match Compiled::new(rules) {
-        Ok(rules) => Ok(Outlook::of(&what_if(visit.app(), &keeper, rules).await?, false)),
+        Ok(rules) => {
+            let seen = what_if(visit.app(), &keeper, rules).await?;
+            let refused = product_names::then(visit.app(), id, &seen.preview).await?;
+            Ok(Outlook::of(&seen, false).with_refused(&refused))
+        }
         Err(problem) => Ok(Outlook::problem(sentence(&problem.to_string()))),
     }
 }
@@ -586,7 +590,7 @@ async fn settle(
         (rules, refused) => {
             let shown = Shown { text, ..Shown::of(rules.as_ref().unwrap_or(&detail.rules)) };
             let looked = refused.map_or(rules, Err);
-            let outlook = outlook(visit, DirectoryId(detail.summary.id), looked).await?;
+            let outlook = Box::pin(outlook(visit, DirectoryId(detail.summary.id), looked)).await?;
             let outlook = Some(outlook.html());
             let mut frame = frame(visit, &head, "Rules");
             if changed {

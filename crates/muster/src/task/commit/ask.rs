@@ -9,7 +9,7 @@ use std::sync::Arc;
 use connect::Connector;
 use directory::{
     id::ProviderId,
-    mirror::{Asked, LISTS_AGREE_MS, Settled},
+    mirror::{Asked, GroupRow, LISTS_AGREE_MS, Settled, State},
     observation::{Question, Verdict},
 };
 
@@ -25,10 +25,17 @@ impl Run {
         else {
             return;
         };
+        self.recall(&connector);
         self.ask_again_alone(&connector).await;
         self.ask_groups(&connector).await;
         self.ask_returned(&connector).await;
         self.ask_unconfirmed(&connector).await;
+    }
+
+    /// Tells the connector which groups the directory has, so that its questions do not rest on the latest list alone.
+    pub(super) fn recall(&self, connector: &Connector) {
+        let there = |row: &&GroupRow| !matches!(row.state, State::Absent { .. } | State::Mentioned);
+        connector.recall(self.memory.mirror.groups().filter(there).map(|row| &row.record));
     }
 
     async fn ask_groups(&mut self, connector: &Connector) {

@@ -250,9 +250,8 @@ impl Run {
                 let people = Listing::Delta { put: Vec::new(), removed: vec![removed] };
                 self.merge_more(&Observation { people, ..Observation::default() });
             }
-            OnePerson::OutOfScope(id) => {
-                self.settle_person(&id, Verdict::Gone);
-            }
+            // Asked once more, with the groups in mind that this directory has.
+            OnePerson::OutOfScope(id) => self.take_absent(connector, &id).await,
             // It was asked for by id, which one person has.
             OnePerson::Several(_) => {}
             OnePerson::Nobody => {
@@ -265,6 +264,7 @@ impl Run {
 
     /// Nobody was found under an id: the provider is asked about that very id, as after a list.
     async fn take_absent(&mut self, connector: &Connector, id: &ProviderId) {
+        self.recall(connector);
         match connector.confirm(&[Question::Person(id.clone())]).await {
             Ok(verdicts) => {
                 let verdict = verdicts.first().copied().unwrap_or(Verdict::Unknown);
