@@ -331,12 +331,13 @@ fn order_of(states: &str) -> (View, std::collections::BTreeSet<PersonAt>) {
     (shaped(directories, Shape::default(), FrozenNames::new()), gone)
 }
 
+/// States; known pairs of leaver and account; the owner; pairs that wait.
+type Row = (&'static str, &'static [(u32, u32)], u32, &'static [(u32, u32)]);
+
 /// Which account waits behind which leaver, and who owns the name when these pairs are known to be one person.
 #[test]
 fn only_the_next_owner_of_a_name_takes_the_place_of_a_leaver() {
     let at = |id: u32| (DirectoryId(id), UserNo(0));
-    // States; known pairs of leaver and account; the owner; pairs that wait.
-    type Row = (&'static str, &'static [(u32, u32)], u32, &'static [(u32, u32)]);
     let rows: [Row; 15] = [
         ("ga", &[], 1, &[(1, 2)]),
         ("ga", &[(1, 2)], 2, &[]),
