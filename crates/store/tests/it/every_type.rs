@@ -206,7 +206,8 @@ proptest! {
         prop_assert_eq!((&row.name, &row.password_hash, &row.addresses[0]), (&name, &third, &second));
         prop_assert_eq!(row.product.as_ref(), Some(&third));
         let row = store.webhooks().unwrap().remove(0);
-        prop_assert_eq!((&row.endpoint, row.token.unwrap().expose_secret()), (&second, secret.as_str()));
+        let token = row.token.unwrap();
+        prop_assert_eq!((&row.endpoint, token.expose_secret()), (&second, secret.as_str()));
         let row = store.channels().unwrap().remove(0);
         prop_assert_eq!((&row.name, &row.kind, &row.alerts[0]), (&name, &second, &third));
         prop_assert_eq!((row.settings, row.secret.expose_secret()), (settings.clone(), secret.as_str()));
