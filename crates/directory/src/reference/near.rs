@@ -65,7 +65,9 @@ impl Search {
     fn new(wanted: &str) -> Option<Self> {
         let folded = fold(wanted).into_owned();
         let chars = folded.chars().count();
-        let distance_max = distance_max(chars);
+        // Everybody's address ends in the same way: what stands before counts.
+        let own = folded.split('@').next().unwrap_or_default().chars().count();
+        let distance_max = distance_max(own);
         let letters = letters(&folded);
         let usable = distance_max > 0 && folded.len() <= TEXT_BYTES_MAX;
         let found = BTreeSet::new();
