@@ -115,7 +115,7 @@ impl Search {
 
 /// Which letters a text has, as bits.
 fn letters(folded: &str) -> u64 {
-    folded.chars().fold(0, |letters, letter| letters | 1 << (u32::from(letter) % 64))
+    folded.chars().fold(0, |letters, letter| letters | (1 << (u32::from(letter) % 64)))
 }
 
 #[cfg(test)]
@@ -124,7 +124,9 @@ mod tests {
 
     fn nearest(wanted: &str, names: &[&str]) -> Vec<String> {
         let mut search = Search::new(wanted).unwrap();
-        names.iter().for_each(|name| search.look(name));
+        for name in names {
+            search.look(name);
+        }
         search.found()
     }
 
@@ -155,7 +157,9 @@ mod tests {
             ["abcdef", "abcdeg", "bacdef", "abcdefgh", "ghijkl", "äbcdef", "ab cdef", "fedcba"];
         for wanted in names {
             let mut search = Search::new(wanted).unwrap();
-            names.iter().for_each(|name| search.look(name));
+            for name in names {
+                search.look(name);
+            }
             let found: Vec<String> = search.found.into_iter().map(|(_, name)| name).collect();
             for name in names {
                 let distance = strsim::osa_distance(name, wanted);
