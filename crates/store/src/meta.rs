@@ -159,12 +159,12 @@ pub(crate) fn set_floor(
 pub(crate) fn head(transaction: &Transaction<'_>) -> Result<u64, StoreError> {
     let read =
         transaction.query_row("SELECT seq FROM head", (), |row| Ok(row.get::<_, i64>(0).ok()));
-    let seq = match read.optional()?.flatten().filter(|seq| *seq >= 0) {
-        Some(seq) => seq,
-        None => {
-            let wrong = wrong_counters(transaction)?;
-            wrong.iter().find(|(column, _)| *column == "seq").map_or(0, |(_, seq)| *seq)
-        }
+    let read = read.optional()?.flatten().filter(|seq| *seq >= 0);
+    let seq = if let Some(seq) = read {
+        seq
+    } else {
+        let wrong = wrong_counters(transaction)?;
+        wrong.iter().find(|(column, _)| *column == "seq").map_or(0, |(_, seq)| *seq)
     };
     unsigned(seq)
 }

@@ -174,7 +174,12 @@ fn is_time(text: &str) -> bool {
     };
     let days = match (number(5, 7), number(0, 4)) {
         (Some(4 | 6 | 9 | 11), _) => 30,
-        (Some(2), Some(year)) if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        (Some(2), Some(year))
+            if year.is_multiple_of(4)
+                && (!year.is_multiple_of(100) || year.is_multiple_of(400)) =>
+        {
+            29
+        }
         (Some(2), _) => 28,
         _ => 31,
     };

@@ -105,13 +105,13 @@ fn next_numbers(transaction: &Transaction<'_>, id: DirectoryId) -> Result<NextNu
     let select = "SELECT next_user, next_group FROM connection WHERE id = ?1";
     let read = transaction.query_row(select, [id.0], |row| Ok((row.get(0).ok(), row.get(1).ok())));
     let (user, group) = read.optional()?.ok_or(StoreError::Removed)?;
-    let counted = |known: Option<u32>, set: &str| match known {
-        Some(known) => Ok(known),
-        None => {
-            let (_, counted) = set.split_once('=').unwrap_or_default();
-            let select = format!("SELECT {counted} FROM connection WHERE id = ?1");
-            small(transaction.query_row(&select, [id.0], |row| row.get(0))?)
+    let counted = |known: Option<u32>, set: &str| {
+        if let Some(known) = known {
+            return Ok(known);
         }
+        let (_, counted) = set.split_once('=').unwrap_or_default();
+        let select = format!("SELECT {counted} FROM connection WHERE id = ?1");
+        small(transaction.query_row(&select, [id.0], |row| row.get(0))?)
     };
     Ok(NextNumbers { user: counted(user, NEXT_USER)?, group: counted(group, NEXT_GROUP)? })
 }

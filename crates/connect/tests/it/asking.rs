@@ -1,6 +1,7 @@
 //! Questions about single objects, credentials that are wrong, and the step-by-step check.
 
 use connect::{Progress, StepOutcome};
+use directory::counted::counted;
 use directory::id::ProviderId;
 use directory::observation::{Member, MembersListing, Question, Verdict};
 use serde_json::{Value, json};
@@ -243,7 +244,11 @@ async fn the_check_counts_what_will_be_read() {
         let report = tenant.connector().probe(|_| {}).await;
         assert!(report.succeeded(), "{report}");
         let last = report.steps.last().unwrap();
-        let counts = format!("{} people and {} groups;", truth.users.len(), truth.groups.len());
+        let counts = format!(
+            "{} and {};",
+            counted(truth.users.len(), "person"),
+            counted(truth.groups.len(), "group")
+        );
         assert!(last.detail.contains(&counts), "{counts} {}", last.detail);
     }
 }

@@ -44,13 +44,13 @@ impl Explain {
         let (name, wanted) = (path_part(&self.name), query_part(&self.user));
         let of_group = format!("/directories/{name}/explain/group?group={wanted}");
         if self.group {
-            return self.show_group(&client.get(&of_group).await?);
+            return Ok(self.show_group(&client.get(&of_group).await?));
         }
         let path = format!("/directories/{name}/explain?user={wanted}");
         let explained: Explained = match client.find(&path).await? {
             Ok(explained) => explained,
             Err(nobody) => match client.find(&of_group).await? {
-                Ok(group) => return self.show_group(&group),
+                Ok(group) => return Ok(self.show_group(&group)),
                 Err(no_group) => bail!("{nobody}\n{no_group}"),
             },
         };
@@ -72,10 +72,10 @@ impl Explain {
 }
 
 impl Explain {
-    fn show_group(&self, explained: &GroupExplained) -> anyhow::Result<Done> {
+    fn show_group(&self, explained: &GroupExplained) -> Done {
         if self.remote.json {
             println!("{}", safe::json(explained));
-            return Ok(Done::Ok);
+            return Done::Ok;
         }
         show_group(&explained.explanation);
         match &explained.last_change {
@@ -86,7 +86,7 @@ impl Explain {
                 println!("  products were never told of a change, or before the history begins");
             }
         }
-        Ok(Done::Ok)
+        Done::Ok
     }
 }
 

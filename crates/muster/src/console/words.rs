@@ -57,17 +57,14 @@ impl fmt::Display for Told<'_> {
             let (text, quoted) = (&rest[..open], &rest[open + 1..]);
             let before_open = text.chars().next_back().or(before);
             escape(text, f)?;
-            match end_of_quote(quoted).filter(|_| may_open(before_open)) {
-                Some(end) => {
-                    f.write_str("<code>")?;
-                    escape(&quoted[..end], f)?;
-                    f.write_str("</code>")?;
-                    rest = &quoted[end + 1..];
-                }
-                None => {
-                    f.write_char('`')?;
-                    rest = quoted;
-                }
+            if let Some(end) = end_of_quote(quoted).filter(|_| may_open(before_open)) {
+                f.write_str("<code>")?;
+                escape(&quoted[..end], f)?;
+                f.write_str("</code>")?;
+                rest = &quoted[end + 1..];
+            } else {
+                f.write_char('`')?;
+                rest = quoted;
             }
             before = Some('`');
         }

@@ -123,6 +123,8 @@ async fn everything_that_can_be_read_is_as_described() {
         let name = if template.starts_with("/applications") { "product" } else { "entra" };
         let about = if template.ends_with("/explain") || template.ends_with("/history") {
             format!("?user={user}")
+        } else if template.ends_with("/explain/group") {
+            format!("?group={group}")
         } else {
             String::new()
         };

@@ -139,9 +139,7 @@ const PLACES: &[(&str, &str, Finds)] = &[
     ("GET /directories/{name}/groups/{id}/users", "id", Finds::Id),
     ("GET /directories/{name}/history", "group", Finds::Reference),
     ("GET /directories/{name}/history", "user", Finds::Reference),
-    ("GET /directories/{name}/preview", "search", Finds::Search),
     ("GET /directories/{name}/users/{id}", "id", Finds::Id),
-    ("POST /directories/{name}/preview", "search", Finds::Search),
 ];
 
 #[test]
@@ -154,7 +152,7 @@ fn every_place_that_takes_a_user_or_group_is_known() {
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
             for parameter in parameters {
                 let name = parameter["name"].as_str().unwrap();
-                let names_one = ["user", "group", "who", "search"].contains(&name)
+                let names_one = ["user", "group", "who"].contains(&name)
                     || (name == "id" && (path.contains("/users/") || path.contains("/groups/")));
                 if names_one {
                     found.insert((format!("{} {path}", method.to_uppercase()), name.to_owned()));

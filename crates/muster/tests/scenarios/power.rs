@@ -50,7 +50,7 @@ pub(crate) async fn s16_a_group_of_administrators_waits(provider: Provider) {
     // Directly, and by a group inside where the provider has such.
     house.control("PUT", &format!("groups/{group}/users/{}", bob.id), Value::Null).await;
     let report = house.try_read(false).await;
-    assert!(waits(&report).contains("1 people would come"), "{report:?}");
+    assert!(waits(&report).contains("1 person would come"), "{report:?}");
     let has = |copy: &crate::expected::Copy| {
         copy.members.contains(&(NAME.to_owned(), bob.login.to_lowercase()))
     };
@@ -66,7 +66,7 @@ pub(crate) async fn s16_a_group_of_administrators_waits(provider: Provider) {
     let eve = people.next().unwrap();
     house.control("PUT", &format!("groups/{inside}/users/{}", eve.id), Value::Null).await;
     let report = house.try_read(true).await;
-    assert!(waits(&report).contains("1 people would come"), "{report:?}");
+    assert!(waits(&report).contains("1 person would come"), "{report:?}");
     approve(&house).await;
     house.rest("eve is approved").await;
 }
