@@ -5,20 +5,24 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use directory::{
     id::ProviderId,
     observation::{
         Attribute, GroupMembers, GroupRecord, Listing, MemberSet, MembersListing, Observation,
-        PersonRecord,
+        PersonRecord, Unread, Verdict,
     },
 };
 
 use crate::{
     error::{ConnectError, Kind},
     progress::Progress,
+    unreadable::{Asked, Before, One, Part, Unreads},
 };
 
 /// What is read.
@@ -46,6 +50,8 @@ pub(crate) struct Roots {
     /// Whether members of the groups belong to the scope.
     pub(crate) members: bool,
     pub(crate) notes: Vec<String>,
+    /// What could not be read.
+    pub(crate) unread: Unreads,
 }
 
 /// What a scoped read needs of a provider.
@@ -53,26 +59,30 @@ pub(crate) trait Reader {
     /// Where the scope begins.
     async fn roots(&self, progress: &Progress) -> Result<Roots, ConnectError>;
 
-    /// Direct members of groups, none for those that are gone; records of people who come along are put into
-    /// `people`.
+    /// How the provider is called in what is said of single objects.
+    const WHO: &'static str;
+
+    /// Direct members of groups; records of people who come along are put into `people`.
     async fn members_in_scope(
         &self,
         groups: &[ProviderId],
         people: &mut HashMap<ProviderId, PersonRecord>,
         progress: &Progress,
-    ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError>;
+    ) -> Result<Vec<(ProviderId, One<MemberSet>)>, ConnectError>;
 
-    /// Records of people; those who are not there are left out.
+    /// Records of people; those who are not there are left out, and those that cannot be read go into `unread`.
     async fn people_by_id(
         &self,
         ids: Vec<ProviderId>,
+        unread: &mut Unreads,
         progress: &Progress,
     ) -> Result<Vec<PersonRecord>, ConnectError>;
 
-    /// Records of groups; those that are not there are left out.
+    /// Records of groups; those that are not there are left out, and those that cannot be read go into `unread`.
     async fn groups_by_id(
         &self,
         ids: Vec<ProviderId>,
+        unread: &mut Unreads,
         progress: &Progress,
     ) -> Result<Vec<GroupRecord>, ConnectError>;
 
@@ -87,17 +97,31 @@ pub(crate) trait Reader {
 
 /// The groups that were in the scope when it was last read.
 #[derive(Debug, Default)]
-pub(crate) struct LastScope(Mutex<BTreeSet<ProviderId>>);
+pub(crate) struct LastScope {
+    groups: Mutex<BTreeSet<ProviderId>>,
+    /// Some of it could not be read: there may be more.
+    partial: AtomicBool,
+}
 
 impl LastScope {
     pub(crate) fn get(&self) -> MutexGuard<'_, BTreeSet<ProviderId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, groups: BTreeSet<ProviderId>, partial: bool) {
+        self.partial.store(partial, Relaxed);
+        *self.get() = groups;
     }
 
     /// Whether one of the groups is in the scope.
     pub(crate) fn has_any<'a>(&self, groups: impl IntoIterator<Item = &'a ProviderId>) -> bool {
         let scope = self.get();
         groups.into_iter().any(|group| scope.contains(group))
+    }
+
+    /// What it means that none of an object's groups is in the scope.
+    pub(crate) fn outside(&self) -> Verdict {
+        if self.partial.load(Relaxed) { Verdict::Unknown } else { Verdict::Gone }
     }
 }
 
@@ -202,7 +226,7 @@ pub(crate) async fn read<R: Reader>(
     reader: &R,
     progress: &Progress,
 ) -> Result<Observation, ConnectError> {
-    let Roots { mut groups, people: alone, nested, members: with_members, notes } =
+    let Roots { mut groups, people: alone, nested, members: with_members, notes, mut unread } =
         reader.roots(progress).await?;
     let mut people: HashMap<ProviderId, PersonRecord> = HashMap::new();
     let mut wanted: BTreeSet<ProviderId> = BTreeSet::new();
@@ -214,52 +238,97 @@ pub(crate) async fn read<R: Reader>(
     }
     let direct: BTreeSet<ProviderId> = people.keys().chain(&wanted).cloned().collect();
     let mut members: HashMap<ProviderId, MemberSet> = HashMap::new();
+    let before = Before::default();
+    let mut asked: Vec<ProviderId> = Vec::new();
     let mut frontier: Vec<ProviderId> = groups.keys().cloned().collect();
     while !frontier.is_empty() {
         check_hidden(reader, frontier.iter().filter_map(|id| groups.get(id)), progress).await?;
         let mut inside: BTreeSet<ProviderId> = BTreeSet::new();
         for (group, set) in reader.members_in_scope(&frontier, &mut people, progress).await? {
-            // Deleted while we read.
-            let Some(set) = set else {
-                groups.remove(&group);
-                continue;
+            asked.push(group.clone());
+            let set = match set {
+                One::Read(set) => set,
+                // Deleted while we read.
+                One::Missing(_) => {
+                    groups.remove(&group);
+                    continue;
+                }
+                One::Unread(error) => {
+                    unread.add(Unread::Members(group), error);
+                    continue;
+                }
             };
             if with_members {
                 wanted.extend(set.users.iter().cloned());
             }
-            inside.extend(set.groups.iter().filter(|id| !groups.contains_key(*id)).cloned());
+            let is_new = |id: &&ProviderId| {
+                !groups.contains_key(*id) && !unread.has(&Unread::Group((*id).clone()))
+            };
+            inside.extend(set.groups.iter().filter(is_new).cloned());
             members.insert(group, set);
         }
         frontier.clear();
         if nested && !inside.is_empty() {
-            let found = reader.groups_by_id(inside.into_iter().collect(), progress).await?;
+            let ids = inside.iter().cloned().collect();
+            let found = reader.groups_by_id(ids, &mut unread, progress).await?;
+            let is_unread = |id: &ProviderId| unread.has(&Unread::Group(id.clone()));
+            asked.extend(inside.into_iter().filter(is_unread));
             frontier.extend(found.iter().map(|group| group.id.clone()));
             groups.extend(found.into_iter().map(|group| (group.id.clone(), group)));
         }
     }
-    let unread: Vec<ProviderId> =
+    let (part, who, before) = (Part::Whole, R::WHO, &before);
+    let label = |id: &ProviderId| groups.get(id).map(GroupRecord::label);
+    unread.judge(&Asked { ids: &asked, part, before, who }, label)?;
+    // Who and what is in the scope through groups that cannot be read is not known.
+    let partial = !unread.is_empty();
+    let to_read: Vec<ProviderId> =
         wanted.iter().filter(|id| !people.contains_key(*id)).cloned().collect();
-    if !unread.is_empty() {
-        let found = reader.people_by_id(unread, progress).await?;
+    if !to_read.is_empty() {
+        let found = reader.people_by_id(to_read.clone(), &mut unread, progress).await?;
+        unread.judge(&Asked { ids: &to_read, part, before, who }, |_| None)?;
         people.extend(found.into_iter().map(|person| (person.id.clone(), person)));
     }
     // Records that came along with members are of the scope only if their people are.
     people.retain(|id, _| wanted.contains(id) || direct.contains(id));
-    let members = members.into_iter().map(|(group, mut set)| {
-        set.users.retain(|id| people.contains_key(id));
-        set.groups.retain(|id| groups.contains_key(id));
-        GroupMembers { group, listing: MembersListing::Complete(set) }
-    });
-    let members: Vec<GroupMembers> = members.collect();
-    *reader.last_scope().get() = groups.keys().cloned().collect();
+    let members = in_scope(members, (&people, &groups), &unread);
+    reader.last_scope().set(groups.keys().cloned().collect(), partial);
     Ok(Observation {
-        people: Listing::Complete(people.into_values().collect()),
-        groups: Listing::Complete(groups.into_values().collect()),
+        people: listed(people.into_values().collect(), partial),
+        groups: listed(groups.into_values().collect(), partial),
         members,
         everything: true,
         notes,
+        unreadable: unread.told(R::WHO),
         ..Observation::default()
     })
+}
+
+/// Members without those that are not in the scope.
+fn in_scope(
+    members: HashMap<ProviderId, MemberSet>,
+    (people, groups): (&HashMap<ProviderId, PersonRecord>, &HashMap<ProviderId, GroupRecord>),
+    unread: &Unreads,
+) -> Vec<GroupMembers> {
+    let has_person =
+        |id: &ProviderId| people.contains_key(id) || unread.has(&Unread::Person(id.clone()));
+    let has_group =
+        |id: &ProviderId| groups.contains_key(id) || unread.has(&Unread::Group(id.clone()));
+    let members = members.into_iter().map(|(group, mut set)| {
+        set.users.retain(has_person);
+        set.groups.retain(has_group);
+        GroupMembers { group, listing: MembersListing::Complete(set) }
+    });
+    members.collect()
+}
+
+/// All that is in the scope; a part of it shows nobody to be absent.
+fn listed<T>(records: Vec<T>, partial: bool) -> Listing<T> {
+    if partial {
+        Listing::Delta { put: records, removed: Vec::new() }
+    } else {
+        Listing::Complete(records)
+    }
 }
 
 #[cfg(test)]

@@ -12,4 +12,5 @@ mod permissions;
 mod reading;
 mod scope;
 mod tenant;
+mod unreadable;
 mod watching;

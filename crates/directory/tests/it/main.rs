@@ -16,6 +16,7 @@ mod naming;
 mod privileged;
 mod product_names;
 mod random;
+mod refused;
 mod scope;
 mod tenant;
 mod unread;

@@ -8,7 +8,7 @@ use directory::{
     decisions::{Digest, Node},
     id::{DirectoryId, Millis},
     observation::Attribute,
-    plan::Issue,
+    plan::{Issue, Reason},
     report::{GuardKind, Outcome, RunReport},
     rules::{
         Rules,
@@ -127,6 +127,9 @@ pub struct IssueLine {
     pub label: String,
     /// Whether it is served all the same.
     pub served: bool,
+    /// Whether it cannot be read at present, and stays as it was.
+    #[serde(default)]
+    pub unreadable: bool,
     /// What the matter is.
     pub why: String,
 }
@@ -142,6 +145,7 @@ impl IssueLine {
             id: issue.id.to_string(),
             label: issue.label.clone(),
             served: issue.served,
+            unreadable: matches!(issue.reason, Reason::Unreadable { .. }),
             why: issue.reason.to_string(),
         }
     }

@@ -8,6 +8,7 @@ mod ask;
 pub mod person;
 pub mod pin;
 mod planning;
+mod unreadable;
 pub mod what_if;
 pub mod withdraw;
 
@@ -29,7 +30,7 @@ use directory::{
     observation::{Listing, Observation},
     plan::{self, Issue, Plan},
     preview::Preview,
-    report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
+    report::{GuardKind, HeldKind, Outcome, RunKind, RunReport, UnreadableObject},
     rules::{Rules, compiled::Compiled},
 };
 use store::{Damage, Place, RunCommit, StoreError};
@@ -172,20 +173,20 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     let mut run = Run::begin(app, keeper, memory, step).await?;
     phase(Phase::Confirming);
     // Others wait for this directory meanwhile: what cannot be asked soon is asked at the next run.
-    let asking = connect::with_patience(ASKING_PATIENCE, run.ask());
-    keeper.unless_stopped(app, asking).await?;
+    let asking = connect::with_patience(ASKING_PATIENCE, connect::collecting_refusals(run.ask()));
+    let ((), refused) = keeper.unless_stopped(app, asking).await?;
+    run.add_unreadable(refused);
     phase(Phase::Committing);
     let (app_, id) = (app.clone(), keeper.id);
     let done = tokio::task::spawn_blocking(move || run.finish(&app_, id))
         .await
         .context("planning panicked")?;
-    let (memory, report, decided) = match done {
+    let Finished { memory, report, issues, decided } = match done {
         Ok(done) => done,
         Err(error) => return Err(error),
     };
     keeper.status.send_modify(|status| status.pinned = memory.pinned.is_some());
-    let issues = || Arc::new(memory.all_issues());
-    keeper.issues.send_replace(memory.settled.then(issues));
+    keeper.issues.send_replace(memory.settled.then(|| Arc::new(issues)));
     let last_read = Some(memory.observed).filter(|at| *at > Millis::default());
     *slot = Some(memory);
     decided?;
@@ -232,6 +233,7 @@ pub async fn issues(app: &App, keeper: &Keeper) -> anyhow::Result<Arc<Vec<Issue>
     let look = |_: &App, planning: &Planning, memory: &Memory| {
         let mut issues = planning.plan(memory, &Dirty::everything(), &BTreeSet::new()).issues;
         issues.extend(LookAlikes::of(&planning.served).issues(&planning.served));
+        issues.extend(memory.unreadable_issues(&planning.basis(memory)));
         Ok(issues)
     };
     let issues = Arc::new(with_planning(app, keeper, look).await?);
@@ -308,6 +310,15 @@ struct Run {
     at: Millis,
     empty_read: bool,
     notes: Vec<String>,
+    unreadable: Vec<UnreadableObject>,
+}
+
+/// A run that was written, or a decision that did not fit.
+struct Finished {
+    memory: Memory,
+    report: RunReport,
+    issues: Vec<Issue>,
+    decided: Result<(), DecisionError>,
 }
 
 impl Run {
@@ -324,6 +335,7 @@ impl Run {
             at,
             empty_read: false,
             notes: Vec::new(),
+            unreadable: Vec::new(),
         };
         let observed = match step {
             Step::Observed(observed) => observed,
@@ -359,6 +371,7 @@ impl Run {
         self.empty_read = nobody || (no_group && had_groups);
         self.merged = self.memory.mirror.merge(&observed.observation, self.at);
         self.memory.observed = self.at;
+        self.take_unreadable(std::mem::take(&mut observed.observation.unreadable));
         // What was merged is not needed any more; a first load is large.
         observed.observation.people = Listing::NotRead;
         observed.observation.groups = Listing::NotRead;
@@ -367,11 +380,7 @@ impl Run {
     }
 
     /// Plans and writes. A decision that does not fit leaves the memory as it was.
-    fn finish(
-        mut self,
-        app: &App,
-        id: directory::id::DirectoryId,
-    ) -> anyhow::Result<(Memory, RunReport, Result<(), DecisionError>)> {
+    fn finish(mut self, app: &App, id: directory::id::DirectoryId) -> anyhow::Result<Finished> {
         let planning = Planning::of(app, id, (&mut self.memory, self.at))?;
         let (mirror, merged) = (&mut self.memory.mirror, &mut self.merged);
         let until = self.memory.observed.plus(-planning.rules.grace_ms).plus(-REMEMBERED_MS);
@@ -379,7 +388,11 @@ impl Run {
         mirror.reserve(planning.rules.made_groups(), merged);
         let drawn = match self.draw(app, id, &planning) {
             Ok(drawn) => drawn,
-            Err(error) => return Ok((self.memory, RunReport::default(), Err(error))),
+            Err(error) => {
+                let issues = self.memory.all_issues(&planning.basis(&self.memory));
+                let (memory, report) = (self.memory, RunReport::default());
+                return Ok(Finished { memory, report, issues, decided: Err(error) });
+            }
         };
         let pin::Drawn { plan, pin } = drawn;
         let mut report = self.report(&planning, &plan);
@@ -422,7 +435,9 @@ impl Run {
         if self.observed.is_some() {
             self.memory.empty_read = self.empty_read;
         }
-        Ok((self.memory, report, Ok(())))
+        let issues =
+            self.memory.all_issues(&Basis { served: &after, ..planning.basis(&self.memory) });
+        Ok(Finished { memory: self.memory, report, issues, decided: Ok(()) })
     }
 
     /// Plans what the rules want, under the guard.
@@ -534,6 +549,7 @@ impl Run {
             })
             .collect();
         let set_aside = self.memory.issues.iter().filter(|issue| !issue.served).count();
+        let (unreadable, unreadable_total) = self.reported_unreadable();
         RunReport {
             kind: match (&self.observed, &self.person) {
                 (Some(observed), _) => observed.kind,
@@ -550,6 +566,8 @@ impl Run {
             near: plan.near.clone(),
             set_aside: set_aside as u64,
             exceptions: None,
+            unreadable,
+            unreadable_total,
             size_before: planning.served.size(),
             size_after: planning.served.size(),
             put_back_to: None,

@@ -16,6 +16,7 @@ mod product;
 #[path = "../e2e/random.rs"]
 mod random;
 mod story;
+mod unreadable;
 mod waiting;
 
 use directory::report::Outcome;
