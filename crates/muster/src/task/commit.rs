@@ -5,6 +5,7 @@
 //! nothing new writes nothing but its report and cursor.
 
 mod ask;
+mod damage;
 pub mod person;
 pub mod pin;
 mod planning;
@@ -50,8 +51,6 @@ pub const QUESTIONS_MAX: usize = 500;
 const ASKING_PATIENCE: Duration = Duration::from_mins(1);
 /// Names shown for a kind that is held.
 const SAMPLE_MAX: usize = 5;
-/// Damaged rows that a report names.
-const DAMAGE_NOTES_MAX: usize = 10;
 /// How long a record is remembered after its removal.
 const REMEMBERED_MS: i64 = 30 * DAY_MS;
 
@@ -405,7 +404,7 @@ impl Run {
             report.exceptions = Some(exceptions);
         }
         report.finished = app.clock.now();
-        report.notes.extend(damage_notes(&app.store.damage(id)));
+        report.notes.extend(damage::notes(&app.store.damage(id)));
         let served_now = planning.served_once || (report.kind == RunKind::Full && !self.empty_read);
         app.store.commit_run(&RunCommit {
             directory: id,
@@ -579,18 +578,6 @@ impl Run {
             },
         }
     }
-}
-
-/// What is damaged in the database, for the report.
-fn damage_notes(damage: &[Damage]) -> Vec<String> {
-    let mut notes: Vec<String> = damage
-        .iter()
-        .take(DAMAGE_NOTES_MAX)
-        .map(|damage| format!("the database is damaged: {damage}"))
-        .collect();
-    let more = damage.len().saturating_sub(DAMAGE_NOTES_MAX);
-    notes.extend((more > 0).then(|| format!("the database is damaged: {more} more rows")));
-    notes
 }
 
 /// The kinds that a choice means, if it fits what is held.

@@ -9,7 +9,10 @@ use simulator::Provider;
 
 use crate::house::{House, Plan};
 
-for_each_provider!(a_group_that_cannot_be_read_keeps_its_members_and_is_named);
+for_each_provider!(
+    a_group_that_cannot_be_read_keeps_its_members_and_is_named,
+    a_refused_question_confirms_nothing_and_names_the_user,
+);
 
 impl House {
     /// Alerts of a kind that are open, as soon as there are so many.
@@ -92,4 +95,33 @@ async fn a_group_that_cannot_be_read_keeps_its_members_and_is_named(provider: Pr
     house.no_faults().await;
     house.read(false).await;
     house.rest("when it can be read again").await;
+}
+
+/// A list lacks users, and the provider refuses to say whether they are gone.
+async fn a_refused_question_confirms_nothing_and_names_the_user(provider: Provider) {
+    let mut house = House::build(provider, Plan::small(12)).await;
+    let (served, truth) = (house.expected().await, house.truth().await);
+    let refused = |route: &str| json!({"route": route, "kind": "status", "status": 403, "reason": "forbidden"});
+    house
+        .faults(json!([
+            {"route": house.route("users"), "kind": "omit", "share": 0.2, "seed": 3},
+            refused("/users/[^/?]{20,}([?]|$)"),
+            refused("getByIds"),
+        ]))
+        .await;
+    let report = house.read(true).await;
+    house.has(&served, "while questions are refused").await;
+    assert!(report.unreadable_total > 0, "{report:?}");
+    for object in &report.unreadable {
+        assert_eq!(object.part, UnreadablePart::User, "{object:?}");
+        assert!(truth.users.iter().any(|user| user.id == object.id), "{object:?}");
+        assert!(object.error.contains("403"), "{object:?}");
+    }
+    let alerts = house.open_alerts("unreadable", 1).await;
+    assert!(alerts[0].to_string().contains(&report.unreadable[0].id), "{alerts:?}");
+    house.no_faults().await;
+    let report = house.read(true).await;
+    assert_eq!(report.unreadable, [], "{report:?}");
+    house.open_alerts("unreadable", 0).await;
+    house.rest("when questions are answered").await;
 }
