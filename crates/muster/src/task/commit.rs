@@ -180,10 +180,7 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     let done = tokio::task::spawn_blocking(move || run.finish(&app_, id))
         .await
         .context("planning panicked")?;
-    let Finished { memory, report, issues, decided } = match done {
-        Ok(done) => done,
-        Err(error) => return Err(error),
-    };
+    let Finished { memory, report, issues, decided } = done?;
     keeper.status.send_modify(|status| status.pinned = memory.pinned.is_some());
     keeper.issues.send_replace(memory.settled.then(|| Arc::new(issues)));
     let last_read = Some(memory.observed).filter(|at| *at > Millis::default());
