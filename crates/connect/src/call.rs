@@ -135,10 +135,10 @@ pub(crate) async fn call<A: Api, T>(
                             http.succeeded(&answer);
                             return Ok(done);
                         }
-                        Err(setback) => setback,
+                        Err(setback) => about_one(setback, answer.status),
                     }
                 } else {
-                    api.setback(&ask, &answer, what.name)
+                    about_one(api.setback(&ask, &answer, what.name), answer.status)
                 }
             }
         };
@@ -186,6 +186,17 @@ fn read_loosely<A: Api, T>(
     };
     progress.odd().absorb(odd);
     Ok(done)
+}
+
+/// Marks an error as possibly that of the one object that was asked for. Whoever refuses the credential, or is a proxy,
+/// refuses everything.
+pub(crate) fn about_one(setback: Setback, status: StatusCode) -> Setback {
+    match setback {
+        Setback::Failed(error, pause) if !matches!(status.as_u16(), 401 | 407) => {
+            Setback::Failed(error.about_one(), pause)
+        }
+        setback => setback,
+    }
 }
 
 /// An error that came as a success: nothing is believed to be gone because of it.
@@ -245,7 +256,7 @@ pub(crate) fn on_page(error: ConnectError, number: usize) -> ConnectError {
 /// A list that has no end.
 pub(crate) fn circular<A: Api>(what: &str) -> ConnectError {
     let text = format!("a list of {} leads back to itself; it was not used", A::WHO);
-    ConnectError::new(Kind::Protocol, None, text).during(what)
+    ConnectError::new(Kind::Protocol, None, text).during(what).about_one()
 }
 
 /// Refuses an address that is not the configured one's: the token would go with the request.
@@ -262,7 +273,7 @@ fn check_address<A: Api>(api: &A, url: &str, what: &str) -> Result<(), ConnectEr
         "an answer leads to another host than {who} ({host}); it was not followed, so that the token stays with \
          {who}, and nothing was changed; check for a proxy that rewrites answers"
     );
-    Err(ConnectError::new(Kind::Protocol, "N-HTML", text).during(what))
+    Err(ConnectError::new(Kind::Protocol, "N-HTML", text).during(what).about_one())
 }
 
 /// Whether a token for `base` may go to `url`.

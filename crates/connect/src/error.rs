@@ -10,6 +10,10 @@ pub struct ConnectError {
     pub(crate) kind: Kind,
     code: Option<&'static str>,
     text: String,
+    /// The vendor's own words, where it had any.
+    details: Option<String>,
+    /// The answer came from the provider, to a question about one thing: others may be answered better.
+    about_one: bool,
 }
 
 /// What can be done about it.
@@ -45,7 +49,32 @@ impl ConnectError {
         code: impl Into<Option<&'static str>>,
         text: impl Into<String>,
     ) -> Self {
-        Self { kind, code: code.into(), text: text.into() }
+        Self { kind, code: code.into(), text: text.into(), details: None, about_one: false }
+    }
+
+    /// Adds the vendor's own words.
+    pub(crate) fn saying(mut self, details: impl Into<String>) -> Self {
+        let details = details.into();
+        self.text = format!("{} ({details})", self.text);
+        self.details = Some(details);
+        self
+    }
+
+    /// It need not concern anything but the object that was asked for.
+    pub(crate) fn about_one(mut self) -> Self {
+        self.about_one = true;
+        self
+    }
+
+    /// Whether it may concern only the object that was asked for: the provider answered, and did not refuse the
+    /// credential or ask to slow down.
+    pub(crate) fn is_about_one(&self) -> bool {
+        self.about_one
+    }
+
+    /// The vendor's own words, where it had any.
+    pub(crate) fn details(&self) -> Option<&str> {
+        self.details.as_deref()
     }
 
     pub(crate) fn setting(text: impl Into<String>) -> Self {
@@ -62,6 +91,15 @@ impl ConnectError {
     pub(crate) fn adding(mut self, more: &str) -> Self {
         self.text = format!("{}; {more}", self.text);
         self
+    }
+
+    pub(crate) fn static_code(&self) -> Option<&'static str> {
+        self.code
+    }
+
+    /// What it says, without its code.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The entry of the error catalogue (`protocols/providers.md` D), such as `E-SECRET`.

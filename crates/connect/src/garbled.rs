@@ -17,6 +17,14 @@ pub(crate) fn unreadable(answer: &Answer, who: &str, what: &str) -> ConnectError
         .during(what)
 }
 
+/// The status 404 without a word of `who` about what is missing: nothing counts as gone because of it.
+pub(crate) fn unsaid(who: &str, what: &str) -> ConnectError {
+    let text = format!(
+        "{who} answered 404 and does not say what it does not find; nothing counts as gone because of that"
+    );
+    ConnectError::new(Kind::Temporary, "N-TRUNC", text).during(what)
+}
+
 /// JSON of `who` that is not what was asked for.
 pub(crate) fn unexpected(who: &str, what: &str) -> ConnectError {
     let text = format!("an answer of {who} is not what was asked for; it was not used");

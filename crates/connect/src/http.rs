@@ -22,7 +22,7 @@ use crate::{
     error::{ConnectError, Kind},
     pace::{Pace, Speed},
     progress::{Progress, add},
-    waiting,
+    unreadable, waiting,
 };
 
 /// How long a connection may take to come about.
@@ -101,6 +101,8 @@ pub(crate) struct Tries {
     /// For how long it was told to wait in all.
     told_to_wait: Duration,
     unauthorised: u32,
+    /// When it failed first.
+    since: Option<Instant>,
 }
 
 impl Tries {
@@ -139,7 +141,15 @@ impl Tries {
             }
             Setback::Failed(error, pause) => {
                 self.failed += 1;
-                if error.kind != Kind::Temporary || self.failed >= ATTEMPTS {
+                let attempts = unreadable::attempts().unwrap_or(ATTEMPTS);
+                if error.kind != Kind::Temporary || self.failed >= attempts {
+                    return Err(error);
+                }
+                // One object must not keep all others waiting.
+                let since = *self.since.get_or_insert_with(Instant::now);
+                if unreadable::attempts().is_some()
+                    && pause.unwrap_or_default() + since.elapsed() > unreadable::TROUBLE_MAX
+                {
                     return Err(error);
                 }
                 tracing::debug!(%error, tries = self.failed, "a request is repeated");
@@ -288,7 +298,7 @@ impl Http {
         while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
             if body.len() + chunk.len() > BODY_MAX {
                 let text = format!("an answer is larger than {} MiB", BODY_MAX >> 20);
-                return Err(ConnectError::new(Kind::Protocol, None, text));
+                return Err(ConnectError::new(Kind::Protocol, None, text).about_one());
             }
             body.extend_from_slice(&chunk);
         }
@@ -411,6 +421,7 @@ pub(crate) fn checked_base(setting: &str, text: &str) -> Result<Url, ConnectErro
 fn transport(error: &reqwest::Error) -> ConnectError {
     let host = error.url().and_then(Url::host_str).unwrap_or("the provider").to_owned();
     let port = error.url().and_then(Url::port_or_known_default).unwrap_or_default();
+    let unreachable = error.is_connect();
     let why = chain(error);
     let lower = why.to_lowercase();
     let (code, text) = if error.is_connect()
@@ -437,7 +448,9 @@ fn transport(error: &reqwest::Error) -> ConnectError {
     } else {
         ("N-TRUNC", format!("the answer of {host} broke off; it was not used ({why})"))
     };
-    ConnectError::new(Kind::Temporary, code, text)
+    let error = ConnectError::new(Kind::Temporary, code, text);
+    // Somebody was there, who had trouble with this request.
+    if unreachable { error } else { error.about_one() }
 }
 
 /// The causes of an error, without addresses (whose queries may carry positions).

@@ -23,6 +23,7 @@ mod scope;
 mod signer;
 mod tenant;
 mod turns;
+mod unreadable;
 mod waiting;
 mod watch;
 
@@ -44,10 +45,11 @@ pub use self::{
     probe::{ProbeReport, ProbeStep, StepOutcome},
     progress::{Counts, Progress},
     tenant::tenant_of,
+    unreadable::collecting_refusals,
     waiting::{Wait, Waits, clock_time, with_patience},
     watch::{Callback, Subscription},
 };
-use self::{entra::Entra, google::Google, okta::Okta, watch::Watched};
+use self::{entra::Entra, google::Google, okta::Okta, unreadable::one_by_one, watch::Watched};
 
 /// What a connector cannot make itself: time, randomness, and whom to tell that it waits.
 #[derive(Clone)]
@@ -155,11 +157,14 @@ impl Connector {
     /// # Errors
     /// When nothing can be asked; single questions that fail are [`Verdict::Unknown`].
     pub async fn confirm(&self, questions: &[Question]) -> Result<Vec<Verdict>, ConnectError> {
-        match &self.0 {
-            Provider::Entra(entra) => entra.confirm(questions).await,
-            Provider::Google(google) => google.confirm(questions).await,
-            Provider::Okta(okta) => okta.confirm(questions).await,
-        }
+        one_by_one(async {
+            match &self.0 {
+                Provider::Entra(entra) => entra.confirm(questions).await,
+                Provider::Google(google) => google.confirm(questions).await,
+                Provider::Okta(okta) => okta.confirm(questions).await,
+            }
+        })
+        .await
     }
 
     /// Reads the members of some groups; groups that are gone or hidden are left out.
@@ -182,11 +187,14 @@ impl Connector {
         &self,
         people: &[ProviderId],
     ) -> Result<Vec<DirectGroups>, ConnectError> {
-        match &self.0 {
-            Provider::Entra(entra) => entra.memberships(people).await,
-            Provider::Google(google) => google.memberships(people).await,
-            Provider::Okta(okta) => okta.memberships(people).await,
-        }
+        one_by_one(async {
+            match &self.0 {
+                Provider::Entra(entra) => entra.memberships(people).await,
+                Provider::Google(google) => google.memberships(people).await,
+                Provider::Okta(okta) => okta.memberships(people).await,
+            }
+        })
+        .await
     }
 
     /// Asks for one person, by the provider's id, login or mail address, with the groups that they are directly in. A

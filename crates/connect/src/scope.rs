@@ -24,13 +24,14 @@ use directory::{
     id::ProviderId,
     observation::{
         Attribute, GroupMembers, GroupRecord, Listing, MemberSet, MembersListing, Observation,
-        PersonRecord, Verdict,
+        PersonRecord, Unread, Verdict,
     },
 };
 
 use crate::{
     error::{ConnectError, Kind},
     progress::Progress,
+    unreadable::{Asked, Before, One, Part, Unreads},
 };
 
 /// What is read.
@@ -58,6 +59,8 @@ pub(crate) struct Roots {
     /// Whether members of the groups belong to the scope.
     pub(crate) members: bool,
     pub(crate) notes: Vec<String>,
+    /// What could not be read.
+    pub(crate) unread: Unreads,
 }
 
 /// What a scoped read needs of a provider.
@@ -65,26 +68,30 @@ pub(crate) trait Reader {
     /// Where the scope begins.
     async fn roots(&self, progress: &Progress) -> Result<Roots, ConnectError>;
 
-    /// Direct members of groups, none for those that are gone; records of people who come along are put into
-    /// `people`.
+    /// How the provider is called in what is said of single objects.
+    const WHO: &'static str;
+
+    /// Direct members of groups; records of people who come along are put into `people`.
     async fn members_in_scope(
         &self,
         groups: &[ProviderId],
         people: &mut HashMap<ProviderId, PersonRecord>,
         progress: &Progress,
-    ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError>;
+    ) -> Result<Vec<(ProviderId, One<MemberSet>)>, ConnectError>;
 
-    /// Records of people; those who are not there are left out.
+    /// Records of people; those who are not there are left out, and those that cannot be read go into `unread`.
     async fn people_by_id(
         &self,
         ids: Vec<ProviderId>,
+        unread: &mut Unreads,
         progress: &Progress,
     ) -> Result<Vec<PersonRecord>, ConnectError>;
 
-    /// Records of groups; those that are not there are left out.
+    /// Records of groups; those that are not there are left out, and those that cannot be read go into `unread`.
     async fn groups_by_id(
         &self,
         ids: Vec<ProviderId>,
+        unread: &mut Unreads,
         progress: &Progress,
     ) -> Result<Vec<GroupRecord>, ConnectError>;
 
@@ -122,6 +129,8 @@ struct Groups {
     roots: BTreeSet<ProviderId>,
     /// Groups at which a read began once, or that the directory has: the last list may have lacked them.
     known: BTreeSet<ProviderId>,
+    /// Some of what is in the scope could not be read: there may be more.
+    partial: bool,
 }
 
 impl LastScope {
@@ -130,15 +139,20 @@ impl LastScope {
     }
 
     /// Notes what a read found.
-    fn note(&self, roots: BTreeSet<ProviderId>, read: BTreeSet<ProviderId>) {
+    fn note(&self, roots: BTreeSet<ProviderId>, read: BTreeSet<ProviderId>, partial: bool) {
         let mut groups = self.lock();
         groups.known.extend(roots.iter().cloned());
-        (groups.roots, groups.read) = (roots, read);
+        (groups.roots, groups.read, groups.partial) = (roots, read, partial);
     }
 
     /// Adds groups at which a read may have begun before this connection was made.
     pub(crate) fn recall(&self, roots: impl IntoIterator<Item = ProviderId>) {
         self.lock().known.extend(roots);
+    }
+
+    /// Whether the last read may have missed some of it.
+    fn is_partial(&self) -> bool {
+        self.lock().partial
     }
 
     /// Whether nothing was read yet.
@@ -187,7 +201,7 @@ pub(crate) async fn chosen_now<R: Reader>(
     progress: &Progress,
 ) -> RootsNow {
     let (groups, lacking) = reader.last_scope().roots();
-    let mut now = RootsNow { groups, unclear: false };
+    let mut now = RootsNow { groups, unclear: reader.last_scope().is_partial() };
     for id in lacking {
         match reader.group_alone(&id, progress).await {
             Ok(Some(group)) if chosen.has_group(reader, &group) => drop(now.groups.insert(id)),
@@ -336,7 +350,7 @@ pub(crate) async fn read<R: Reader>(
     reader: &R,
     progress: &Progress,
 ) -> Result<Observation, ConnectError> {
-    let Roots { mut groups, people: alone, nested, members: with_members, notes } =
+    let Roots { mut groups, people: alone, nested, members: with_members, notes, mut unread } =
         reader.roots(progress).await?;
     let mut people: HashMap<ProviderId, PersonRecord> = HashMap::new();
     let mut wanted: BTreeSet<ProviderId> = BTreeSet::new();
@@ -348,54 +362,99 @@ pub(crate) async fn read<R: Reader>(
     }
     let direct: BTreeSet<ProviderId> = people.keys().chain(&wanted).cloned().collect();
     let mut members: HashMap<ProviderId, MemberSet> = HashMap::new();
+    let before = Before::default();
+    let mut asked: Vec<ProviderId> = Vec::new();
     let mut frontier: Vec<ProviderId> = groups.keys().cloned().collect();
     let mut begun: BTreeSet<ProviderId> = frontier.iter().cloned().collect();
     while !frontier.is_empty() {
         check_hidden(reader, frontier.iter().filter_map(|id| groups.get(id)), progress).await?;
         let mut inside: BTreeSet<ProviderId> = BTreeSet::new();
         for (group, set) in reader.members_in_scope(&frontier, &mut people, progress).await? {
-            // Deleted while we read.
-            let Some(set) = set else {
-                groups.remove(&group);
-                continue;
+            asked.push(group.clone());
+            let set = match set {
+                One::Read(set) => set,
+                // Deleted while we read.
+                One::Missing(_) => {
+                    groups.remove(&group);
+                    continue;
+                }
+                One::Unread(error) => {
+                    unread.add(Unread::Members(group), error);
+                    continue;
+                }
             };
             if with_members {
                 wanted.extend(set.users.iter().cloned());
             }
-            inside.extend(set.groups.iter().filter(|id| !groups.contains_key(*id)).cloned());
+            let is_new = |id: &&ProviderId| {
+                !groups.contains_key(*id) && !unread.has(&Unread::Group((*id).clone()))
+            };
+            inside.extend(set.groups.iter().filter(is_new).cloned());
             members.insert(group, set);
         }
         frontier.clear();
         if nested && !inside.is_empty() {
-            let found = reader.groups_by_id(inside.into_iter().collect(), progress).await?;
+            let ids = inside.iter().cloned().collect();
+            let found = reader.groups_by_id(ids, &mut unread, progress).await?;
+            let is_unread = |id: &ProviderId| unread.has(&Unread::Group(id.clone()));
+            asked.extend(inside.into_iter().filter(is_unread));
             frontier.extend(found.iter().map(|group| group.id.clone()));
             groups.extend(found.into_iter().map(|group| (group.id.clone(), group)));
         }
     }
-    let unread: Vec<ProviderId> =
+    let (part, who, before) = (Part::Whole, R::WHO, &before);
+    let label = |id: &ProviderId| groups.get(id).map(GroupRecord::label);
+    unread.judge(&Asked { ids: &asked, part, before, who }, label)?;
+    // Who and what is in the scope through groups that cannot be read is not known.
+    let partial = !unread.is_empty();
+    let to_read: Vec<ProviderId> =
         wanted.iter().filter(|id| !people.contains_key(*id)).cloned().collect();
-    if !unread.is_empty() {
-        let found = reader.people_by_id(unread, progress).await?;
+    if !to_read.is_empty() {
+        let found = reader.people_by_id(to_read.clone(), &mut unread, progress).await?;
+        unread.judge(&Asked { ids: &to_read, part, before, who }, |_| None)?;
         people.extend(found.into_iter().map(|person| (person.id.clone(), person)));
     }
     // Records that came along with members are of the scope only if their people are.
     people.retain(|id, _| wanted.contains(id) || direct.contains(id));
-    let members = members.into_iter().map(|(group, mut set)| {
-        set.users.retain(|id| people.contains_key(id));
-        set.groups.retain(|id| groups.contains_key(id));
-        GroupMembers { group, listing: MembersListing::Complete(set) }
-    });
-    let members: Vec<GroupMembers> = members.collect();
+    let members = in_scope(members, (&people, &groups), &unread);
     begun.retain(|id| groups.contains_key(id));
-    reader.last_scope().note(begun, groups.keys().cloned().collect());
+    reader.last_scope().note(begun, groups.keys().cloned().collect(), partial);
     Ok(Observation {
-        people: Listing::Complete(people.into_values().collect()),
-        groups: Listing::Complete(groups.into_values().collect()),
+        people: listed(people.into_values().collect(), partial),
+        groups: listed(groups.into_values().collect(), partial),
         members,
         everything: true,
         notes,
+        unreadable: unread.told(R::WHO),
         ..Observation::default()
     })
+}
+
+/// Members without those that are not in the scope.
+fn in_scope(
+    members: HashMap<ProviderId, MemberSet>,
+    (people, groups): (&HashMap<ProviderId, PersonRecord>, &HashMap<ProviderId, GroupRecord>),
+    unread: &Unreads,
+) -> Vec<GroupMembers> {
+    let has_person =
+        |id: &ProviderId| people.contains_key(id) || unread.has(&Unread::Person(id.clone()));
+    let has_group =
+        |id: &ProviderId| groups.contains_key(id) || unread.has(&Unread::Group(id.clone()));
+    let members = members.into_iter().map(|(group, mut set)| {
+        set.users.retain(has_person);
+        set.groups.retain(has_group);
+        GroupMembers { group, listing: MembersListing::Complete(set) }
+    });
+    members.collect()
+}
+
+/// All that is in the scope; a part of it shows nobody to be absent.
+fn listed<T>(records: Vec<T>, partial: bool) -> Listing<T> {
+    if partial {
+        Listing::Delta { put: records, removed: Vec::new() }
+    } else {
+        Listing::Complete(records)
+    }
 }
 
 #[cfg(test)]

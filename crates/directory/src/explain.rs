@@ -19,8 +19,9 @@ use crate::{
     id::{GroupNo, UserNo},
     mirror::{Evidence, PersonRow, State},
     observation::PersonKind,
-    plan::Issue,
+    plan::{Issue, Reason},
     reference,
+    report::UnreadablePart,
     rules::Vanished,
 };
 
@@ -51,6 +52,9 @@ pub struct Explanation {
     pub memberships: Vec<Membership>,
 }
 
+/// Groups that one sentence names.
+const GROUPS_NAMED_MAX: usize = 5;
+
 /// Explains the one user whom a reference fits; `None` when it fits nobody, or several.
 pub fn explain(basis: &Basis<'_>, issues: &[Issue], wanted: &str) -> Option<Explanation> {
     match reference::find(basis, reference::Kind::User, wanted, &[]).as_slice() {
@@ -68,6 +72,7 @@ pub fn explain_user(basis: &Basis<'_>, issues: &[Issue], no: UserNo) -> Option<E
     let own: Vec<&Issue> = issues.iter().filter(|issue| issue.node == Node::User(no)).collect();
     let mut because = vec![sentence(derive, row, &verdict)];
     because.extend(own.iter().map(|issue| issue.reason.to_string()));
+    because.extend(unread_groups(basis, issues, no));
     let groups =
         basis.served.groups_of(no).iter().filter_map(|group| basis.served.group(GroupNo(*group)));
     let mut groups: Vec<String> = groups.map(|group| group.name().to_string()).collect();
@@ -84,6 +89,37 @@ pub fn explain_user(basis: &Basis<'_>, issues: &[Issue], no: UserNo) -> Option<E
         attributes: attributes.collect(),
         groups,
         memberships: ways::memberships(derive, no),
+    })
+}
+
+/// What is not known of somebody's memberships, since members of groups cannot be read.
+fn unread_groups(basis: &Basis<'_>, issues: &[Issue], no: UserNo) -> Option<String> {
+    let inside = basis.mirror.parents_of(Node::User(no));
+    let unread = issues.iter().filter(|issue| {
+        matches!(issue.reason, Reason::Unreadable { part: UnreadablePart::Members, .. })
+    });
+    let (mut kept, mut others) = (Vec::new(), Vec::new());
+    for issue in unread {
+        match issue.node {
+            Node::Group(group) if inside.contains(&group.0) => kept.push(issue.label.as_str()),
+            _ => others.push(issue.label.as_str()),
+        }
+    }
+    let listed = |names: &[&str]| {
+        let more = names.len().saturating_sub(GROUPS_NAMED_MAX);
+        let first = names.iter().take(GROUPS_NAMED_MAX).map(|name| format!("`{name}`"));
+        let first = first.collect::<Vec<_>>().join(", ");
+        if more > 0 { format!("{first} and {more} more") } else { first }
+    };
+    let mut parts = Vec::new();
+    if !kept.is_empty() {
+        parts.push(format!("in {} as they were last read", listed(&kept)));
+    }
+    if !others.is_empty() {
+        parts.push(format!("perhaps by now in {}", listed(&others)));
+    }
+    (!parts.is_empty()).then(|| {
+        format!("{}: the members of these groups cannot be read at present", parts.join(", "))
     })
 }
 

@@ -85,6 +85,8 @@ impl Exceptions {
                     other.push(issue.node);
                 }
                 Reason::Name(_) | Reason::GroupRenameWaits { .. } | Reason::LooksLike { .. } => {}
+                // It stays as it was, served or not.
+                Reason::Unreadable { .. } => continue,
             }
             if !served {
                 aside.push(issue.node);

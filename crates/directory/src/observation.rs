@@ -64,6 +64,13 @@ pub struct GroupRecord {
 }
 
 impl GroupRecord {
+    /// Its name for messages: the display name, else the mail address, else the id.
+    pub fn label(&self) -> String {
+        let known = [Attribute::DisplayName, Attribute::Mail, Attribute::MailNickname];
+        let known = known.into_iter().find_map(|attribute| self.attributes.get(attribute));
+        known.map_or_else(|| self.id.to_string(), str::to_owned)
+    }
+
     /// The record that stands for an id of which nothing else is known.
     pub(crate) fn mentioned(id: ProviderId) -> Self {
         let (kind, attributes) = (GroupKind::Other, Attributes::default());
@@ -115,7 +122,10 @@ pub struct Observation {
     pub groups: Listing<GroupRecord>,
     /// Members, for each group that was read; a group may appear once only.
     pub members: Vec<GroupMembers>,
-    /// Whether everything there is was read, members of all groups included.
+    /// What could not be read although the rest was, now or before: it stays as it was, and is asked for again at the
+    /// next read.
+    pub unreadable: Vec<Unreadable>,
+    /// Whether everything there is was read, members of all groups included, but for what is unreadable.
     pub everything: bool,
     /// People and groups that came and could not be read: each stays as it was, or is set aside if nothing was known of it.
     pub kept: Vec<Kept>,
@@ -145,6 +155,39 @@ impl Kept {
     fn attributes(&self, name: Attribute) -> Attributes {
         let label = self.label.as_deref().unwrap_or_default();
         Attributes::pack([(name, label), (Attribute::State, self.why.as_str())])
+    }
+}
+
+/// An object that the provider did not show although it showed others (`DESIGN.md` 12.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The part of the tenant that was asked for.
+    pub what: Unread,
+    /// The provider's words.
+    pub error: String,
+    /// Set for an object that may belong to another tenant and be refused for that reason: it is reported only if it
+    /// was known before.
+    pub foreign: bool,
+}
+
+/// A part of a tenant that is read by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Unread {
+    /// A user's record.
+    Person(ProviderId),
+    /// A group's record.
+    Group(ProviderId),
+    /// A group's members.
+    Members(ProviderId),
+    /// The groups that a user is in.
+    Memberships(ProviderId),
+}
+
+impl Unread {
+    /// The id of the user or group that it belongs to.
+    pub fn id(&self) -> &ProviderId {
+        let (Self::Person(id) | Self::Group(id) | Self::Members(id) | Self::Memberships(id)) = self;
+        id
     }
 }
 

@@ -44,6 +44,10 @@ pub struct RunReport {
     /// Who is not served as the provider and the rules would have it, after the run; none where the run did not look at
     /// everybody, as while the directory is pinned.
     pub exceptions: Option<Exceptions>,
+    /// Objects that this read could not read and that stay as they were; at most 100.
+    pub unreadable: Vec<UnreadableObject>,
+    /// The number of all such objects.
+    pub unreadable_total: u64,
     /// What the directory held before the run.
     pub size_before: Size,
     /// What it held after the run.
@@ -56,6 +60,47 @@ pub struct RunReport {
     pub notes: Vec<String>,
     /// Requests, bytes and retries.
     pub usage: Usage,
+}
+
+/// An object that the provider did not show although it shows others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct UnreadableObject {
+    /// The part of it that cannot be read.
+    pub part: UnreadablePart,
+    /// The provider's id.
+    pub id: String,
+    /// Its name when it was last read; the id if it never was.
+    pub name: String,
+    /// The provider's words.
+    pub error: String,
+}
+
+/// A part of a tenant that is read by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum UnreadablePart {
+    /// A user's record.
+    User,
+    /// A group's record.
+    Group,
+    /// A group's members.
+    Members,
+    /// The groups that a user is in.
+    Memberships,
+}
+
+/// The noun that an object's name follows.
+impl fmt::Display for UnreadablePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Members => "members of group",
+            Self::Memberships => "groups of user",
+        })
+    }
 }
 
 /// Why a run took place.

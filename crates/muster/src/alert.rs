@@ -31,11 +31,13 @@ pub enum Kind {
     NotServed,
     /// Something in the database cannot be read.
     Damaged,
+    /// Users, groups or members of groups cannot be read at the provider.
+    Unreadable,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Held,
         Self::Failing,
         Self::Credential,
@@ -43,6 +45,7 @@ impl Kind {
         Self::NearLimit,
         Self::NotServed,
         Self::Damaged,
+        Self::Unreadable,
     ];
 
     /// The name that the command line, the admin API and the store use.
@@ -55,6 +58,7 @@ impl Kind {
             Self::NearLimit => "near_limit",
             Self::NotServed => "not_served",
             Self::Damaged => "damaged",
+            Self::Unreadable => "unreadable",
         }
     }
 
@@ -67,7 +71,8 @@ impl Kind {
             | Self::Credential
             | Self::SetAside
             | Self::NotServed
-            | Self::Damaged => Severity::Warning,
+            | Self::Damaged
+            | Self::Unreadable => Severity::Warning,
         }
     }
 

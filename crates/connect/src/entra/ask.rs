@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use directory::{
     id::ProviderId,
-    observation::{Member, Question, Verdict},
+    observation::{Member, Question, Unread, Verdict},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
@@ -18,14 +18,17 @@ use super::{
     Entra,
     batch::Part,
     listing::links,
+    pull::WHO,
     scope::BY_ID_MAX,
     wire::{self, IdItem, Ids, MemberItem, Page},
 };
 use crate::{
     DirectGroups,
     error::{ConnectError, Kind},
+    garbled,
     progress::Progress,
     scope::Scope,
+    unreadable::note_refusal,
 };
 
 /// Questions in flight.
@@ -96,7 +99,14 @@ impl Entra {
                         Err(error) if error.kind == Kind::NotFound => {
                             verdicts.push((index, Verdict::Gone));
                         }
-                        Ok(false) | Err(_) => verdicts.push((index, Verdict::Unknown)),
+                        Ok(false) => {
+                            note_refusal(record_of(&object), &unexpected("single objects"), WHO);
+                            verdicts.push((index, Verdict::Unknown));
+                        }
+                        Err(error) => {
+                            note_refusal(record_of(&object), &error, WHO);
+                            verdicts.push((index, Verdict::Unknown));
+                        }
                     }
                 }
             }
@@ -170,16 +180,54 @@ impl Entra {
         let parts: Vec<Part> = chunks.iter().map(|(member, chunk)| check(member, chunk)).collect();
         let told = self.batch(&parts, "memberships of objects", &Progress::default()).await;
         let mut found: HashMap<(&Member, &ProviderId), bool> = HashMap::new();
+        let mut alone: Vec<(&Member, &ProviderId)> = Vec::new();
         for ((member, chunk), told) in chunks.iter().zip(told.unwrap_or_default()) {
             let inside = match told.map(|body| ids(&body)) {
                 Ok(Some(inside)) => inside,
-                // Whoever is gone is in no group.
-                Err(error) if error.kind == Kind::NotFound => HashSet::new(),
-                Ok(None) | Err(_) => continue,
+                // Whoever is gone is in no group; that the check is not there says nothing.
+                Err(error) if error.kind == Kind::NotFound && self.is_gone(member).await => {
+                    HashSet::new()
+                }
+                // One group that cannot be asked about must not spoil the answers about the others.
+                Ok(None) | Err(_) if chunk.len() > 1 => {
+                    alone.extend(chunk.iter().map(|one| (*member, *one)));
+                    continue;
+                }
+                Ok(None) => {
+                    note_refusals(chunk, &unexpected("memberships of objects"));
+                    continue;
+                }
+                Err(error) => {
+                    note_refusals(chunk, &error);
+                    continue;
+                }
             };
             found.extend(chunk.iter().map(|group| ((*member, *group), inside.contains(*group))));
         }
+        let parts: Vec<Part> = alone
+            .iter()
+            .map(|(member, group)| check(member, std::slice::from_ref(group)))
+            .collect();
+        let told = self.batch(&parts, "memberships of objects", &Progress::default()).await;
+        for (pair, told) in alone.into_iter().zip(told.unwrap_or_default()) {
+            match told.map(|body| ids(&body)) {
+                Ok(Some(inside)) => drop(found.insert(pair, inside.contains(pair.1))),
+                Ok(None) => note_refusals(&[pair.1], &unexpected("memberships of objects")),
+                Err(error) => note_refusals(&[pair.1], &error),
+            }
+        }
         pairs.iter().map(|(member, group)| found.get(&(member, group)).copied()).collect()
+    }
+
+    /// Whether an object is not there, asked for by its id.
+    async fn is_gone(&self, object: &Member) -> bool {
+        let (kind, id) = path_of(object);
+        let url = self.settings.graph_url(&format!("{kind}/{id}?$select=id"));
+        let progress = Progress::default();
+        let read = self.get(&url, "one object", &progress, |bytes| {
+            serde_json::from_slice::<IdItem>(bytes).map(drop)
+        });
+        read.await.is_err_and(|error| error.kind == Kind::NotFound)
     }
 
     /// A check that does not name a group says nothing where the group hides its members from us.
@@ -208,7 +256,13 @@ impl Entra {
             // A group that is gone hides nothing.
             Err(error) => error.kind == Kind::NotFound,
         };
-        let groups = groups.into_iter().zip(told.unwrap_or_default());
+        let told = told.unwrap_or_default();
+        for (group, told) in groups.iter().zip(&told) {
+            if let Err(error) = told {
+                note_refusals(&[*group], error);
+            }
+        }
+        let groups = groups.into_iter().zip(told);
         groups.filter_map(|(group, told)| shown(told).then_some(group)).collect()
     }
 
@@ -261,6 +315,10 @@ impl Entra {
                 Some(Err(error)) if !matches!(error.kind, Kind::Temporary | Kind::NotFound) => {
                     self.listed(member, &one.group).await
                 }
+                Some(Err(error)) => {
+                    note_refusals(&[&one.group], &error);
+                    Verdict::Unknown
+                }
                 _ => Verdict::Unknown,
             };
             verdicts.push((one.index, verdict));
@@ -301,7 +359,15 @@ impl Entra {
         match read {
             // A list with records that are nobody's does not say which groups it lacks.
             Ok(()) => Ok((!lost_some).then_some(groups)),
-            Err(error) if error.kind == Kind::Refused => Ok(None),
+            Err(error) if error.kind == Kind::NotFound => Err(error),
+            Err(error) if error.is_about_one() => {
+                let what = match member {
+                    Member::User(id) => Unread::Memberships(id.clone()),
+                    Member::Group(id) => Unread::Group(id.clone()),
+                };
+                note_refusal(what, &error, WHO);
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -372,6 +438,26 @@ fn is_about(body: &[u8], id: &ProviderId) -> bool {
 fn ids(body: &[u8]) -> Option<HashSet<ProviderId>> {
     let answer: Ids = serde_json::from_slice(body).ok()?;
     Some(answer.value.into_iter().map(|id| id.0).collect())
+}
+
+/// What cannot be read if a question about an object itself is refused.
+fn record_of(object: &Member) -> Unread {
+    match object {
+        Member::User(id) => Unread::Person(id.clone()),
+        Member::Group(id) => Unread::Group(id.clone()),
+    }
+}
+
+/// The error of an answer to one question of many that is not what was asked for.
+fn unexpected(what: &str) -> ConnectError {
+    garbled::unexpected(WHO, what).about_one()
+}
+
+/// Notes that questions about members of groups were refused.
+fn note_refusals(groups: &[&ProviderId], error: &ConnectError) {
+    for group in groups {
+        note_refusal(Unread::Members((*group).clone()), error, WHO);
+    }
 }
 
 pub(super) fn path_of(member: &Member) -> (&'static str, &ProviderId) {

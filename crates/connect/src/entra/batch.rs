@@ -16,11 +16,12 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::{Entra, catalogue, wire};
 use crate::{
-    call::{Ask, call},
+    call::{Ask, about_one, call},
     error::{ConnectError, Kind},
     http::{Answer, Setback},
     odd::What,
     progress::Progress,
+    unreadable::{self, TROUBLE_MAX},
 };
 
 /// Questions in one request.
@@ -41,6 +42,8 @@ pub(super) struct Part {
 
 /// What became of a question.
 type Told = Result<Bytes, ConnectError>;
+/// The answer to one question, or why the request that held it was not answered.
+type Outcome = Result<Answer, ConnectError>;
 
 #[derive(Deserialize)]
 struct Document {
@@ -75,48 +78,97 @@ impl Entra {
         let mut open: Vec<usize> = (0..parts.len()).collect();
         for attempt in 0..TRIES {
             let chunks: Vec<Vec<usize>> = open.chunks(SIZE).map(<[usize]>::to_vec).collect();
-            let answers: Vec<Vec<(usize, Answer)>> = stream::iter(chunks)
+            let answers: Vec<Vec<(usize, Outcome)>> = stream::iter(chunks)
                 .map(|chunk| async move { self.ask_chunk(parts, &chunk, what, progress).await })
                 .buffer_unordered(AT_ONCE)
                 .try_collect()
                 .await?;
             let (mut pause, mut throttled) = (Duration::ZERO, None);
-            for (index, answer) in answers.into_iter().flatten() {
-                if answer.status.is_success() {
-                    told[index] = Ok(answer.body);
-                    continue;
-                }
-                match catalogue::graph(&answer, what, self.http.now()) {
+            let answers: BTreeMap<usize, Outcome> = answers.into_iter().flatten().collect();
+            let mut again: Vec<usize> =
+                open.iter().copied().filter(|index| !answers.contains_key(index)).collect();
+            for (index, outcome) in answers {
+                let answer = match outcome {
+                    Ok(answer) if answer.status.is_success() => {
+                        told[index] = Ok(answer.body);
+                        continue;
+                    }
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        told[index] = Err(error);
+                        continue;
+                    }
+                };
+                match about_one(catalogue::graph(&answer, what, self.http.now()), answer.status) {
                     Setback::Throttled(asked) => {
                         throttled = throttled.max(Some(asked.unwrap_or(PAUSE)));
+                        told[index] = Err(unanswered());
+                        again.push(index);
                     }
-                    Setback::Failed(error, asked) if error.kind == Kind::Temporary => {
-                        pause = pause.max(asked.unwrap_or(PAUSE * attempt));
+                    Setback::Failed(error, asked) => {
+                        // One question must not keep all others waiting.
+                        let soon = asked.is_none_or(|asked| asked <= TROUBLE_MAX);
+                        if error.kind == Kind::Temporary && soon {
+                            pause = pause.max(asked.unwrap_or(PAUSE * attempt));
+                            again.push(index);
+                        }
                         told[index] = Err(error);
-                        continue;
                     }
-                    Setback::Failed(error, _) | Setback::Unauthorised(error) => {
-                        told[index] = Err(error);
-                        continue;
-                    }
+                    Setback::Unauthorised(error) => told[index] = Err(error),
                 }
-                told[index] = Err(unanswered());
             }
-            open = (0..parts.len())
-                .filter(|index| told[*index].as_ref().is_err_and(|e| e.kind == Kind::Temporary))
-                .collect();
-            if open.is_empty() {
+            open = again;
+            open.sort_unstable();
+            if open.is_empty() || attempt + 1 == TRIES {
                 break;
             }
             if let Some(throttled) = throttled {
                 self.http.throttled(throttled);
             }
-            self.http.wait(pause).await?;
+            // What was answered stays answered, whether or not anybody waits for the rest.
+            if self.http.wait(pause).await.is_err() {
+                break;
+            }
         }
         Ok(told)
     }
 
+    /// Asks some questions in one request; in several if one of them spoils the answer to all.
     async fn ask_chunk(
+        &self,
+        parts: &[Part],
+        chunk: &[usize],
+        what: &str,
+        progress: &Progress,
+    ) -> Result<Vec<(usize, Outcome)>, ConnectError> {
+        let mut outcomes = Vec::with_capacity(chunk.len());
+        let mut open = vec![chunk.to_vec()];
+        while let Some(mut some) = open.pop() {
+            let asked = self.ask_together(parts, &some, what, progress);
+            let read = if some.len() == chunk.len() {
+                asked.await
+            } else {
+                unreadable::again(asked).await
+            };
+            match read {
+                Ok(answers) => {
+                    outcomes.extend(answers.into_iter().map(|(index, answer)| (index, Ok(answer))));
+                }
+                Err(error) if error.code() == Some("N-TRUNC") && some.len() > 1 => {
+                    let rest = some.split_off(some.len() / 2);
+                    open.extend([some, rest]);
+                }
+                // Other requests may be answered better.
+                Err(error) if error.is_about_one() => {
+                    outcomes.extend(some.into_iter().map(|index| (index, Err(error.clone()))));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(outcomes)
+    }
+
+    async fn ask_together(
         &self,
         parts: &[Part],
         chunk: &[usize],

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::wire::{ErrorBody, ErrorDocument};
 use crate::{
     error::{ConnectError, Kind},
-    garbled::{not_json, redirected, shortened},
+    garbled::{not_json, redirected, shortened, unsaid},
     http::{Answer, Setback},
     odd::loosely,
 };
@@ -257,12 +257,15 @@ pub(super) fn graph(answer: &Answer, what: &str, now: directory::id::Millis) -> 
     {
         return Setback::Failed(error, pause);
     }
+    if status == 404 && code.is_empty() {
+        return Setback::Failed(unsaid("Graph", what), pause);
+    }
     let mut details = format!("{status} {code}: {}", shortened(&message));
     if let Some(id) = inner_error.request_id {
         details = format!("{details}, request-id {}", shortened(&id));
     }
     let (kind, entry, say) = graph_meaning(status, &format!("{code} {message}").to_lowercase());
-    let error = ConnectError::new(kind, entry, format!("{say} ({details})")).during(what);
+    let error = ConnectError::new(kind, entry, say).saying(details).during(what);
     if status == 401 { Setback::Unauthorised(error) } else { Setback::Failed(error, pause) }
 }
 

@@ -7,12 +7,14 @@ use std::{collections::HashMap, sync::atomic::Ordering::Relaxed};
 
 use directory::{
     id::ProviderId,
-    observation::{GroupRecord, Listing, Member, MemberSet, PersonRecord, Removed},
+    observation::{GroupRecord, Listing, Member, MemberSet, PersonRecord, Removed, Unread},
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Entra,
     listing::links,
+    pull::WHO,
     wire::{self, GROUP_SELECT, GroupItem, Page, Removal, USER_SELECT, UserItem},
 };
 use crate::{
@@ -20,10 +22,14 @@ use crate::{
     error::{ConnectError, Kind},
     odd::What,
     progress::{Progress, add},
+    unreadable::{Asked, Before, One, Part, Unreads, one},
 };
 
 /// How often a round is read from its start when its position within expires.
 const ROUNDS: u32 = 3;
+
+/// Objects that are read again side by side.
+const ASKING: usize = 16;
 
 /// What a round said about one object.
 #[derive(Debug)]
@@ -155,38 +161,91 @@ impl Entra {
     pub(super) async fn complete_people(
         &self,
         round: &mut PeopleRound,
+        unread: (&Before, &mut Unreads),
         progress: &Progress,
     ) -> Result<(), ConnectError> {
-        for (id, word) in &mut round.words {
-            if matches!(word, Word::Partial) {
-                let url = self.settings.graph_url(&format!("users/{id}?$select={USER_SELECT}"));
-                let read = self.get(&url, wire::ONE_USER, progress, |bytes| {
-                    let item: UserItem<'_> = serde_json::from_slice(bytes)?;
-                    Ok(item.record(id.clone()))
-                });
-                *word = found(read.await)?;
-            }
-        }
-        Ok(())
+        let partial = partial(&round.words);
+        let found: Vec<One<PersonRecord>> = stream::iter(partial.iter().cloned())
+            .map(|id| self.read_person(id, unread.0, progress))
+            .buffered(ASKING)
+            .try_collect()
+            .await?;
+        take(&mut round.words, &partial, found, (unread.1, Unread::Person));
+        let (ids, before) = (partial.as_slice(), unread.0);
+        unread.1.judge(&Asked { ids, part: Part::Some, before, who: WHO }, |_| None)
     }
 
     /// Reads the groups again of which the round only said that something changed.
     pub(super) async fn complete_groups(
         &self,
         round: &mut GroupsRound,
+        unread: (&Before, &mut Unreads),
         progress: &Progress,
     ) -> Result<(), ConnectError> {
-        for (id, word) in &mut round.words {
-            if matches!(word, Word::Partial) {
-                let url = self.settings.graph_url(&format!("groups/{id}?$select={GROUP_SELECT}"));
-                let read = self.get(&url, wire::ONE_GROUP, progress, |bytes| {
-                    let item: GroupItem<'_> = serde_json::from_slice(bytes)?;
-                    Ok(item.record(id.clone()))
-                });
-                *word = found(read.await)?;
+        let partial = partial(&round.words);
+        let found: Vec<One<GroupRecord>> = stream::iter(partial.iter().cloned())
+            .map(|id| self.read_group(id, unread.0, progress))
+            .buffered(ASKING)
+            .try_collect()
+            .await?;
+        take(&mut round.words, &partial, found, (unread.1, Unread::Group));
+        let (ids, before) = (partial.as_slice(), unread.0);
+        unread.1.judge(&Asked { ids, part: Part::Some, before, who: WHO }, |_| None)
+    }
+
+    pub(super) async fn read_person(
+        &self,
+        id: ProviderId,
+        before: &Before,
+        progress: &Progress,
+    ) -> Result<One<PersonRecord>, ConnectError> {
+        let url = self.settings.graph_url(&format!("users/{id}?$select={USER_SELECT}"));
+        let read = self.get(&url, wire::ONE_USER, progress, |bytes| {
+            let item: UserItem<'_> = serde_json::from_slice(bytes)?;
+            Ok(item.record(id.clone()))
+        });
+        one(before, &Unread::Person(id.clone()), read).await
+    }
+
+    async fn read_group(
+        &self,
+        id: ProviderId,
+        before: &Before,
+        progress: &Progress,
+    ) -> Result<One<GroupRecord>, ConnectError> {
+        let url = self.settings.graph_url(&format!("groups/{id}?$select={GROUP_SELECT}"));
+        let read = self.get(&url, wire::ONE_GROUP, progress, |bytes| {
+            let item: GroupItem<'_> = serde_json::from_slice(bytes)?;
+            Ok(item.record(id.clone()))
+        });
+        one(before, &Unread::Group(id.clone()), read).await
+    }
+}
+
+/// The objects of which only is known that something changed.
+fn partial<R>(words: &HashMap<ProviderId, Word<R>>) -> Vec<ProviderId> {
+    let partial = words.iter().filter(|(_, word)| matches!(word, Word::Partial));
+    partial.map(|(id, _)| id.clone()).collect()
+}
+
+/// Takes what was found when objects were read again. One that is not there any more was deleted meanwhile, as the next
+/// round will tell.
+fn take<R>(
+    words: &mut HashMap<ProviderId, Word<R>>,
+    ids: &[ProviderId],
+    found: Vec<One<R>>,
+    (unread, what): (&mut Unreads, fn(ProviderId) -> Unread),
+) {
+    for (id, found) in ids.iter().zip(found) {
+        let word = match found {
+            One::Read(record) => Word::Put(record),
+            One::Missing(_) => Word::Gone { restorable: true },
+            One::Unread(error) => {
+                unread.add(what(id.clone()), error);
+                continue;
             }
-        }
-        Ok(())
+        };
+        words.insert(id.clone(), word);
     }
 }
 
@@ -237,17 +296,6 @@ fn keep<R>(words: &mut HashMap<ProviderId, Word<R>>, id: ProviderId, word: Word<
 
 fn gone<R>(removal: &Removal<'_>) -> Word<R> {
     Word::Gone { restorable: removal.restorable() }
-}
-
-/// A re-read object; one that is not there any more was deleted meanwhile, as the next round will tell.
-fn found<R>(read: Result<R, ConnectError>) -> Result<Word<R>, ConnectError> {
-    match read {
-        Ok(record) => Ok(Word::Put(record)),
-        Err(error) if error.kind == Kind::NotFound => Ok(Word::Gone { restorable: true }),
-        // It stays as it was, which the observation says.
-        Err(error) if error.kind == Kind::Odd => Ok(Word::Partial),
-        Err(error) => Err(error),
-    }
 }
 
 /// The words of a round as a listing of what changed.

@@ -1,12 +1,13 @@
 //! Our position in the tenant's changes: two delta links, and what they were made for.
 
-use directory::observation::Cursor;
+use directory::observation::{Cursor, Unread};
 use serde::{Deserialize, Serialize};
 
 use super::{
     settings::Settings,
     wire::{GROUP_SELECT, USER_SELECT},
 };
+use crate::unreadable::{ToDo, Unreads};
 
 /// The two lists of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,11 +21,25 @@ pub(super) struct Position {
     selected: String,
     /// Tenant and Graph host: a link belongs to them.
     of: String,
+    /// What could not be read, which no later change need tell of again.
+    #[serde(default, skip_serializing_if = "ToDo::is_empty")]
+    to_do: ToDo,
 }
 
 impl Position {
-    pub(super) fn new(settings: &Settings, users: String, groups: String) -> Self {
-        Self { users, groups, selected: selected(), of: of(settings) }
+    pub(super) fn new(
+        settings: &Settings,
+        users: String,
+        groups: String,
+        unread: &Unreads,
+    ) -> Self {
+        let to_do = ToDo::of(unread);
+        Self { users, groups, selected: selected(), of: of(settings), to_do }
+    }
+
+    /// What could not be read before.
+    pub(super) fn unread(&self) -> impl Iterator<Item = Unread> {
+        self.to_do.all()
     }
 
     pub(super) fn cursor(&self) -> Cursor {

@@ -7,19 +7,23 @@ use std::{collections::HashMap, sync::atomic::Ordering::Relaxed};
 
 use directory::{
     id::ProviderId,
-    observation::{GroupMembers, GroupRecord, Member, MemberSet, MembersListing, PersonRecord},
+    observation::{
+        GroupMembers, GroupRecord, Member, MemberSet, MembersListing, PersonRecord, Unread,
+    },
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Entra, SPEED,
-    wire::{self, GROUP_SELECT, GroupItem, MemberItem, Page, Text, USER_SELECT, UserItem},
+    pull::WHO,
+    wire::{self, GROUP_SELECT, GroupItem, IdItem, MemberItem, Page, Text, USER_SELECT, UserItem},
 };
 use crate::{
     call::Links,
     error::{ConnectError, Kind},
     odd::What,
     progress::{Progress, add},
+    unreadable::{Before, One, one},
 };
 
 /// Items of a page that are asked for: the vendor's maximum, and what it gives when it gives less.
@@ -31,8 +35,8 @@ const STARTS: u32 = 5;
 /// without it such a group's list may come empty instead of refused.
 const HIDDEN_ROLE: &str = "Member.Read.Hidden";
 
-/// Members as they were read; `None` for a group that is gone.
-type Read = (ProviderId, Option<MemberSet>);
+/// Members as they were read.
+type Read = (ProviderId, One<MemberSet>);
 
 impl Entra {
     /// Everybody, once each.
@@ -79,15 +83,16 @@ impl Entra {
         Ok(groups)
     }
 
-    /// The members of many groups, several at a time; those that are gone have none.
+    /// The members of many groups, several at a time.
     pub(super) async fn members_of(
         &self,
         groups: &[ProviderId],
+        before: &Before,
         progress: &Progress,
     ) -> Result<Vec<Read>, ConnectError> {
         // Twice as many as may be in flight, so that the pace alone decides.
         stream::iter(groups.iter().cloned())
-            .map(|group| self.members_of_one(group, progress))
+            .map(|group| self.members_of_one(group, before, progress))
             .buffer_unordered(2 * SPEED.most as usize)
             .try_collect()
             .await
@@ -96,36 +101,53 @@ impl Entra {
     async fn members_of_one(
         &self,
         group: ProviderId,
+        before: &Before,
         progress: &Progress,
     ) -> Result<Read, ConnectError> {
         let mut members = MemberSet::default();
         let path = format!("groups/{group}/members?$select=id");
-        let read = self
-            .whole_list(&path, wire::MEMBERS, progress, |bytes, first| {
-                let page: Page<'_, MemberItem<'_>> = serde_json::from_slice(bytes)?;
-                if first {
-                    members = MemberSet::default();
+        let what = Unread::Members(group.clone());
+        let read = self.whole_list(&path, wire::MEMBERS, progress, |bytes, first| {
+            let page: Page<'_, MemberItem<'_>> = serde_json::from_slice(bytes)?;
+            if first {
+                members = MemberSet::default();
+            }
+            for item in &page.value {
+                match item.member() {
+                    Some(Member::User(id)) => members.users.push(id),
+                    Some(Member::Group(id)) => members.groups.push(id),
+                    None => {}
                 }
-                for item in &page.value {
-                    match item.member() {
-                        Some(Member::User(id)) => members.users.push(id),
-                        Some(Member::Group(id)) => members.groups.push(id),
-                        None => {}
-                    }
-                }
-                Ok(links(page.next, None, page.value.len()))
-            })
-            .await;
-        match read {
-            Ok(()) => {
+            }
+            Ok(links(page.next, None, page.value.len()))
+        });
+        let read = match one(before, &what, read).await? {
+            One::Read(()) => {
                 add(&progress.memberships, members.users.len() + members.groups.len());
                 add(&progress.groups_with_members, 1);
-                Ok((group, Some(members)))
+                One::Read(members)
             }
-            // Deleted between the list of groups and now.
-            Err(error) if error.kind == Kind::NotFound => Ok((group, None)),
-            Err(error) => Err(error),
-        }
+            // Deleted between the list of groups and now, or so it seems.
+            One::Missing(error) => match self.group_is_there(&group, before, progress).await? {
+                One::Missing(gone) => One::Missing(gone),
+                One::Read(()) | One::Unread(_) => One::Unread(error),
+            },
+            One::Unread(error) => One::Unread(error),
+        };
+        Ok((group, read))
+    }
+
+    async fn group_is_there(
+        &self,
+        group: &ProviderId,
+        before: &Before,
+        progress: &Progress,
+    ) -> Result<One<()>, ConnectError> {
+        let url = self.settings.graph_url(&format!("groups/{group}?$select=id"));
+        let read = self.get(&url, "a group", progress, |bytes| {
+            serde_json::from_slice::<IdItem>(bytes).map(drop)
+        });
+        one(before, &Unread::Members(group.clone()), read).await
     }
 
     /// Reads a list with the largest page that Graph gives at present. `page` gets the body and whether it
@@ -171,10 +193,11 @@ impl Entra {
         &self,
         groups: &[ProviderId],
     ) -> Result<Vec<GroupMembers>, ConnectError> {
-        let read = self.members_of(groups, &Progress::default()).await?;
+        let read = self.members_of(groups, &Before::default(), &Progress::default()).await?;
         let complete = |(group, members): Read| {
-            members
-                .map(|members| GroupMembers { group, listing: MembersListing::Complete(members) })
+            let members = members.read_or_note(Unread::Members(group.clone()), WHO)?;
+            let listing = MembersListing::Complete(members);
+            Some(GroupMembers { group, listing })
         };
         Ok(read.into_iter().filter_map(complete).collect())
     }

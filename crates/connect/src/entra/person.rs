@@ -12,6 +12,7 @@ use crate::{
     person::{OnePerson, within},
     progress::Progress,
     scope::Scope,
+    unreadable::not_shown,
 };
 
 impl Entra {
@@ -58,7 +59,7 @@ impl Entra {
         match read.await {
             Ok(record) => Ok(record),
             Err(error) if error.kind == Kind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(not_shown(error, "Microsoft", key)),
         }
     }
 

@@ -10,7 +10,7 @@ use directory::{
     id::ProviderId,
     observation::{
         Cursor, GroupMembers, GroupRecord, Listing, Member, MemberSet, MembersListing, Observation,
-        PersonRecord,
+        PersonRecord, Unread,
     },
 };
 
@@ -24,7 +24,11 @@ use crate::{
     notes,
     progress::Progress,
     scope::{self, Scope},
+    unreadable::{Asked, Before, One, Part, Unreads},
 };
+
+/// How the provider is called in what is said of single objects.
+pub(super) const WHO: &str = "Microsoft";
 
 /// Complete lists on their way to an observation.
 struct Lists {
@@ -33,6 +37,10 @@ struct Lists {
     members: HashMap<ProviderId, MemberSet>,
     /// Groups whose members we may not see.
     hidden: usize,
+    /// What could not be read.
+    unread: Unreads,
+    /// What is known of members that could not be read.
+    pieces: Vec<GroupMembers>,
 }
 
 impl Entra {
@@ -78,33 +86,83 @@ impl Entra {
         position: &Position,
         progress: &Progress,
     ) -> Result<Observation, ConnectError> {
-        let (people, groups) = self.rounds(&position.users, &position.groups, progress).await?;
-        let next = Position::new(&self.settings, people.link, groups.link);
-        let members = groups.members.into_iter().map(|(group, words)| {
-            let (added, removed) = member_sets(words);
-            GroupMembers { group, listing: MembersListing::Delta { added, removed } }
-        });
+        let (before, mut unread) = (Before::new(position.unread()), Unreads::default());
+        let links = (position.users.as_str(), position.groups.as_str());
+        let (people, mut groups) = self.rounds(links, (&before, &mut unread), progress).await?;
+        let members = self.members_to_do(position, &mut groups, &mut unread, progress).await?;
+        let next = Position::new(&self.settings, people.link, groups.link, &unread);
         Ok(Observation {
             people: listing(people.words),
             groups: listing(groups.words),
-            members: members.collect(),
+            members,
             cursor: Some(next.cursor()),
+            unreadable: unread.told(WHO),
             ..Observation::default()
         })
     }
 
+    /// What a round says of members, and the whole of those that could not be read before.
+    async fn members_to_do(
+        &self,
+        position: &Position,
+        groups: &mut GroupsRound,
+        unread: &mut Unreads,
+        progress: &Progress,
+    ) -> Result<Vec<GroupMembers>, ConnectError> {
+        let gone = |id: &ProviderId| matches!(groups.words.get(id), Some(Word::Gone { .. }));
+        let to_do: Vec<ProviderId> = position
+            .unread()
+            .filter_map(|what| match what {
+                Unread::Members(id) => Some(id),
+                Unread::Person(_) | Unread::Group(_) | Unread::Memberships(_) => None,
+            })
+            .filter(|id| !gone(id))
+            .collect();
+        let before = Before::new(position.unread());
+        let mut members = Vec::new();
+        for (group, read) in self.members_of(&to_do, &before, progress).await? {
+            match read {
+                One::Read(set) => {
+                    // It was read after the round, and knows what that said.
+                    groups.members.remove(&group);
+                    let listing = MembersListing::Complete(set);
+                    members.push(GroupMembers { group, listing });
+                }
+                One::Missing(_) => {
+                    groups.members.remove(&group);
+                    groups.words.insert(group, Word::Gone { restorable: true });
+                }
+                One::Unread(error) => unread.add(Unread::Members(group), error),
+            }
+        }
+        members.extend(std::mem::take(&mut groups.members).into_iter().map(piece));
+        Ok(members)
+    }
+
     async fn rounds(
         &self,
-        users: &str,
-        groups: &str,
+        (users, groups): (&str, &str),
+        (before, unread): (&Before, &mut Unreads),
         progress: &Progress,
     ) -> Result<(PeopleRound, GroupsRound), ConnectError> {
         let (mut people, mut groups) = tokio::try_join!(
             self.people_since(users, progress),
             self.groups_since(groups, progress)
         )?;
-        self.complete_people(&mut people, progress).await?;
-        self.complete_groups(&mut groups, progress).await?;
+        for what in before.all() {
+            // What the round says is newer than what is to be asked for.
+            match what {
+                Unread::Person(id) => {
+                    people.words.entry(id.clone()).or_insert(Word::Partial);
+                }
+                Unread::Group(id) => {
+                    groups.words.entry(id.clone()).or_insert(Word::Partial);
+                }
+                Unread::Members(_) | Unread::Memberships(_) => {}
+            }
+        }
+        self.complete_people(&mut people, (before, &mut *unread), progress).await?;
+        self.complete_groups(&mut groups, (before, unread), progress).await?;
         Ok((people, groups))
     }
 
@@ -126,13 +184,14 @@ impl Entra {
         if let Some((users, groups)) = from {
             // Counts of the lists must not be overwritten by those of the last round.
             let meanwhile = Progress::default();
-            let rounds = self.rounds(&users, &groups, &meanwhile).await;
+            let before = Before::default();
+            let unread = (&before, &mut lists.unread);
+            let rounds = self.rounds((&users, &groups), unread, &meanwhile).await;
             progress.absorb_requests(&meanwhile);
             let (people, groups) = rounds?;
-            cursor = Some(
-                Position::new(&self.settings, people.link.clone(), groups.link.clone()).cursor(),
-            );
+            let (users, later) = (people.link.clone(), groups.link.clone());
             self.apply(&mut lists, people, groups, progress).await?;
+            cursor = Some(Position::new(&self.settings, users, later, &lists.unread).cursor());
         }
         if lists.hidden > 0 {
             notes.push(format!(
@@ -142,17 +201,18 @@ impl Entra {
                 agreeing(lists.hidden, "hides its", "hide their")
             ));
         }
-        let members = lists.members.into_iter().map(|(group, members)| GroupMembers {
+        let whole = lists.members.into_iter().map(|(group, members)| GroupMembers {
             group,
             listing: MembersListing::Complete(members),
         });
         Ok(Observation {
             people: Listing::Complete(lists.people.into_values().collect()),
             groups: Listing::Complete(lists.groups.into_values().collect()),
-            members: members.collect(),
+            members: whole.chain(lists.pieces).collect(),
             everything: true,
             cursor,
             notes,
+            unreadable: lists.unread.told(WHO),
             ..Observation::default()
         })
     }
@@ -162,24 +222,29 @@ impl Entra {
         let groups_and_members = async {
             let groups = self.groups(progress).await?;
             let (readable, hidden) = self.readable(&groups, progress).await?;
-            let members = self.members_of(&readable, progress).await?;
-            Ok((groups, members, hidden))
+            let members = self.members_of(&readable, &Before::default(), progress).await?;
+            Ok((groups, members, (readable, hidden)))
         };
-        let (people, (mut groups, read, hidden)) =
+        let (people, (mut groups, read, (asked, hidden))) =
             tokio::try_join!(self.people(progress), groups_and_members)?;
         let mut members = HashMap::with_capacity(read.len());
+        let mut unread = Unreads::default();
         for (group, set) in read {
             match set {
-                Some(set) => {
+                One::Read(set) => {
                     members.insert(group, set);
                 }
                 // Deleted while we read.
-                None => {
+                One::Missing(_) => {
                     groups.remove(&group);
                 }
+                One::Unread(error) => unread.add(Unread::Members(group), error),
             }
         }
-        Ok(Lists { people, groups, members, hidden })
+        let before = &Before::default();
+        let asked = Asked { ids: &asked, part: Part::Whole, before, who: WHO };
+        unread.judge(&asked, |id| groups.get(id).map(GroupRecord::label))?;
+        Ok(Lists { people, groups, members, hidden, unread, pieces: Vec::new() })
     }
 
     /// The groups whose members we may see, and how many others there are.
@@ -210,26 +275,41 @@ impl Entra {
             lists.members.remove(id);
         }
         for (group, words) in groups.members {
+            let unread = lists.unread.has(&Unread::Members(group.clone()));
             if let Some(members) = lists.members.get_mut(&group) {
                 apply_members(members, words);
+            } else if unread && lists.groups.contains_key(&group) {
+                lists.pieces.push(piece((group, words)));
             }
         }
+        let groups = &lists.groups;
+        lists
+            .unread
+            .retain(|what| !matches!(what, Unread::Members(id) if !groups.contains_key(id)));
         // Groups that were made while we read have all their members still to be read.
-        let unread = |id: &ProviderId| !lists.members.contains_key(id);
         let (mut new, _) = self.readable(&lists.groups, progress).await?;
-        new.retain(unread);
-        for (group, members) in self.members_of(&new, progress).await? {
+        new.retain(|id| {
+            !lists.members.contains_key(id) && !lists.unread.has(&Unread::Members(id.clone()))
+        });
+        for (group, members) in self.members_of(&new, &Before::default(), progress).await? {
             match members {
-                Some(members) => {
+                One::Read(members) => {
                     lists.members.insert(group, members);
                 }
-                None => {
+                One::Missing(_) => {
                     lists.groups.remove(&group);
                 }
+                One::Unread(error) => lists.unread.add(Unread::Members(group), error),
             }
         }
         Ok(())
     }
+}
+
+/// What a round says of one group's members.
+fn piece((group, words): (ProviderId, MemberWords)) -> GroupMembers {
+    let (added, removed) = member_sets(words);
+    GroupMembers { group, listing: MembersListing::Delta { added, removed } }
 }
 
 fn apply_words<R>(list: &mut HashMap<ProviderId, R>, words: HashMap<ProviderId, Word<R>>) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use directory::{
     id::ProviderId,
-    observation::{Attribute, GroupRecord, Member, MemberSet, PersonRecord, Verdict},
+    observation::{Attribute, GroupRecord, Member, MemberSet, PersonRecord, Unread, Verdict},
 };
 use futures_util::{StreamExt, stream};
 use serde_json::json;
@@ -13,6 +13,7 @@ use super::{
     Entra,
     ask::{ASKING, path_of},
     listing::links,
+    pull::WHO,
     wire::{
         self, AssignmentItem, GROUP_SELECT, GroupItem, IdItem, OwnAssignmentItem, Page,
         USER_SELECT, UserItem,
@@ -22,12 +23,15 @@ use crate::{
     error::{ConnectError, Kind},
     progress::{Progress, add},
     scope::{self, Chosen, LastScope, Reader, Roots, Scope},
+    unreadable::{Asked, Before, One, Part, Unreads, one},
 };
 
 /// Objects that one `getByIds` may name.
 pub(super) const BY_ID_MAX: usize = 1_000;
 
 impl Reader for Entra {
+    const WHO: &'static str = WHO;
+
     async fn roots(&self, progress: &Progress) -> Result<Roots, ConnectError> {
         match &self.settings.scope {
             Scope::Everything => Ok(Roots::default()),
@@ -37,8 +41,7 @@ impl Reader for Entra {
                     groups.values().flat_map(|group| self.names(group)).collect();
                 let notes = chosen.missing(all.iter().map(String::as_str));
                 groups.retain(|_, group| chosen.has_group(self, group));
-                let people = HashMap::new();
-                Ok(Roots { groups, people, nested: true, members: true, notes })
+                Ok(Roots { groups, nested: true, members: true, notes, ..Roots::default() })
             }
             Scope::Assigned(app) => {
                 let assigned = self.assigned(app, progress).await?;
@@ -50,7 +53,7 @@ impl Reader for Entra {
                         Member::Group(id) => ids.push(id),
                     }
                 }
-                let found = self.groups_by_id(ids, progress).await?;
+                let found = self.groups_by_id(ids, &mut roots.unread, progress).await?;
                 roots.groups = found.into_iter().map(|group| (group.id.clone(), group)).collect();
                 Ok(roots)
             }
@@ -62,65 +65,80 @@ impl Reader for Entra {
         groups: &[ProviderId],
         _: &mut HashMap<ProviderId, PersonRecord>,
         progress: &Progress,
-    ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError> {
-        self.members_of(groups, progress).await
+    ) -> Result<Vec<(ProviderId, One<MemberSet>)>, ConnectError> {
+        self.members_of(groups, &Before::default(), progress).await
     }
 
     async fn people_by_id(
         &self,
         ids: Vec<ProviderId>,
+        unread: &mut Unreads,
         progress: &Progress,
     ) -> Result<Vec<PersonRecord>, ConnectError> {
+        let path = format!("directoryObjects/getByIds?$select={USER_SELECT}");
+        let url = self.settings.graph_url(&path);
         let mut people = Vec::with_capacity(ids.len());
-        let url =
-            self.settings.graph_url(&format!("directoryObjects/getByIds?$select={USER_SELECT}"));
-        for chunk in ids.chunks(BY_ID_MAX) {
-            let body = by_ids(chunk, "user");
+        let mut open: Vec<Vec<ProviderId>> = ids.chunks(BY_ID_MAX).map(<[_]>::to_vec).collect();
+        while let Some(chunk) = open.pop() {
+            let body = by_ids(&chunk, "user");
             let found = self.post((&url, &body), wire::USERS_BY_ID, progress, |bytes| {
                 let page: Page<'_, UserItem<'_>> = serde_json::from_slice(bytes)?;
                 let items = page.value.iter();
                 Ok(items.map(|item| item.record(item.id.0.clone())).collect())
             });
-            let found: Vec<PersonRecord> = found.await?;
+            let found: Vec<PersonRecord> = match one_chunk(&chunk, found).await? {
+                Ok(found) => found,
+                Err(error) => {
+                    halved((chunk, &mut open), (&mut *unread, Unread::Person), error);
+                    continue;
+                }
+            };
             add(&progress.users, found.len());
             people.extend(found);
         }
         // Where this call does not show whether an account is enabled, the person's own record does.
         for person in people.iter_mut().filter(|person| person.enabled.is_none()) {
             let id = person.id.clone();
-            let url = self.settings.graph_url(&format!("users/{id}?$select={USER_SELECT}"));
-            let read = self.get(&url, wire::ONE_USER, progress, |bytes| {
-                let item: UserItem<'_> = serde_json::from_slice(bytes)?;
-                Ok(item.record(id.clone()))
-            });
-            match read.await {
-                Ok(record) => *person = record,
-                Err(error) if matches!(error.kind, Kind::NotFound | Kind::Odd) => {}
-                Err(error) => return Err(error),
+            match self.read_person(id.clone(), &Before::default(), progress).await? {
+                One::Read(record) => *person = record,
+                One::Missing(_) => {}
+                One::Unread(error) => unread.add(Unread::Person(id), error),
             }
         }
+        people.retain(|person| !unread.has(&Unread::Person(person.id.clone())));
         Ok(people)
     }
 
     async fn groups_by_id(
         &self,
         ids: Vec<ProviderId>,
+        unread: &mut Unreads,
         progress: &Progress,
     ) -> Result<Vec<GroupRecord>, ConnectError> {
+        let path = format!("directoryObjects/getByIds?$select={GROUP_SELECT}");
+        let url = self.settings.graph_url(&path);
         let mut groups = Vec::with_capacity(ids.len());
-        let url =
-            self.settings.graph_url(&format!("directoryObjects/getByIds?$select={GROUP_SELECT}"));
-        for chunk in ids.chunks(BY_ID_MAX) {
-            let body = by_ids(chunk, "group");
+        let mut open: Vec<Vec<ProviderId>> = ids.chunks(BY_ID_MAX).map(<[_]>::to_vec).collect();
+        while let Some(chunk) = open.pop() {
+            let body = by_ids(&chunk, "group");
             let found = self.post((&url, &body), wire::GROUPS_BY_ID, progress, |bytes| {
                 let page: Page<'_, GroupItem<'_>> = serde_json::from_slice(bytes)?;
                 let items = page.value.iter();
                 Ok(items.map(|item| item.record(item.id.0.clone())).collect())
             });
-            let found: Vec<GroupRecord> = found.await?;
+            let found: Vec<GroupRecord> = match one_chunk(&chunk, found).await? {
+                Ok(found) => found,
+                Err(error) => {
+                    halved((chunk, &mut open), (&mut *unread, Unread::Group), error);
+                    continue;
+                }
+            };
             add(&progress.groups, found.len());
             groups.extend(found);
         }
+        let before = &Before::default();
+        let asked = Asked { ids: &ids, part: Part::Whole, before, who: WHO };
+        unread.judge(&asked, |_| None)?;
         Ok(groups)
     }
 
@@ -355,6 +373,32 @@ impl Entra {
             Ok(item.id.0)
         })
         .await
+    }
+}
+
+/// Asks for some objects at once; gives the error where it may be about one of them.
+async fn one_chunk<T>(
+    ids: &[ProviderId],
+    work: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<Result<T, ConnectError>, ConnectError> {
+    let Some(first) = ids.first() else { return work.await.map(Ok) };
+    match one(&Before::default(), &Unread::Person(first.clone()), work).await? {
+        One::Read(found) => Ok(Ok(found)),
+        One::Missing(error) | One::Unread(error) => Ok(Err(error)),
+    }
+}
+
+/// Objects that cannot be had together are asked for in two halves, until it is known which of them it is.
+fn halved(
+    (mut chunk, open): (Vec<ProviderId>, &mut Vec<Vec<ProviderId>>),
+    (unread, what): (&mut Unreads, fn(ProviderId) -> Unread),
+    error: ConnectError,
+) {
+    if chunk.len() > 1 {
+        let rest = chunk.split_off(chunk.len() / 2);
+        open.extend([chunk, rest]);
+    } else if let Some(id) = chunk.pop() {
+        unread.add(what(id), error);
     }
 }
 

@@ -6,7 +6,7 @@
 
 use directory::{
     id::ProviderId,
-    observation::{Member, Question, Verdict},
+    observation::{Member, Question, Unread, Verdict},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
@@ -17,9 +17,11 @@ use super::{
 };
 use crate::{
     DirectGroups,
+    call::Api,
     error::{ConnectError, Kind},
     progress::Progress,
     scope::RootsNow,
+    unreadable::note_refusal,
 };
 
 /// Questions in flight.
@@ -89,7 +91,10 @@ impl Google {
             Err(error) if error.kind != Kind::Temporary && !self.is_everybody(group) => {
                 return Verdict::Gone;
             }
-            Err(_) => return Verdict::Unknown,
+            Err(error) => {
+                note_refusal(Unread::Members(group.clone()), &error, <Self as Api>::WHO);
+                return Verdict::Unknown;
+            }
             Ok(true) => {}
         }
         for group in nested {
@@ -129,7 +134,7 @@ impl Google {
     }
 
     /// Whether an object is there, asked for by its id.
-    async fn exists(&self, segments: &[&str], id: &ProviderId) -> Verdict {
+    pub(super) async fn exists(&self, segments: &[&str], id: &ProviderId) -> Verdict {
         let url = self.settings.directory_url(segments, &[("fields", "id")]);
         let progress = Progress::default();
         let read = self.get(&url, wire::ONE_OBJECT, &progress, |bytes| {
@@ -139,7 +144,13 @@ impl Google {
         match read.await {
             Ok(true) => Verdict::Exists,
             Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
-            Ok(false) | Err(_) => Verdict::Unknown,
+            Ok(false) => Verdict::Unknown,
+            Err(error) => {
+                if let Some(what) = unread_at(segments) {
+                    note_refusal(what, &error, <Self as Api>::WHO);
+                }
+                Verdict::Unknown
+            }
         }
     }
 
@@ -156,7 +167,9 @@ impl Google {
                         groups.dedup();
                         Ok((id, Some(groups)))
                     }
-                    Err(error) if matches!(error.kind, Kind::NotFound | Kind::Odd) => {
+                    Err(error) if error.is_about_one() => {
+                        let what = Unread::Memberships(id.clone());
+                        note_refusal(what, &error, <Self as Api>::WHO);
                         Ok((id, None))
                     }
                     Err(error) => Err(error),
@@ -197,8 +210,19 @@ impl Google {
         if lost_some {
             let text = "Google's list of somebody's groups holds groups without a usable id, so that it does not say \
                         which it lacks";
-            return Err(ConnectError::new(Kind::Odd, None, text));
+            return Err(ConnectError::new(Kind::Odd, None, text).about_one());
         }
         Ok(groups)
+    }
+}
+
+/// What cannot be read if a request for this path is refused.
+fn unread_at(segments: &[&str]) -> Option<Unread> {
+    let id = |text: &str| ProviderId::parse(text).ok();
+    match segments {
+        ["users", user] => id(user).map(Unread::Person),
+        ["groups", group] => id(group).map(Unread::Group),
+        ["groups", group, ..] => id(group).map(Unread::Members),
+        _ => None,
     }
 }

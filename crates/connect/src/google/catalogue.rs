@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{key::KeyFile, settings::Settings, token::SCOPES};
 use crate::{
     error::{ConnectError, Kind},
-    garbled::{not_json, redirected, shortened},
+    garbled::{not_json, redirected, shortened, unsaid},
     http::{Answer, Setback},
     odd::loosely,
 };
@@ -177,10 +177,13 @@ pub(super) fn api(answer: &Answer, what: &str, settings: &Settings, now: Millis)
     {
         return Setback::Failed(error, pause);
     }
+    if status == 404 && reasons.is_empty() {
+        return Setback::Failed(unsaid("Google", what), pause);
+    }
     let (kind, code, text) = api_meaning(status, &is, &said.message, settings);
     let reason = reasons.first().copied().unwrap_or_default();
     let details = format!("{status} {}: {}", shortened(reason), shortened(&said.message));
-    let error = ConnectError::new(kind, code, format!("{text} ({details})")).during(what);
+    let error = ConnectError::new(kind, code, text).saying(details).during(what);
     if status == 401 { Setback::Unauthorised(error) } else { Setback::Failed(error, pause) }
 }
 

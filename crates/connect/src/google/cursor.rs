@@ -6,12 +6,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use directory::{
     id::{Millis, ProviderId},
-    observation::{Attribute, Cursor},
+    observation::{Attribute, Cursor, Unread},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{listing::GroupsRead, settings::Settings};
-use crate::turns;
+use crate::{
+    turns,
+    unreadable::{Before, ToDo, Unreads},
+};
 
 /// The form of the position.
 const VERSION: u32 = 1;
@@ -32,6 +35,9 @@ pub(super) struct Position {
     seen: BTreeMap<String, String>,
     /// Groups that have everybody as a member: they change with the people.
     everybody: Vec<String>,
+    /// What could not be read.
+    #[serde(default, skip_serializing_if = "ToDo::is_empty")]
+    to_do: ToDo,
 }
 
 impl Position {
@@ -46,6 +52,11 @@ impl Position {
         Millis(self.at + self.skew)
     }
 
+    /// What could not be read before.
+    pub(super) fn unread(&self) -> Before {
+        Before::new(self.to_do.all())
+    }
+
     /// The groups whose members are to be read now: those that look different, those that a log tells of, those that
     /// have everybody as a member, and as many in turn as the time since the last pull allows.
     pub(super) fn due(
@@ -56,6 +67,11 @@ impl Position {
         now: Millis,
     ) -> (Vec<ProviderId>, String) {
         let mut due: BTreeMap<String, ProviderId> = BTreeMap::new();
+        let to_do = self.to_do.all().filter_map(|what| match what {
+            Unread::Members(id) => Some((id.to_string(), id)),
+            Unread::Person(_) | Unread::Group(_) | Unread::Memberships(_) => None,
+        });
+        due.extend(to_do.filter(|(_, id)| groups.contains_key(id)));
         for (id, (group, sign)) in groups {
             let text = id.to_string();
             let mail = group.attributes.get(Attribute::Mail).unwrap_or_default();
@@ -80,7 +96,7 @@ impl Position {
         settings: &Settings,
         before: Option<Self>,
         groups: &GroupsRead,
-        read: &[(ProviderId, bool)],
+        (read, unread): (&[(ProviderId, bool)], &Unreads),
         (after, now, skew): (String, Millis, i64),
     ) -> Self {
         let before = before.unwrap_or_default();
@@ -104,7 +120,8 @@ impl Position {
             }
         }
         everybody.sort_unstable();
-        Self { version: VERSION, scope: scope(settings), at: now.0, skew, after, seen, everybody }
+        let (scope, to_do) = (scope(settings), ToDo::of(unread));
+        Self { version: VERSION, scope, at: now.0, skew, after, seen, everybody, to_do }
     }
 
     /// Groups that have everybody as a member, each with its sign when that was seen.

@@ -10,7 +10,9 @@ use std::{
 
 use directory::{
     id::ProviderId,
-    observation::{GroupMembers, GroupRecord, Member, MemberSet, MembersListing, PersonRecord},
+    observation::{
+        GroupMembers, GroupRecord, Member, MemberSet, MembersListing, PersonRecord, Unread, Verdict,
+    },
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
@@ -22,8 +24,10 @@ use super::{
     },
 };
 use crate::{
-    error::{ConnectError, Kind},
+    call::Api,
+    error::ConnectError,
     progress::{Progress, add},
+    unreadable::{Before, One, one},
 };
 
 /// Lists of members that are asked for side by side; the pace decides how many are in flight.
@@ -105,14 +109,15 @@ impl Google {
         Ok(groups)
     }
 
-    /// The members of many groups, several at a time; those that are gone have none.
+    /// The members of many groups, several at a time.
     pub(super) async fn members_of(
         &self,
         groups: &[ProviderId],
+        before: &Before,
         progress: &Progress,
-    ) -> Result<Vec<(ProviderId, Option<MembersRead>)>, ConnectError> {
+    ) -> Result<Vec<(ProviderId, One<MembersRead>)>, ConnectError> {
         stream::iter(groups.iter().cloned())
-            .map(|group| self.members_of_one(group, progress))
+            .map(|group| self.members_of_one(group, before, progress))
             .buffer_unordered(ASKING)
             .try_collect()
             .await
@@ -121,40 +126,44 @@ impl Google {
     async fn members_of_one(
         &self,
         group: ProviderId,
+        before: &Before,
         progress: &Progress,
-    ) -> Result<(ProviderId, Option<MembersRead>), ConnectError> {
+    ) -> Result<(ProviderId, One<MembersRead>), ConnectError> {
         let id = group.to_string();
         let parameters = [("maxResults", "200"), ("fields", MEMBER_FIELDS)];
         let url = self.settings.directory_url(&["groups", &id, "members"], &parameters);
         let mut read = MembersRead::default();
-        let done = self
-            .pages(&url, wire::MEMBERS, progress, |bytes, first| {
-                let page: Members<'_> = serde_json::from_slice(bytes)?;
-                if first {
-                    read = MembersRead::default();
+        let what = Unread::Members(group.clone());
+        let done = self.pages(&url, wire::MEMBERS, progress, |bytes, first| {
+            let page: Members<'_> = serde_json::from_slice(bytes)?;
+            if first {
+                read = MembersRead::default();
+            }
+            for item in &page.members {
+                match item.listed() {
+                    Some(Listed::Member(Member::User(id))) => read.members.users.push(id),
+                    Some(Listed::Member(Member::Group(id))) => read.members.groups.push(id),
+                    Some(Listed::Everybody) => read.everybody = true,
+                    Some(Listed::Outsider) => read.outsiders += 1,
+                    None => {}
                 }
-                for item in &page.members {
-                    match item.listed() {
-                        Some(Listed::Member(Member::User(id))) => read.members.users.push(id),
-                        Some(Listed::Member(Member::Group(id))) => read.members.groups.push(id),
-                        Some(Listed::Everybody) => read.everybody = true,
-                        Some(Listed::Outsider) => read.outsiders += 1,
-                        None => {}
-                    }
-                }
-                Ok(Turned { next: page.next_page_token, items: page.members.len() })
-            })
-            .await;
-        match done {
-            Ok(()) => {
+            }
+            Ok(Turned { next: page.next_page_token, items: page.members.len() })
+        });
+        let read = match one(before, &what, done).await? {
+            One::Read(()) => {
                 add(&progress.memberships, read.members.users.len() + read.members.groups.len());
                 add(&progress.groups_with_members, 1);
-                Ok((group, Some(read)))
+                One::Read(read)
             }
-            // Deleted between the list of groups and now.
-            Err(error) if error.kind == Kind::NotFound => Ok((group, None)),
-            Err(error) => Err(error),
-        }
+            // Deleted between the list of groups and now, or so it seems.
+            One::Missing(error) => match self.exists(&["groups", &id], &group).await {
+                Verdict::Gone => One::Missing(error),
+                Verdict::Exists | Verdict::Unlisted | Verdict::Unknown => One::Unread(error),
+            },
+            One::Unread(error) => One::Unread(error),
+        };
+        Ok((group, read))
     }
 
     /// Reads the members of some groups again. A group that has everybody is read with everybody.
@@ -163,18 +172,25 @@ impl Google {
         groups: &[ProviderId],
     ) -> Result<Vec<GroupMembers>, ConnectError> {
         let progress = Progress::default();
-        let read = self.members_of(groups, &progress).await?;
-        let everybody = read.iter().any(|(_, read)| read.as_ref().is_some_and(|r| r.everybody));
+        let read = self.members_of(groups, &Before::default(), &progress).await?;
+        let read: Vec<(ProviderId, MembersRead)> = read
+            .into_iter()
+            .filter_map(|(group, read)| {
+                let what = Unread::Members(group.clone());
+                Some((group, read.read_or_note(what, <Self as Api>::WHO)?))
+            })
+            .collect();
+        let everybody = read.iter().any(|(_, read)| read.everybody);
         let people = if everybody && self.settings.expand_everyone {
             self.people(&progress).await?.into_keys().collect()
         } else {
             Vec::new()
         };
-        let complete = |(group, read): (ProviderId, Option<MembersRead>)| {
-            let members = self.expanded(read?, &people);
-            Some(GroupMembers { group, listing: MembersListing::Complete(members) })
+        let complete = |(group, read): (ProviderId, MembersRead)| {
+            let members = self.expanded(read, &people);
+            GroupMembers { group, listing: MembersListing::Complete(members) }
         };
-        Ok(read.into_iter().filter_map(complete).collect())
+        Ok(read.into_iter().map(complete).collect())
     }
 
     /// The members, with everybody in the place of "everybody" if that is wanted.

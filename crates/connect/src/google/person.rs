@@ -1,6 +1,6 @@
 //! One person, by id, address or alias.
 
-use directory::observation::{Cursor, Member, PersonRecord};
+use directory::observation::{Cursor, Member, PersonRecord, Unread};
 
 use super::{
     Google,
@@ -9,10 +9,12 @@ use super::{
     wire::{self, UserItem},
 };
 use crate::{
+    call::Api,
     error::{ConnectError, Kind},
     person::{OnePerson, within},
     progress::Progress,
     scope::Scope,
+    unreadable::{not_shown, note_refusal},
 };
 
 impl Google {
@@ -28,7 +30,8 @@ impl Google {
             let item: UserItem<'_> = serde_json::from_slice(bytes)?;
             Ok(item.record(item.id.0.clone()))
         });
-        let found: Option<PersonRecord> = match read.await {
+        let read = read.await.map_err(|error| not_shown(error, "Google", key));
+        let found: Option<PersonRecord> = match read {
             Err(error) if error.kind == Kind::Odd => return Err(error),
             read => optional(read)?,
         };
@@ -50,6 +53,11 @@ impl Google {
             }
             // Deleted between the two questions.
             Err(error) if error.kind == Kind::NotFound => Ok(OnePerson::Nobody),
+            // Of the person all is known but this.
+            Err(error) if error.is_about_one() => {
+                note_refusal(Unread::Memberships(record.id.clone()), &error, <Self as Api>::WHO);
+                Ok(OnePerson::There { record: Box::new(record), groups: None })
+            }
             Err(error) => Err(error),
         }
     }

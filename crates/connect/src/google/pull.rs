@@ -5,7 +5,7 @@
 use directory::counted::{agreeing, counted};
 use directory::{
     id::ProviderId,
-    observation::{Cursor, GroupMembers, Listing, MembersListing, Observation},
+    observation::{Cursor, GroupMembers, Listing, MembersListing, Observation, Unread},
 };
 
 use super::{
@@ -14,9 +14,11 @@ use super::{
     listing::{GroupsRead, MembersRead},
 };
 use crate::{
+    call::Api,
     error::ConnectError,
     progress::Progress,
     scope::{self, Scope},
+    unreadable::{Asked, One, Part, Unreads},
 };
 
 impl Google {
@@ -49,9 +51,15 @@ impl Google {
         if let Some(position) = &position {
             self.everybody().extend(position.everybody());
         }
-        let read = self.members_of(&due, progress).await?;
+        let before = position.as_ref().map(Position::unread).unwrap_or_default();
+        let read = self.members_of(&due, &before, progress).await?;
         let everybody: Vec<ProviderId> = people.keys().cloned().collect();
-        let (members, turned) = self.members_read(read, &mut groups, &everybody, &mut notes);
+        let mut unread = Unreads::default();
+        let (members, turned) =
+            self.members_read((read, &mut unread), &mut groups, &everybody, &mut notes);
+        let part = if everything { Part::Whole } else { Part::Some };
+        let asked = Asked { ids: &due, part, before: &before, who: <Self as Api>::WHO };
+        unread.judge(&asked, |id| groups.get(id).map(|(group, _)| group.label()))?;
         if people.is_empty() {
             notes.push(
                 "Google showed no users at all: is the customer right, and the administrator's role not limited to an \
@@ -63,7 +71,7 @@ impl Google {
             &self.settings,
             position,
             &groups,
-            &turned,
+            (&turned, &unread),
             (after, now, self.http.skew_ms()),
         );
         if self.settings.expand_everyone {
@@ -76,6 +84,7 @@ impl Google {
             everything,
             cursor: next.cursor(),
             notes,
+            unreadable: unread.told(<Self as Api>::WHO),
             ..Observation::default()
         };
         crate::notes::add(&mut observation, "Google", self.http.skew_ms(), progress);
@@ -86,7 +95,7 @@ impl Google {
     /// we read are dropped.
     fn members_read(
         &self,
-        read: Vec<(ProviderId, Option<MembersRead>)>,
+        (read, unread): (Vec<(ProviderId, One<MembersRead>)>, &mut Unreads),
         groups: &mut GroupsRead,
         people: &[ProviderId],
         notes: &mut Vec<String>,
@@ -95,9 +104,16 @@ impl Google {
         let mut turned = Vec::with_capacity(read.len());
         let (mut outsiders, mut incomplete) = (0, 0);
         for (group, read) in read {
-            let Some(mut read) = read else {
-                groups.remove(&group);
-                continue;
+            let mut read = match read {
+                One::Read(read) => read,
+                One::Missing(_) => {
+                    groups.remove(&group);
+                    continue;
+                }
+                One::Unread(error) => {
+                    unread.add(Unread::Members(group), error);
+                    continue;
+                }
             };
             let sign = groups.get(&group).map(|(_, sign)| sign);
             if !read.everybody && sign.is_some() && self.everybody().get(&group) == sign {

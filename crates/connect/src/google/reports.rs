@@ -127,7 +127,7 @@ impl Google {
                 .await;
             match done {
                 Ok(()) => groups.extend(read),
-                Err(error) if error.kind == Kind::Refused => {
+                Err(error) if error.kind == Kind::Refused || error.is_about_one() => {
                     notes.push(format!(
                         "the audit log may not be read, so changed memberships are found in turns only: the delegation \
                          needs the scope {SCOPE}, and the administrator the privilege Reports ({error})"

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use directory::{
     id::ProviderId,
-    observation::{Attribute, GroupRecord, Member, MemberSet, PersonRecord, Verdict},
+    observation::{Attribute, GroupRecord, Member, MemberSet, PersonRecord, Unread, Verdict},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -16,6 +16,7 @@ use crate::{
     error::{ConnectError, Kind},
     progress::{Progress, add},
     scope::{self, LastScope, Reader, Roots, RootsNow, Scope},
+    unreadable::{Before, One, Unreads, one},
 };
 
 /// So many people are asked for one by one; more come with the list of everybody, 500 on a page.
@@ -24,6 +25,8 @@ const ONE_BY_ONE: usize = 200;
 const ASKING: usize = 16;
 
 impl Reader for Google {
+    const WHO: &'static str = "Google";
+
     async fn roots(&self, progress: &Progress) -> Result<Roots, ConnectError> {
         let Scope::Groups(chosen) = &self.settings.scope else { return Ok(Roots::default()) };
         let groups = self.groups(progress).await?.into_iter().map(|(id, (group, _))| (id, group));
@@ -31,8 +34,7 @@ impl Reader for Google {
         let all: Vec<String> = groups.values().flat_map(|group| self.names(group)).collect();
         let notes = chosen.missing(all.iter().map(String::as_str));
         groups.retain(|_, group| chosen.has_group(self, group));
-        let people = HashMap::new();
-        Ok(Roots { groups, people, nested: true, members: true, notes })
+        Ok(Roots { groups, nested: true, members: true, notes, ..Roots::default() })
     }
 
     async fn members_in_scope(
@@ -40,10 +42,10 @@ impl Reader for Google {
         groups: &[ProviderId],
         people: &mut HashMap<ProviderId, PersonRecord>,
         progress: &Progress,
-    ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError> {
-        let read = self.members_of(groups, progress).await?;
-        let everybody = |set: &Option<super::listing::MembersRead>| {
-            self.settings.expand_everyone && set.as_ref().is_some_and(|set| set.everybody)
+    ) -> Result<Vec<(ProviderId, One<MemberSet>)>, ConnectError> {
+        let read = self.members_of(groups, &Before::default(), progress).await?;
+        let everybody = |set: &One<super::listing::MembersRead>| {
+            self.settings.expand_everyone && matches!(set, One::Read(set) if set.everybody)
         };
         if read.iter().any(|(_, set)| everybody(set)) {
             people.extend(self.people(progress).await?);
@@ -61,13 +63,14 @@ impl Reader for Google {
     async fn people_by_id(
         &self,
         ids: Vec<ProviderId>,
+        unread: &mut Unreads,
         progress: &Progress,
     ) -> Result<Vec<PersonRecord>, ConnectError> {
         if ids.len() > ONE_BY_ONE {
             let mut everybody = self.people(progress).await?;
             return Ok(ids.iter().filter_map(|id| everybody.remove(id)).collect());
         }
-        let found: Vec<Option<PersonRecord>> = stream::iter(ids)
+        let found: Vec<(Unread, One<PersonRecord>)> = stream::iter(ids)
             .map(|id| async move {
                 let (text, fields) = (id.to_string(), Self::user_fields());
                 let url = self.settings.directory_url(&["users", &text], &[("fields", fields)]);
@@ -75,26 +78,35 @@ impl Reader for Google {
                     let item: UserItem<'_> = serde_json::from_slice(bytes)?;
                     Ok(item.record(id.clone()))
                 });
-                optional(read.await)
+                let what = Unread::Person(id.clone());
+                let found = one(&Before::default(), &what, read).await?;
+                Ok::<_, ConnectError>((what, found))
             })
             .buffer_unordered(ASKING)
             .try_collect()
             .await?;
-        add(&progress.users, found.len());
-        Ok(found.into_iter().flatten().collect())
+        let records = unread.take(found);
+        add(&progress.users, records.len());
+        Ok(records)
     }
 
     async fn groups_by_id(
         &self,
         ids: Vec<ProviderId>,
+        unread: &mut Unreads,
         progress: &Progress,
     ) -> Result<Vec<GroupRecord>, ConnectError> {
-        let found: Vec<Option<GroupRecord>> = stream::iter(ids)
-            .map(|id| async move { optional(self.group_record(&id, progress).await) })
+        let found: Vec<(Unread, One<GroupRecord>)> = stream::iter(ids)
+            .map(|id| async move {
+                let what = Unread::Group(id.clone());
+                let read = self.group_record(&id, progress);
+                let found = one(&Before::default(), &what, read).await?;
+                Ok::<_, ConnectError>((what, found))
+            })
             .buffer_unordered(ASKING)
             .try_collect()
             .await?;
-        Ok(found.into_iter().flatten().collect())
+        Ok(unread.take(found))
     }
 
     async fn group_alone(

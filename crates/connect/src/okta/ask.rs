@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use directory::{
     id::{DAY_MS, ProviderId},
-    observation::{Member, Question, Removed, Verdict},
+    observation::{Member, Question, Removed, Unread, Verdict},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -18,10 +18,11 @@ use super::{
 };
 use crate::{
     DirectGroups,
-    call::{Ask, Links, call, follow},
+    call::{Api, Ask, Links, call, follow},
     error::{ConnectError, Kind},
     progress::Progress,
     scope::RootsNow,
+    unreadable::{Before, Unreads, note_refusal, one},
 };
 
 /// Questions in flight.
@@ -133,7 +134,10 @@ impl Okta {
             // Within what is read they may be gone all the same.
             Ok(Found::There) => self.person_in_scope(id, roots).await,
             Ok(Found::Deactivated | Found::Nowhere) => Verdict::Gone,
-            Err(_) => Verdict::Unknown,
+            Err(error) => {
+                note_refusal(Unread::Person(id.clone()), &error, <Self as Api>::WHO);
+                Verdict::Unknown
+            }
         }
     }
 
@@ -158,18 +162,26 @@ impl Okta {
         }
     }
 
-    async fn group_verdict(&self, id: &ProviderId) -> Verdict {
+    /// Whether Okta shows a group under its id, and no other.
+    pub(super) async fn group_is_there(&self, id: &ProviderId) -> Result<bool, ConnectError> {
         let url = self.settings.api(&["groups", &id.to_string()], &[]);
         let ask = Ask::get(&url);
-        let progress = Progress::default();
-        let read = call(self, ask, wire::ONE_GROUP, &progress, |answer| {
+        call(self, ask, wire::ONE_GROUP, &Progress::default(), |answer| {
             let item: GroupItem<'_> = serde_json::from_slice(&answer.body)?;
             Ok(item.id() == *id)
-        });
-        match read.await {
+        })
+        .await
+    }
+
+    async fn group_verdict(&self, id: &ProviderId) -> Verdict {
+        match self.group_is_there(id).await {
             Ok(true) => self.group_in_scope(id).await,
             Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
-            Ok(false) | Err(_) => Verdict::Unknown,
+            Ok(false) => Verdict::Unknown,
+            Err(error) => {
+                note_refusal(Unread::Group(id.clone()), &error, <Self as Api>::WHO);
+                Verdict::Unknown
+            }
         }
     }
 
@@ -181,11 +193,20 @@ impl Okta {
     ) -> Vec<(usize, Verdict)> {
         let found: Result<HashSet<ProviderId>, ConnectError> =
             self.groups_of(id).await.map(|groups| groups.into_iter().collect());
+        if let Err(error) = &found {
+            note_refusal(Unread::Memberships(id.clone()), error, <Self as Api>::WHO);
+        }
+        // Whoever is gone is in no group; that the list alone is not there says nothing.
+        let gone = match &found {
+            Err(error) if error.kind == Kind::NotFound => {
+                matches!(self.find(id).await, Ok(Found::Nowhere | Found::Deactivated))
+            }
+            _ => false,
+        };
         let verdict = |group: &ProviderId| match &found {
             Ok(inside) if inside.contains(group) => Verdict::Exists,
             Ok(_) => Verdict::Unlisted,
-            // Whoever is gone is in no group.
-            Err(error) if error.kind == Kind::NotFound => Verdict::Gone,
+            Err(_) if gone => Verdict::Gone,
             Err(_) => Verdict::Unknown,
         };
         groups.into_iter().map(|(index, group)| (index, verdict(&group))).collect()
@@ -198,7 +219,7 @@ impl Okta {
         let lacking = self.everyone().is_some_and(|everyone| !groups.contains(&everyone));
         if lacking && matches!(self.find(id).await?, Found::There) {
             let text = "Okta's list of somebody's groups lacks the group of everybody; it was not believed";
-            return Err(ConnectError::new(Kind::Protocol, None, text));
+            return Err(ConnectError::new(Kind::Protocol, None, text).about_one());
         }
         Ok(groups)
     }
@@ -231,7 +252,9 @@ impl Okta {
                         };
                         Ok((id, Some(groups.into_iter().filter(wanted).collect())))
                     }
-                    Err(error) if matches!(error.kind, Kind::NotFound | Kind::Odd) => {
+                    Err(error) if error.is_about_one() => {
+                        let what = Unread::Memberships(id.clone());
+                        note_refusal(what, &error, <Self as Api>::WHO);
                         Ok((id, None))
                     }
                     Err(error) => Err(error),
@@ -246,27 +269,23 @@ impl Okta {
     pub(super) async fn deleted(
         &self,
         people: impl IntoIterator<Item = ProviderId>,
+        before: &Before,
+        unread: &mut Unreads,
     ) -> Result<Vec<Removed>, ConnectError> {
         let asked = stream::iter(people).map(|id| async move {
+            let what = Unread::Person(id.clone());
+            let found = one(before, &what, self.find(&id)).await?;
             let removed = |restorable| Some(Removed { id: id.clone(), restorable });
-            Ok(match self.find(&id).await? {
+            let removed = found.map(|found| match found {
                 // An odd record is a record: somebody is there.
                 Found::There => None,
                 Found::Deactivated => removed(true),
                 Found::Nowhere => removed(false),
-            })
+            });
+            Ok::<_, ConnectError>((what, removed))
         });
-        let found: Vec<Option<Removed>> = asked.buffer_unordered(ASKING).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
-    }
-
-    /// Of groups that are said to have changed, those that are gone.
-    pub(super) async fn deleted_groups(&self, groups: Vec<ProviderId>) -> Vec<Removed> {
-        let asked = stream::iter(groups).map(|id| async move {
-            let gone = self.group_verdict(&id).await == Verdict::Gone;
-            gone.then_some(Removed { id, restorable: false })
-        });
-        asked.buffer_unordered(ASKING).filter_map(std::future::ready).collect().await
+        let found = asked.buffer_unordered(ASKING).try_collect().await?;
+        Ok(unread.take(found).into_iter().flatten().collect())
     }
 }
 
@@ -279,5 +298,5 @@ pub(super) fn check_whole(progress: &Progress) -> Result<(), ConnectError> {
         return Ok(());
     }
     let text = "Okta's list of somebody's groups holds groups without a usable id, so that it does not say which it lacks";
-    Err(ConnectError::new(Kind::Odd, None, text))
+    Err(ConnectError::new(Kind::Odd, None, text).about_one())
 }

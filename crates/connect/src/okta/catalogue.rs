@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{settings::Settings, token::SCOPES};
 use crate::{
     error::{ConnectError, Kind},
-    garbled::{not_json, redirected, shortened},
+    garbled::{not_json, redirected, shortened, unsaid},
     http::{Answer, Setback},
     odd::loosely,
 };
@@ -185,11 +185,14 @@ pub(super) fn api(
     if let Some(error) = strange {
         return Setback::Failed(error.during(what), pause);
     }
+    if status == 404 && !known {
+        return Setback::Failed(unsaid("Okta", what), pause);
+    }
     let lacks_scope = said.error == "insufficient_scope"
         || challenge.is_some_and(|text| text.contains("insufficient_scope"));
     let (kind, code, text) = api_meaning(status, lacks_scope, continued, &said, settings);
-    let text = format!("{text} ({status} {})", said.details());
-    let error = ConnectError::new(kind, code, text).during(what);
+    let details = format!("{status} {}", said.details());
+    let error = ConnectError::new(kind, code, text).saying(details).during(what);
     if status == 401 && code == Some("O-TOKEN") {
         Setback::Unauthorised(error)
     } else {

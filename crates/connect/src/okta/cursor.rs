@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 
 use directory::{
     id::{HOUR_MS, Millis, ProviderId},
-    observation::Cursor,
+    observation::{Cursor, Unread},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{listing::GroupsRead, settings::Settings};
-use crate::watch::{stamped, written};
+use crate::{
+    unreadable::{ToDo, Unreads},
+    watch::{stamped, written},
+};
 
 /// The form of the position.
 const VERSION: u32 = 1;
@@ -39,6 +42,9 @@ pub(super) struct Position {
     read: BTreeMap<String, String>,
     /// Where the System Log goes on.
     pub(super) log: Option<String>,
+    /// What could not be read.
+    #[serde(default, skip_serializing_if = "ToDo::is_empty")]
+    to_do: ToDo,
 }
 
 /// A read that is going on.
@@ -72,6 +78,11 @@ impl Position {
         !(0..HOUR_MS).contains(&now.since(Millis(self.listed)))
     }
 
+    /// What could not be read before.
+    pub(super) fn unread(&self) -> impl Iterator<Item = Unread> {
+        self.to_do.all()
+    }
+
     /// The groups of a list whose members changed since they were read.
     pub(super) fn changed<'a>(
         &'a self,
@@ -90,7 +101,7 @@ impl Position {
         settings: &Settings,
         before: Option<&Self>,
         reading: Reading,
-        (groups, turned): (&GroupsRead, &[ProviderId]),
+        (groups, turned, unread): (&GroupsRead, &[ProviderId], &Unreads),
         (after, log, listed): (String, Option<String>, bool),
     ) -> Self {
         let since = reading.vendor_begun.plus(-OVERLAP_MS);
@@ -106,7 +117,8 @@ impl Position {
         };
         let scope = scope(settings);
         let (at, since) = (reading.begun.0, since.0);
-        Self { version: VERSION, scope, at, since, listed, after, read, log }
+        let to_do = ToDo::of(unread);
+        Self { version: VERSION, scope, at, since, listed, after, read, log, to_do }
     }
 
     pub(super) fn cursor(&self) -> Option<Cursor> {

@@ -9,7 +9,9 @@ use std::{
 
 use directory::{
     id::{Millis, ProviderId},
-    observation::{GroupMembers, GroupRecord, MemberSet, MembersListing, PersonRecord, Removed},
+    observation::{
+        GroupMembers, GroupRecord, MemberSet, MembersListing, PersonRecord, Removed, Unread,
+    },
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::header::{HeaderMap, LINK};
@@ -21,11 +23,12 @@ use super::{
     },
 };
 use crate::{
-    call::{Ask, Links, call, follow},
+    call::{Api, Ask, Links, call, follow},
     error::{ConnectError, Kind},
     http::Answer,
     odd::What,
     progress::{Progress, add},
+    unreadable::{Before, One, one},
     watch::written,
 };
 
@@ -146,14 +149,15 @@ impl Okta {
         Ok(groups)
     }
 
-    /// The members of many groups, several at a time; those that are gone have none.
+    /// The members of many groups, several at a time.
     pub(super) async fn members_of(
         &self,
         groups: &[ProviderId],
+        before: &Before,
         progress: &Progress,
-    ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError> {
+    ) -> Result<Vec<(ProviderId, One<MemberSet>)>, ConnectError> {
         stream::iter(groups.iter().cloned())
-            .map(|group| self.members_ids(group, progress))
+            .map(|group| self.members_ids(group, before, progress))
             .buffer_unordered(ASKING)
             .try_collect()
             .await
@@ -163,11 +167,12 @@ impl Okta {
     async fn members_ids(
         &self,
         group: ProviderId,
+        before: &Before,
         progress: &Progress,
-    ) -> Result<(ProviderId, Option<MemberSet>), ConnectError> {
+    ) -> Result<(ProviderId, One<MemberSet>), ConnectError> {
         let mut users = Vec::new();
-        let there = self
-            .members_pages(&group, wire::MEMBERS, progress, |body, first| {
+        let read = self
+            .members_pages((&group, wire::MEMBERS), before, progress, |body, first| {
                 let page: Vec<MemberItem> = serde_json::from_slice(body)?;
                 if first {
                     users.clear();
@@ -176,7 +181,7 @@ impl Okta {
                 Ok(page.len())
             })
             .await?;
-        Ok((group, there.then(|| MemberSet { users, groups: Vec::new() })))
+        Ok((group, read.map(|()| MemberSet { users, groups: Vec::new() })))
     }
 
     /// The members of one group, with their records.
@@ -185,9 +190,10 @@ impl Okta {
         group: ProviderId,
         progress: &Progress,
         people: &mut HashMap<ProviderId, PersonRecord>,
-    ) -> Result<(ProviderId, Option<MemberSet>), ConnectError> {
-        let there = self
-            .members_pages(&group, wire::WHOLE_MEMBERS, progress, |body, first| {
+    ) -> Result<(ProviderId, One<MemberSet>), ConnectError> {
+        let before = Before::default();
+        let read = self
+            .members_pages((&group, wire::WHOLE_MEMBERS), &before, progress, |body, first| {
                 let page: Vec<UserItem<'_>> = serde_json::from_slice(body)?;
                 if first {
                     people.clear();
@@ -198,45 +204,54 @@ impl Okta {
             })
             .await?;
         let users = people.keys().cloned().collect();
-        Ok((group, there.then(|| MemberSet { users, groups: Vec::new() })))
+        Ok((group, read.map(|()| MemberSet { users, groups: Vec::new() })))
     }
 
-    /// Reads all pages of a group's members; says whether the group is there. `page` gets the body and whether it
-    /// is the first of a (new) start, and gives the number of members.
+    /// Reads all pages of a group's members. `page` gets the body and whether it is the first of a (new) start, and gives
+    /// the number of members.
     async fn members_pages(
         &self,
-        group: &ProviderId,
-        what: What<'_>,
+        (group, list): (&ProviderId, What<'_>),
+        before: &Before,
         progress: &Progress,
         mut page: impl FnMut(&[u8], bool) -> serde_json::Result<usize>,
-    ) -> Result<bool, ConnectError> {
+    ) -> Result<One<()>, ConnectError> {
         let id = group.to_string();
+        let what = Unread::Members(group.clone());
         let mut sizes = MEMBERS_SIZES.iter();
         let mut size = sizes.next().copied().unwrap_or_default();
+        // With smaller pages it works soon, or not at all.
+        let again = Before::new([what.clone()]);
+        let mut before = before;
         loop {
             let url = self.settings.api(&["groups", &id, "users"], &[("limit", size)]);
             let mut count = 0;
-            let read = self
-                .whole_list(&url, what, progress, |answer, first| {
-                    let items = page(&answer.body, first)?;
-                    count = if first { items } else { count + items };
-                    Ok(links(&answer.headers, items))
-                })
-                .await;
-            match read {
-                Ok(()) => {
+            let read = self.whole_list(&url, list, progress, |answer, first| {
+                let items = page(&answer.body, first)?;
+                count = if first { items } else { count + items };
+                Ok(links(&answer.headers, items))
+            });
+            match one(before, &what, read).await? {
+                One::Read(()) => {
                     add(&progress.memberships, count);
                     add(&progress.groups_with_members, 1);
-                    return Ok(true);
+                    return Ok(One::Read(()));
                 }
-                // Deleted between the list of groups and now.
-                Err(error) if error.kind == Kind::NotFound => return Ok(false),
+                // Deleted between the list of groups and now, or so it seems.
+                One::Missing(error) => {
+                    let there = one(before, &what, self.group_is_there(group)).await?;
+                    return Ok(match there {
+                        One::Missing(gone) => One::Missing(gone),
+                        One::Read(_) | One::Unread(_) => One::Unread(error),
+                    });
+                }
                 // Large groups fail at times when large pages are asked for.
-                Err(error) if error.code() == Some("N-5XX") => match sizes.next() {
-                    Some(smaller) => size = smaller,
-                    None => return Err(error),
+                One::Unread(error) => match sizes.next() {
+                    Some(smaller) if error.code() == Some("N-5XX") => {
+                        (size, before) = (smaller, &again);
+                    }
+                    _ => return Ok(One::Unread(error)),
                 },
-                Err(error) => return Err(error),
             }
         }
     }
@@ -250,10 +265,13 @@ impl Okta {
         let (everyone, others): (Vec<_>, Vec<_>) =
             groups.iter().cloned().partition(|group| self.is_everyone(group));
         let mut members: Vec<GroupMembers> = self
-            .members_of(&others, &progress)
+            .members_of(&others, &Before::default(), &progress)
             .await?
             .into_iter()
-            .filter_map(|(group, set)| Some(complete(group, set?)))
+            .filter_map(|(group, set)| {
+                let what = Unread::Members(group.clone());
+                Some(complete(group, set.read_or_note(what, <Self as Api>::WHO)?))
+            })
             .collect();
         if let Some(group) = everyone.into_iter().next() {
             let users = self.people(None, &progress).await?.people.into_keys().collect();

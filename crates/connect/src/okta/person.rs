@@ -2,7 +2,7 @@
 
 use directory::{
     id::ProviderId,
-    observation::{PersonRecord, Removed},
+    observation::{PersonRecord, Removed, Unread},
 };
 
 use super::{
@@ -12,11 +12,12 @@ use super::{
     wire::{self, OwnGroupItem, Standing, UserItem},
 };
 use crate::{
-    call::{Ask, call, follow},
+    call::{Api, Ask, call, follow},
     error::{ConnectError, Kind},
     person::{OnePerson, within},
     progress::Progress,
     scope::Scope,
+    unreadable::{not_shown, note_refusal},
 };
 
 /// A person's record, and whether they are deactivated, which counts as gone.
@@ -54,6 +55,11 @@ impl Okta {
             Ok(groups) => Ok(OnePerson::There { record: Box::new(record), groups: Some(groups) }),
             // Deleted between the two questions.
             Err(error) if error.kind == Kind::NotFound => Ok(OnePerson::Nobody),
+            // Of the person all is known but this.
+            Err(error) if error.is_about_one() => {
+                note_refusal(Unread::Memberships(record.id.clone()), &error, <Self as Api>::WHO);
+                Ok(OnePerson::There { record: Box::new(record), groups: None })
+            }
             Err(error) => Err(error),
         }
     }
@@ -71,7 +77,7 @@ impl Okta {
         });
         match read.await {
             Err(error) if error.kind == Kind::NotFound => Ok(None),
-            read => read,
+            read => read.map_err(|error| not_shown(error, "Okta", key)),
         }
     }
 

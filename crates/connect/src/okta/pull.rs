@@ -10,7 +10,7 @@ use directory::{
     id::ProviderId,
     observation::{
         Cursor, GroupMembers, Listing, MemberSet, MembersListing, Observation, PersonRecord,
-        Removed,
+        Removed, Unread,
     },
 };
 
@@ -21,11 +21,13 @@ use super::{
     listing::{GroupsRead, LogRead, PeopleRead, complete},
 };
 use crate::{
+    call::Api,
     error::{ConnectError, Kind},
     notes,
     progress::Progress,
     scope::{self, Scope},
     turns,
+    unreadable::{Asked, Before, One, Part, Unreads},
 };
 
 /// Requests a minute for members, where the vendor has not told yet.
@@ -63,13 +65,16 @@ impl Okta {
                 .filter(|(_, group)| !group.everyone)
                 .map(|(id, _)| id.clone())
                 .collect();
-            let members = self.members_of(&others, progress).await?;
-            Ok((groups, members))
+            let members = self.members_of(&others, &Before::default(), progress).await?;
+            Ok((groups, members, others))
         };
-        let (people, (mut groups, read)) =
+        let (people, (mut groups, read, asked)) =
             tokio::try_join!(self.people(None, progress), groups_and_members)?;
-        let (members, turned) = Self::members_read(read, &mut groups);
-        let mut members = members;
+        let mut unread = Unreads::default();
+        let (mut members, turned) = Self::members_read(read, &mut groups, &mut unread);
+        let label = |id: &ProviderId| groups.get(id).map(|group| group.record.label());
+        let (part, before, who) = (Part::Whole, &Before::default(), <Self as Api>::WHO);
+        unread.judge(&Asked { ids: &asked, part, before, who }, label)?;
         members.extend(self.everybody(&groups, &people.people));
         self.know(&groups);
         let mut notes = people_notes(&people);
@@ -77,7 +82,7 @@ impl Okta {
             &self.settings,
             None,
             self.reading(begun),
-            (&groups, &turned),
+            (&groups, &turned, &unread),
             (String::new(), None, true),
         );
         if people.people.is_empty() {
@@ -93,6 +98,7 @@ impl Okta {
             everything: true,
             cursor: position.cursor(),
             notes,
+            unreadable: unread.told(<Self as Api>::WHO),
             ..Observation::default()
         })
     }
@@ -120,24 +126,35 @@ impl Okta {
         }
         let hints = log.unwrap_or_default();
         let (due, after) = self.due(position, &groups, &hints, begun);
-        let read = self.members_of(&due, progress).await?;
+        let (before, mut unread) = (Before::new(position.unread()), Unreads::default());
+        let read = self.members_of(&due, &before, progress).await?;
+        let is_missing = |set: &One<MemberSet>| matches!(set, One::Missing(_));
         let nowhere: Vec<ProviderId> =
-            read.iter().filter(|(_, set)| set.is_none()).map(|(id, _)| id.clone()).collect();
-        let (mut members, turned) = Self::members_read(read, &mut groups);
+            read.iter().filter(|(_, set)| is_missing(set)).map(|(id, _)| id.clone()).collect();
+        let (mut members, turned) = Self::members_read(read, &mut groups, &mut unread);
+        let all = due.len() >= self.known().len();
+        let label = |id: &ProviderId| groups.get(id).map(|group| group.record.label());
+        let part = if all { Part::Whole } else { Part::Some };
+        unread
+            .judge(&Asked { ids: &due, part, before: &before, who: <Self as Api>::WHO }, label)?;
         members.extend(self.everybody_since(&people.people));
         notes.extend(people_notes(&people));
+        let mut removed = people.gone;
+        let said: BTreeSet<&ProviderId> = removed.iter().map(|one| &one.id).collect();
+        let to_do = position.unread().filter_map(|what| match what {
+            Unread::Person(id) => Some(id),
+            Unread::Group(_) | Unread::Members(_) | Unread::Memberships(_) => None,
+        });
+        let hinted: BTreeSet<ProviderId> =
+            hints.deleted.into_iter().chain(to_do).filter(|id| !said.contains(id)).collect();
+        removed.extend(self.deleted(hinted, &before, &mut unread).await?);
         let next = Position::next(
             &self.settings,
             Some(position),
             self.reading(begun),
-            (&groups, &turned),
+            (&groups, &turned, &unread),
             (after, hints.next, all_people),
         );
-        let mut removed = people.gone;
-        let said: BTreeSet<&ProviderId> = removed.iter().map(|one| &one.id).collect();
-        let hinted: Vec<ProviderId> =
-            hints.deleted.into_iter().filter(|id| !said.contains(id)).collect();
-        removed.extend(self.deleted(hinted).await?);
         let put: Vec<PersonRecord> = people.people.into_values().collect();
         let groups_put: Vec<_> = groups.into_values().map(|group| group.record).collect();
         Ok(Observation {
@@ -149,13 +166,15 @@ impl Okta {
             groups: if all_groups {
                 Listing::Complete(groups_put)
             } else {
-                let removed = self.deleted_groups(nowhere).await;
+                let gone = |id| Removed { id, restorable: false };
+                let removed: Vec<Removed> = nowhere.into_iter().map(gone).collect();
                 self.forget(&removed);
                 Listing::Delta { put: groups_put, removed }
             },
             members,
             cursor: next.cursor(),
             notes,
+            unreadable: unread.told(<Self as Api>::WHO),
             ..Observation::default()
         })
     }
@@ -210,26 +229,32 @@ impl Okta {
         let mut due: BTreeSet<ProviderId> = position.changed(groups).collect();
         due.extend(hints.groups.iter().cloned());
         due.extend(turn);
+        due.extend(position.unread().filter_map(|what| match what {
+            Unread::Members(id) => Some(id),
+            Unread::Person(_) | Unread::Group(_) | Unread::Memberships(_) => None,
+        }));
         due.retain(|group| !self.is_everyone(group));
         (due.into_iter().collect(), after)
     }
 
     /// Members that were read, and of which groups; groups that were deleted while we read are dropped.
     fn members_read(
-        read: Vec<(ProviderId, Option<MemberSet>)>,
+        read: Vec<(ProviderId, One<MemberSet>)>,
         groups: &mut GroupsRead,
+        unread: &mut Unreads,
     ) -> (Vec<GroupMembers>, Vec<ProviderId>) {
         let mut members = Vec::with_capacity(read.len());
         let mut turned = Vec::with_capacity(read.len());
         for (group, set) in read {
             match set {
-                Some(set) => {
+                One::Read(set) => {
                     turned.push(group.clone());
                     members.push(complete(group, set));
                 }
-                None => {
+                One::Missing(_) => {
                     groups.remove(&group);
                 }
+                One::Unread(error) => unread.add(Unread::Members(group), error),
             }
         }
         (members, turned)

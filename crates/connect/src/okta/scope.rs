@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use directory::{
     id::ProviderId,
-    observation::{Attribute, GroupRecord, MemberSet, PersonRecord, Verdict},
+    observation::{Attribute, GroupRecord, MemberSet, PersonRecord, Unread, Verdict},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -17,12 +17,15 @@ use crate::{
     error::{ConnectError, Kind},
     progress::Progress,
     scope::{self, LastScope, Reader, Roots, RootsNow, Scope},
+    unreadable::{Before, One, Unreads, one},
 };
 
 /// Requests for single objects side by side.
 const ASKING: usize = 10;
 
 impl Reader for Okta {
+    const WHO: &'static str = "Okta";
+
     async fn roots(&self, progress: &Progress) -> Result<Roots, ConnectError> {
         let groups = self.groups(None, progress).await?;
         self.know(&groups);
@@ -35,8 +38,7 @@ impl Reader for Okta {
                     groups.values().flat_map(|group| self.names(group)).collect();
                 let notes = chosen.missing(all.iter().map(String::as_str));
                 groups.retain(|_, group| chosen.has_group(self, group));
-                let people = HashMap::new();
-                Ok(Roots { groups, people, nested: false, members: true, notes })
+                Ok(Roots { groups, members: true, notes, ..Roots::default() })
             }
             Scope::Assigned(app) => {
                 let (people, assigned) = tokio::try_join!(
@@ -54,7 +56,7 @@ impl Reader for Okta {
         groups: &[ProviderId],
         people: &mut HashMap<ProviderId, PersonRecord>,
         progress: &Progress,
-    ) -> Result<Vec<(ProviderId, Option<MemberSet>)>, ConnectError> {
+    ) -> Result<Vec<(ProviderId, One<MemberSet>)>, ConnectError> {
         // Members come as whole people.
         let read: Vec<_> = stream::iter(groups.iter().cloned())
             .map(|group| async move {
@@ -75,9 +77,10 @@ impl Reader for Okta {
     async fn people_by_id(
         &self,
         ids: Vec<ProviderId>,
+        unread: &mut Unreads,
         progress: &Progress,
     ) -> Result<Vec<PersonRecord>, ConnectError> {
-        let found: Vec<Option<PersonRecord>> = stream::iter(ids)
+        let found: Vec<(Unread, One<Option<PersonRecord>>)> = stream::iter(ids)
             .map(|id| async move {
                 let url = self.settings.api(&["users", &id.to_string()], &[]);
                 let ask = Ask::get(&url);
@@ -86,20 +89,20 @@ impl Reader for Okta {
                     let there = item.standing() != Standing::Deactivated;
                     Ok(there.then(|| item.record(id.clone())))
                 });
-                match read.await {
-                    Err(error) if matches!(error.kind, Kind::NotFound | Kind::Odd) => Ok(None),
-                    read => read,
-                }
+                let what = Unread::Person(id.clone());
+                let found = one(&Before::default(), &what, read).await?;
+                Ok::<_, ConnectError>((what, found))
             })
             .buffer_unordered(ASKING)
             .try_collect()
             .await?;
-        Ok(found.into_iter().flatten().collect())
+        Ok(unread.take(found).into_iter().flatten().collect())
     }
 
     async fn groups_by_id(
         &self,
         _: Vec<ProviderId>,
+        _: &mut Unreads,
         _: &Progress,
     ) -> Result<Vec<GroupRecord>, ConnectError> {
         // There are no groups in groups, which is what these would be.

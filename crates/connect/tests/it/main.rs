@@ -13,4 +13,5 @@ mod reading;
 mod scope;
 mod scoped_losses;
 mod tenant;
+mod unreadable;
 mod watching;

@@ -68,6 +68,14 @@ impl Tenant {
         }
     }
 
+    pub(crate) fn is_entra(&self) -> bool {
+        self.provider == Provider::Entra
+    }
+
+    pub(crate) fn is_okta(&self) -> bool {
+        self.provider == Provider::Okta
+    }
+
     pub(crate) fn connector(&self) -> Connector {
         self.connector_with(&[]).unwrap()
     }

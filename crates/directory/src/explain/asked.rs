@@ -9,7 +9,7 @@ use crate::{
     derive::{Derive, Out, PersonVerdict},
     mirror::{PersonRow, State},
     observation::{Attribute, PersonKind},
-    plan::Issue,
+    plan::{Issue, Reason},
     rules::{Disabled, Guests, Who},
 };
 
@@ -93,7 +93,11 @@ pub(super) fn asked(
         list.add("user_name", answer, claim.is_err());
     }
     for issue in issues {
-        list.add("names in use", issue.reason.to_string(), !issue.served);
+        let rule = match issue.reason {
+            Reason::Unreadable { .. } => "what can be read",
+            _ => "names in use",
+        };
+        list.add(rule, issue.reason.to_string(), issue.is_set_aside());
     }
     list.0
 }

@@ -77,9 +77,9 @@ impl Mirror {
     /// Merges an observation that completed at `at`.
     pub fn merge(&mut self, observation: &Observation, at: Millis) -> Merged {
         let mut merged = Merged::default();
-        let kept = &observation.kept;
-        merged.read.users = self.merge_listing(&observation.people, kept, at, &mut merged);
-        merged.read.groups = self.merge_listing(&observation.groups, kept, at, &mut merged);
+        let (people, groups) = (&observation.people, &observation.groups);
+        merged.read.users = self.merge_listing(people, observation, at, &mut merged);
+        merged.read.groups = self.merge_listing(groups, observation, at, &mut merged);
         self.merge_members(&observation.members, at, &mut merged);
         merged.reread.extend(observation.reread.iter().filter_map(|id| self.group_no(id)));
         merged
@@ -176,7 +176,7 @@ impl Mirror {
     fn merge_listing<R: Record>(
         &mut self,
         listing: &Listing<R>,
-        kept: &[Kept],
+        Observation { kept, unreadable, .. }: &Observation,
         at: Millis,
         merged: &mut Merged,
     ) -> u64 {
@@ -187,7 +187,10 @@ impl Mirror {
             }
             Listing::Complete(records) => {
                 self.put_all(records, merged);
-                let kept = self.keep_all::<R>(kept, merged);
+                let mut kept = self.keep_all::<R>(kept, merged);
+                // An object that was refused is not missing.
+                let refused = unreadable.iter().filter_map(|one| R::id_of_unread(&one.what));
+                kept.extend(refused.filter_map(|id| R::no(self, id)));
                 let listed = records.iter().filter_map(|r| R::no(self, r.id()));
                 let listed: BTreeSet<u32> = listed.chain(kept.iter().copied()).collect();
                 let missing: Vec<Node> =

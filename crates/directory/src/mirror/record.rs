@@ -6,7 +6,7 @@ use super::{GroupEntry, GroupRow, Merged, Mirror, PersonEntry, PersonRow, State}
 use crate::{
     decisions::Node,
     id::{GroupNo, ProviderId, UserNo},
-    observation::{GroupRecord, Kept, Member, PersonRecord},
+    observation::{GroupRecord, Kept, Member, PersonRecord, Unread},
 };
 
 pub(super) fn mark<R: Record>(no: u32, merged: &mut Merged) {
@@ -30,6 +30,8 @@ pub(super) trait Record: Clone + PartialEq + 'static {
     fn mentioned(mirror: &Mirror) -> impl Iterator<Item = (u32, &Self)>;
     /// The id that something that was kept has, if it is of this kind.
     fn id_of(kept: &Kept) -> Option<&ProviderId>;
+    /// The id of an object of this kind whose record, or members, could not be read.
+    fn id_of_unread(unread: &Unread) -> Option<&ProviderId>;
     /// The record of one of which nothing is known but the id, and why it was not read if it came.
     fn unknown(id: &ProviderId, kept: Option<&Kept>) -> Self;
     fn insert(mirror: &mut Mirror, record: Self, state: State, merged: &mut Merged);
@@ -69,6 +71,13 @@ impl Record for PersonRecord {
         match &kept.object {
             Member::User(id) => Some(id),
             Member::Group(_) => None,
+        }
+    }
+
+    fn id_of_unread(unread: &Unread) -> Option<&ProviderId> {
+        match unread {
+            Unread::Person(id) | Unread::Memberships(id) => Some(id),
+            Unread::Group(_) | Unread::Members(_) => None,
         }
     }
 
@@ -122,6 +131,13 @@ impl Record for GroupRecord {
         match &kept.object {
             Member::Group(id) => Some(id),
             Member::User(_) => None,
+        }
+    }
+
+    fn id_of_unread(unread: &Unread) -> Option<&ProviderId> {
+        match unread {
+            Unread::Group(id) | Unread::Members(id) => Some(id),
+            Unread::Person(_) | Unread::Memberships(_) => None,
         }
     }
 

@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::{NameTrouble, Plan};
 use crate::{
     decisions::Node,
-    derive::{Derive, Unusable},
+    derive::{Basis, Derive, Unusable},
     id::ProviderId,
-    mirror::Dirty,
+    mirror::{Dirty, State},
     observation::Attribute,
+    report::UnreadablePart,
     text::visible,
 };
 
@@ -51,6 +52,41 @@ pub enum Reason {
         /// The other name.
         name: String,
     },
+    /// The provider does not show it, or its members, although it shows others.
+    Unreadable {
+        /// The part of it that could not be read.
+        part: UnreadablePart,
+        /// The provider's words.
+        error: String,
+        /// Set if it was read at least once.
+        known: bool,
+    },
+}
+
+impl Issue {
+    /// Returns true if the reason keeps the object from being served. An object that cannot be read is not set aside:
+    /// it stays as it was, served or not.
+    pub fn is_set_aside(&self) -> bool {
+        !self.served && !matches!(self.reason, Reason::Unreadable { .. })
+    }
+
+    /// The issue of an object that could not be read; `None` if the mirror does not know the object.
+    pub fn unreadable(
+        basis: &Basis<'_>,
+        node: Node,
+        part: UnreadablePart,
+        error: String,
+    ) -> Option<Self> {
+        let mirror = basis.mirror;
+        let known = match (part, node) {
+            (UnreadablePart::Members, Node::Group(no)) => {
+                !mirror.users_of(no).is_empty() || !mirror.children_of(no).is_empty()
+            }
+            _ => mirror.state(node) != Some(State::Mentioned),
+        };
+        let reason = Reason::Unreadable { part, error, known };
+        issue(&Derive::new(*basis), node, reason)
+    }
 }
 
 /// For an administrator: lower case, no full stop.
@@ -83,6 +119,18 @@ impl fmt::Display for Reason {
             }
             Self::Discarded => {
                 f.write_str("its changes were discarded; it stays as served until the provider says something new")
+            }
+            Self::Unreadable { part: UnreadablePart::Members, error, known: true } => {
+                write!(f, "its members cannot be read, and stay as they were last read; they are asked for again at each run: {error}")
+            }
+            Self::Unreadable { part: UnreadablePart::Members, error, known: false } => {
+                write!(f, "its members cannot be read, and none are known yet; they are asked for again at each run: {error}")
+            }
+            Self::Unreadable { part: UnreadablePart::Memberships, error, .. } => {
+                write!(f, "the groups that it is in cannot be read, and stay as they were last read: {error}")
+            }
+            Self::Unreadable { error, .. } => {
+                write!(f, "it cannot be read, and stays as it was last read; it is asked for again at each run: {error}")
             }
         }
     }

@@ -4,7 +4,7 @@ use directory::{
     decisions::Node,
     id::{DAY_MS, Millis, UserNo},
     mirror::Dirty,
-    observation::{Listing, Observation},
+    observation::{Listing, Observation, Unread, Unreadable},
     plan::{NameTrouble, Plan, Reason, guard::Window},
     report::{Applied, GuardKind},
     rules::{Guests, Rules, limits::Limits},
@@ -193,6 +193,27 @@ fn what_a_listing_lacks_and_nobody_answers_for_is_held_and_kept() {
     // The next listing has them again: nothing is left of it.
     bench.run(&tenant.listing(false), &tenant, &[]);
     assert!(bench.last.held.is_empty() && bench.last.changes.is_empty());
+}
+
+#[test]
+fn what_is_refused_is_not_missing_and_keeps_all_that_it_had() {
+    let (mut bench, tenant) = settled(50, Rules::default());
+    // Three people, and all members of all groups, are refused; everybody else is listed.
+    let mut partial = tenant.clone();
+    (0..3).for_each(|no| partial.apply(&Edit::Delete(no)));
+    let mut listing = partial.listing(false);
+    let refused = |what| Unreadable { what, error: "refused".to_owned(), foreign: false };
+    let groups = listing.members.iter().map(|members| Unread::Members(members.group.clone()));
+    let people = (0..3).map(|no| Unread::Person(user_id(no)));
+    listing.unreadable = groups.chain(people).map(refused).collect();
+    listing.members.clear();
+    let before = bench.served.clone();
+    let merged = bench.mirror.merge(&listing, bench.now);
+    assert!(merged.change.is_empty() && merged.dirty.is_empty(), "{merged:?}");
+    assert!(bench.mirror.unconfirmed().is_empty() && bench.mirror.questions(500).is_empty());
+    let plan = bench.plan(&merged.dirty, &[]);
+    assert!(plan.changes.is_empty() && plan.held.is_empty());
+    assert_eq!(bench.served.size(), before.size());
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod naming;
 mod privileged;
 mod product_names;
 mod random;
+mod refused;
 mod renames;
 mod rule_names;
 mod scope;

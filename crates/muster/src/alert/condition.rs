@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use directory::{
     id::{DAY_MS, Millis},
     plan::Issue,
-    report::{Outcome, RunKind, RunReport},
+    report::{Outcome, RunKind, RunReport, UnreadableObject},
     text::line,
 };
 use store::{AlertRow, AlertText, Damage, Telling};
@@ -92,6 +92,7 @@ pub fn state(kind: Kind, facts: &Facts<'_>) -> State {
         Kind::Failing => failing(facts),
         Kind::SetAside => set_aside(facts),
         Kind::NearLimit => near_limit(facts),
+        Kind::Unreadable => unreadable(facts),
     }
 }
 
@@ -126,6 +127,7 @@ fn over(kind: Kind, name: &str) -> String {
         }
         Kind::Damaged => format!("everything of `{name}` in the database can be read again"),
         Kind::NotServed => format!("what is read of `{name}` is served again"),
+        Kind::Unreadable => format!("everything in `{name}` can be read again"),
     }
 }
 
@@ -237,7 +239,7 @@ fn set_aside(facts: &Facts<'_>) -> State {
     if run.set_aside == 0 {
         return State::Clear;
     }
-    let mut aside: Vec<&Issue> = facts.issues.iter().filter(|issue| !issue.served).collect();
+    let mut aside: Vec<&Issue> = facts.issues.iter().filter(|issue| issue.is_set_aside()).collect();
     aside.sort_by(|a, b| (&a.id, a.node).cmp(&(&b.id, b.node)));
     aside.dedup_by_key(|issue| issue.node);
     // After a start, who they are is known from the first run on.
@@ -328,6 +330,45 @@ fn damaged(facts: &Facts<'_>) -> State {
         count => format!("{} of `{name}` in the database cannot be read", counted(count, "row")),
     };
     State::Standing(AlertText { aspects: aspects.collect(), title, details })
+}
+
+fn unreadable(facts: &Facts<'_>) -> State {
+    let is_read = |run: &&RunReport| {
+        matches!(run.kind, RunKind::Full | RunKind::Delta)
+            && !matches!(run.outcome, Outcome::Failed { .. })
+    };
+    let Some(run) = facts.runs.iter().find(is_read) else { return State::Unknown };
+    if run.unreadable.is_empty() {
+        return State::Clear;
+    }
+    let (name, total) = (facts.name, run.unreadable_total);
+    let objects = &run.unreadable;
+    let mut aspects: BTreeSet<String> =
+        objects.iter().map(|object| format!("{} {}", object.part, object.id)).collect();
+    if total > objects.len() as u64 {
+        aspects.insert(format!("more than {}", total.ilog2()));
+    }
+    let mut details: Vec<String> = objects
+        .iter()
+        .take(NAMED_MAX)
+        .map(|object| {
+            let UnreadableObject { part, id, name, error } = object;
+            line(&format!("{part} {name} ({id}): {error}"), SENTENCE_CHARS_MAX).into_owned()
+        })
+        .collect();
+    let more = total.saturating_sub(NAMED_MAX as u64);
+    if more > 0 {
+        details.push(format!("and {more} more"));
+    }
+    details.push(format!(
+        "products are served what was last read of them; they are asked for again at each run; `muster directory show \
+         {name}` lists them"
+    ));
+    let title = match total {
+        1 => format!("one object of `{name}` cannot be read, and stays as it was"),
+        count => format!("{count} objects of `{name}` cannot be read, and stay as they were"),
+    };
+    State::Standing(AlertText { aspects, title, details })
 }
 
 /// The latest run that did not fail.

@@ -52,7 +52,7 @@ pub struct Alerts {
 pub struct Alert {
     /// Its number.
     pub id: u32,
-    /// What is the matter: `held`, `failing`, `credential`, `set_aside`, `near_limit`.
+    /// What is the matter: `held`, `failing`, `credential`, `set_aside`, `near_limit`, `unreadable`.
     pub kind: String,
     /// The directory's name when it was raised.
     pub directory: String,

@@ -9,7 +9,7 @@ use directory::{
     decisions::{Digest, Node},
     id::{DirectoryId, Millis},
     observation::Attribute,
-    plan::Issue,
+    plan::{Issue, Reason},
     report::{GuardKind, Outcome, RunReport},
     rules::{
         Rules,
@@ -132,6 +132,9 @@ pub struct IssueLine {
     pub label: String,
     /// Whether it is served all the same.
     pub served: bool,
+    /// Whether it cannot be read at present, and stays as it was.
+    #[serde(default)]
+    pub unreadable: bool,
     /// What the matter is.
     pub why: String,
 }
@@ -147,6 +150,7 @@ impl IssueLine {
             id: issue.id.to_string(),
             label: issue.label.clone(),
             served: issue.served,
+            unreadable: matches!(issue.reason, Reason::Unreadable { .. }),
             why: issue.reason.to_string(),
         }
     }

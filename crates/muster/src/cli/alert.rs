@@ -99,7 +99,7 @@ pub struct Add {
     /// File with the certificate of the authority that signed the mail server's certificate, PEM.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// An alert that it is told of: held, failing, credential, set_aside, near_limit, not_served, damaged or
+    /// An alert that it is told of: held, failing, credential, set_aside, near_limit, not_served, damaged, unreadable or
     /// recovered; may be repeated, all when not given.
     #[arg(long = "alert", value_name = "KIND")]
     alerts: Vec<String>,

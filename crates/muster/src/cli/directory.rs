@@ -370,9 +370,15 @@ async fn show(name: &str, remote: &Remote) -> anyhow::Result<Done> {
         println!("{}", table::report(&summary.name, run));
     }
     if detail.issues_total > 0 {
-        println!("set aside, under another name than the rules make, or discarded:");
+        println!(
+            "set aside, under another name than the rules make, discarded, or not to be read:"
+        );
         for issue in detail.issues.iter().take(20) {
-            let aside = if issue.served { "" } else { ", set aside" };
+            let aside = match (issue.served, issue.unreadable) {
+                (_, true) => ", cannot be read",
+                (true, false) => "",
+                (false, false) => ", set aside",
+            };
             println!("  {} {} ({}{aside}): {}", issue.kind, issue.label, issue.id, issue.why);
         }
     }

@@ -5,11 +5,13 @@
 //! nothing new writes nothing but its report and cursor.
 
 mod ask;
+mod damage;
 pub mod person;
 pub mod pin;
 mod planning;
 pub mod rename;
 pub mod settings;
+mod unreadable;
 pub mod what_if;
 pub mod withdraw;
 
@@ -31,7 +33,7 @@ use directory::{
     observation::{Listing, Observation},
     plan::{self, Issue, Plan, Reason},
     preview::Preview,
-    report::{GuardKind, HeldKind, Outcome, RunKind, RunReport},
+    report::{GuardKind, HeldKind, Outcome, RunKind, RunReport, UnreadableObject},
     rules::{Rules, compiled::Compiled},
 };
 use store::{Damage, Place, RunCommit, StoreError};
@@ -51,8 +53,6 @@ pub const QUESTIONS_MAX: usize = 500;
 const ASKING_PATIENCE: Duration = Duration::from_mins(1);
 /// Names shown for a kind that is held.
 const SAMPLE_MAX: usize = 5;
-/// Damaged rows that a report names.
-const DAMAGE_NOTES_MAX: usize = 10;
 /// How long a record is remembered after its removal.
 const REMEMBERED_MS: i64 = 30 * DAY_MS;
 
@@ -177,20 +177,17 @@ pub async fn commit(app: &App, keeper: &Keeper, step: Step) -> anyhow::Result<Ru
     let mut run = Run::begin(app, keeper, memory, step).await?;
     phase(Phase::Confirming);
     // Others wait for this directory meanwhile: what cannot be asked soon is asked at the next run.
-    let asking = connect::with_patience(ASKING_PATIENCE, run.ask());
-    keeper.unless_stopped(app, asking).await?;
+    let asking = connect::with_patience(ASKING_PATIENCE, connect::collecting_refusals(run.ask()));
+    let ((), refused) = keeper.unless_stopped(app, asking).await?;
+    run.add_unreadable(refused);
     phase(Phase::Committing);
     let (app_, id) = (app.clone(), keeper.id);
     let done = tokio::task::spawn_blocking(move || run.finish(&app_, id))
         .await
         .context("planning panicked")?;
-    let (memory, report, decided) = match done {
-        Ok(done) => done,
-        Err(error) => return Err(error),
-    };
+    let Finished { memory, report, issues, decided } = done?;
     keeper.status.send_modify(|status| status.pinned = memory.pinned.is_some());
-    let issues = || Arc::new(memory.all_issues());
-    keeper.issues.send_replace(memory.settled.then(issues));
+    keeper.issues.send_replace(memory.settled.then(|| Arc::new(issues)));
     let last_read = Some(memory.observed).filter(|at| *at > Millis::default());
     *slot = Some(memory);
     decided?;
@@ -240,7 +237,8 @@ pub async fn issues(app: &App, keeper: &Keeper) -> anyhow::Result<Arc<Vec<Issue>
         let claimed =
             known.claimed(&basis, &planning.served, &claimants(&plan.pending, &plan.issues));
         let alike = known.issues(&planning.served);
-        Ok(plan.issues.into_iter().chain(alike).chain(claimed).collect())
+        let unread = memory.unreadable_issues(&basis);
+        Ok(plan.issues.into_iter().chain(alike).chain(claimed).chain(unread).collect())
     };
     let issues = Arc::new(with_planning(app, keeper, look).await?);
     keeper
@@ -316,6 +314,15 @@ struct Run {
     at: Millis,
     empty_read: bool,
     notes: Vec<String>,
+    unreadable: Vec<UnreadableObject>,
+}
+
+/// A run that was written, or a decision that did not fit.
+struct Finished {
+    memory: Memory,
+    report: RunReport,
+    issues: Vec<Issue>,
+    decided: Result<(), DecisionError>,
 }
 
 impl Run {
@@ -332,6 +339,7 @@ impl Run {
             at,
             empty_read: false,
             notes: Vec::new(),
+            unreadable: Vec::new(),
         };
         let observed = match step {
             Step::Observed(observed) => observed,
@@ -367,6 +375,7 @@ impl Run {
         self.empty_read = nobody || (no_group && had_groups);
         self.merged = self.memory.mirror.merge(&observed.observation, self.at);
         self.memory.observed = self.at;
+        self.take_unreadable(std::mem::take(&mut observed.observation.unreadable));
         // What was merged is not needed any more; a first load is large.
         observed.observation.people = Listing::NotRead;
         observed.observation.groups = Listing::NotRead;
@@ -375,11 +384,7 @@ impl Run {
     }
 
     /// Plans and writes. A decision that does not fit leaves the memory as it was.
-    fn finish(
-        mut self,
-        app: &App,
-        id: directory::id::DirectoryId,
-    ) -> anyhow::Result<(Memory, RunReport, Result<(), DecisionError>)> {
+    fn finish(mut self, app: &App, id: directory::id::DirectoryId) -> anyhow::Result<Finished> {
         // Without the rules, say, others would be taken for them.
         if let Some(row) = app.store.connection(id)? {
             settings::readable(&row)?;
@@ -391,7 +396,11 @@ impl Run {
         mirror.reserve(planning.rules.made_groups(), merged);
         let drawn = match self.draw(app, id, &planning) {
             Ok(drawn) => drawn,
-            Err(error) => return Ok((self.memory, RunReport::default(), Err(error))),
+            Err(error) => {
+                let issues = self.memory.all_issues(&planning.basis(&self.memory));
+                let (memory, report) = (self.memory, RunReport::default());
+                return Ok(Finished { memory, report, issues, decided: Err(error) });
+            }
         };
         let pin::Drawn { plan, pin } = drawn;
         let mut report = self.report(&planning, &plan);
@@ -404,7 +413,7 @@ impl Run {
             report.exceptions = Some(exceptions);
         }
         report.finished = app.clock.now();
-        report.notes.extend(damage_notes(&app.store.damage(id)));
+        report.notes.extend(damage::notes(&app.store.damage(id)));
         let served_now = planning.served_once || (report.kind == RunKind::Full && !self.empty_read);
         app.store.commit_run(&RunCommit {
             directory: id,
@@ -438,7 +447,9 @@ impl Run {
         if self.observed.is_some() {
             self.memory.empty_read = self.empty_read;
         }
-        Ok((self.memory, report, Ok(())))
+        let issues =
+            self.memory.all_issues(&Basis { served: &after, ..planning.basis(&self.memory) });
+        Ok(Finished { memory: self.memory, report, issues, decided: Ok(()) })
     }
 
     /// Plans what the rules want, under the guard.
@@ -545,6 +556,7 @@ impl Run {
             })
             .collect();
         let set_aside = self.memory.issues.iter().filter(|issue| !issue.served).count();
+        let (unreadable, unreadable_total) = self.reported_unreadable();
         RunReport {
             kind: match (&self.observed, &self.person) {
                 (Some(observed), _) => observed.kind,
@@ -561,6 +573,8 @@ impl Run {
             near: plan.near.clone(),
             set_aside: set_aside as u64,
             exceptions: None,
+            unreadable,
+            unreadable_total,
             size_before: planning.served.size(),
             size_after: planning.served.size(),
             put_back_to: None,
@@ -581,18 +595,6 @@ fn claimants<'a>(
 ) -> BTreeSet<Node> {
     let without = issues.into_iter().filter(|issue| matches!(issue.reason, Reason::Name(_)));
     pending.iter().copied().chain(without.map(|issue| issue.node)).collect()
-}
-
-/// What is damaged in the database, for the report.
-fn damage_notes(damage: &[Damage]) -> Vec<String> {
-    let mut notes: Vec<String> = damage
-        .iter()
-        .take(DAMAGE_NOTES_MAX)
-        .map(|damage| format!("the database is damaged: {damage}"))
-        .collect();
-    let more = damage.len().saturating_sub(DAMAGE_NOTES_MAX);
-    notes.extend((more > 0).then(|| format!("the database is damaged: {more} more rows")));
-    notes
 }
 
 /// The kinds that a choice means, if it fits what is held.

@@ -12,10 +12,12 @@ use std::{
 use connect::Connector;
 use directory::{
     decisions::{Decisions, Node},
+    derive::Basis,
     id::{ChangeSeq, DirectoryId, Millis, ProviderId},
     lookalike::LookAlikes,
     mirror::Mirror,
     plan::{Issue, Issues},
+    report::UnreadablePart,
     rules::compiled::Compiled,
 };
 use tokio::sync::{Mutex, watch};
@@ -75,6 +77,8 @@ pub(super) struct Memory {
     pub(super) look_alikes: Option<LookAlikes>,
     /// Whose they are.
     pub(super) alike: Vec<Issue>,
+    /// Objects that the last read could not read, with the provider's words.
+    pub(super) unreadable: BTreeMap<(Node, UnreadablePart), String>,
     /// Whether everything was looked at since the memory was loaded or the rules changed.
     pub(super) settled: bool,
     /// When the provider was last read with success.
@@ -94,9 +98,17 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Everything that an administrator should know of people and groups.
-    pub(super) fn all_issues(&self) -> Vec<Issue> {
-        self.issues.iter().chain(&self.alike).cloned().collect()
+    /// Everything that an administrator should know of users and groups.
+    pub(super) fn all_issues(&self, basis: &Basis<'_>) -> Vec<Issue> {
+        let unreadable = self.unreadable_issues(basis);
+        self.issues.iter().chain(&self.alike).cloned().chain(unreadable).collect()
+    }
+
+    /// The issues of objects that the last read could not read.
+    pub(super) fn unreadable_issues(&self, basis: &Basis<'_>) -> impl Iterator<Item = Issue> {
+        self.unreadable.iter().filter_map(|((node, part), error)| {
+            Issue::unreadable(basis, *node, *part, error.clone())
+        })
     }
 }
 

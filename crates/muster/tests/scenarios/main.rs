@@ -18,6 +18,7 @@ mod product;
 mod random;
 mod renames;
 mod story;
+mod unreadable;
 mod waiting;
 
 use directory::report::Outcome;

@@ -43,7 +43,7 @@ impl House {
     }
 
     /// A request to the admin API.
-    async fn api(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn api(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
         let admin = self.admin();
         let url = format!("{}/api/v1{path}", admin["url"].as_str().unwrap());
         let request = connect::http::local_client().unwrap().request(method, url);

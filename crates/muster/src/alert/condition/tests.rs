@@ -3,7 +3,7 @@
 use directory::{
     decisions::{Digest, Node},
     id::{ProviderId, UserNo},
-    report::{GuardKind, HeldKind, NearLimit},
+    report::{GuardKind, HeldKind, NearLimit, UnreadablePart},
 };
 
 use super::*;
@@ -214,4 +214,35 @@ fn what_is_not_served_is_told_even_of_a_paused_directory() {
     assert!(text.details[0].contains("the database is damaged"), "{text:?}");
     assert!(text.details[1].contains("/health/ready"), "{text:?}");
     assert_eq!(state(Kind::NotServed, &facts(&[])), State::Clear);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_of_until_a_read_has_it() {
+    let object = |no: u32| UnreadableObject {
+        part: UnreadablePart::Members,
+        id: format!("id-{no}"),
+        name: format!("group {no}"),
+        error: "Microsoft refuses it (403)".to_owned(),
+    };
+    let run = |count: u32| RunReport {
+        unreadable: (0..count.min(100)).map(object).collect(),
+        unreadable_total: count.into(),
+        ..RunReport::default()
+    };
+    let decision = RunReport { kind: RunKind::Decision, ..RunReport::default() };
+    let failed = RunReport {
+        outcome: Outcome::Failed { error: "no".to_owned(), code: None },
+        ..RunReport::default()
+    };
+    let of = |runs: &[RunReport]| state(Kind::Unreadable, &facts(runs));
+    assert_eq!(of(&[]), State::Unknown);
+    assert_eq!(of(&[run(0), run(1)]), State::Clear);
+    let State::Standing(one) = of(&[decision, failed, run(1)]) else { panic!("still one") };
+    assert!(one.details[0].contains("group 0 (id-0): Microsoft refuses"), "{:?}", one.details);
+    let news = step(Kind::Unreadable, "contoso", Some(&open(one.clone())), of(&[run(2)]));
+    assert!(matches!(news, Step::Change(_, Telling::Again)), "{news:?}");
+    let over = step(Kind::Unreadable, "contoso", Some(&open(one)), of(&[run(0)]));
+    assert_eq!(over, Step::Resolve("everything in `contoso` can be read again".to_owned()));
+    let State::Standing(many) = of(&[run(300)]) else { panic!("many") };
+    assert!(many.details.contains(&"and 290 more".to_owned()), "{:?}", many.details);
 }
