@@ -2,18 +2,7 @@
 //!
 //! Invariants: a scoped read is always a complete one, since who comes into the scope shows in no list of changes;
 //! whoever exists outside the scope is gone as far as the directory goes; and no list alone proves that somebody left
-//! the scope, since the list may be short.
-//!
-//! | list of a scoped read that may lack somebody | evidence that they left the scope |
-//! | --- | --- |
-//! | all groups, searched for the chosen ones | the group's own record, by id: it is gone or no longer has a chosen name |
-//! | members of chosen groups, and groups inside (Entra) | `checkMemberGroups` names none of the chosen groups |
-//! | the same (Google) | `hasMember` of every chosen group says no |
-//! | members of chosen groups (Okta) | a second list, `users/ID/groups`, agrees for an hour ([`Verdict::Unlisted`]) |
-//! | assignments of an app (Entra) | a second list, `appRoleAssignments` of the user or group, agrees for an hour |
-//! | members of assigned groups (Entra) | a second list, `users/ID/memberOf`, agrees for an hour |
-//! | users and groups of an app (Okta) | 404 at `apps/ID/users/UID` or `apps/ID/groups/GID` |
-//! | records by id that came back short | the object's own address, as for whole tenants |
+//! the scope, since the list may be short: [`Reader`] has a table of lists and of what is asked instead.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -64,6 +53,17 @@ pub(crate) struct Roots {
 }
 
 /// What a scoped read needs of a provider.
+///
+/// | list of a scoped read that may lack somebody | evidence that they left the scope |
+/// | --- | --- |
+/// | all groups, searched for the chosen ones | the group's own record, by id: it is gone or no longer has a chosen name |
+/// | members of chosen groups, and groups inside (Entra) | `checkMemberGroups` names none of the chosen groups |
+/// | the same (Google) | `hasMember` of every chosen group says no |
+/// | members of chosen groups (Okta) | a second list, `users/ID/groups`, agrees for an hour ([`Verdict::Unlisted`]) |
+/// | assignments of an app (Entra) | a second list, `appRoleAssignments` of the user or group, agrees for an hour |
+/// | members of assigned groups (Entra) | a second list, `users/ID/memberOf`, agrees for an hour |
+/// | users and groups of an app (Okta) | 404 at `apps/ID/users/UID` or `apps/ID/groups/GID` |
+/// | records by id that came back short | the object's own address, as for whole tenants |
 pub(crate) trait Reader {
     /// Where the scope begins.
     async fn roots(&self, progress: &Progress) -> Result<Roots, ConnectError>;

@@ -31,7 +31,7 @@ use directory::{
     lookalike::LookAlikes,
     mirror::{Dirty, Merged},
     observation::{Listing, Observation},
-    plan::{self, Issue, Plan, Reason},
+    plan::{self, Issue, Plan},
     preview::Preview,
     report::{GuardKind, HeldKind, Outcome, RunKind, RunReport, UnreadableObject},
     rules::{Rules, compiled::Compiled},
@@ -233,12 +233,12 @@ pub async fn issues(app: &App, keeper: &Keeper) -> anyhow::Result<Arc<Vec<Issue>
     }
     let look = |_: &App, planning: &Planning, memory: &Memory| {
         let plan = planning.plan(memory, &Dirty::everything(), &BTreeSet::new());
-        let (known, basis) = (LookAlikes::of(&planning.served), planning.basis(memory));
-        let claimed =
-            known.claimed(&basis, &planning.served, &claimants(&plan.pending, &plan.issues));
-        let alike = known.issues(&planning.served);
-        let unread = memory.unreadable_issues(&basis);
-        Ok(plan.issues.into_iter().chain(alike).chain(claimed).chain(unread).collect())
+        let known = LookAlikes::of(&planning.served);
+        let open = (&plan.pending, plan.issues.iter());
+        let alike = planning.alike(memory, (&known, &planning.served), open);
+        let unread = memory.unreadable_issues(&planning.basis(memory));
+        let issues = plan.issues.into_iter().chain(alike);
+        Ok(issues.chain(unread).collect())
     };
     let issues = Arc::new(with_planning(app, keeper, look).await?);
     keeper
@@ -438,10 +438,8 @@ impl Run {
             None => self.memory.look_alikes = Some(LookAlikes::of(&after)),
         }
         if let Some(known) = &self.memory.look_alikes {
-            let nodes = claimants(&self.memory.pending, self.memory.issues.iter());
-            let claimed = known.claimed(&planning.basis(&self.memory), &after, &nodes);
-            let alike = known.issues(&after).into_iter().chain(claimed).collect();
-            self.memory.alike = alike;
+            let open = (&self.memory.pending, self.memory.issues.iter());
+            self.memory.alike = planning.alike(&self.memory, (known, &after), open);
         }
         self.memory.pinned = pin.holds_at(&planning);
         if self.observed.is_some() {
@@ -586,15 +584,6 @@ impl Run {
             },
         }
     }
-}
-
-/// Those who may claim a name without being served under it: they wait, or somebody else has it.
-fn claimants<'a>(
-    pending: &BTreeSet<Node>,
-    issues: impl IntoIterator<Item = &'a Issue>,
-) -> BTreeSet<Node> {
-    let without = issues.into_iter().filter(|issue| matches!(issue.reason, Reason::Name(_)));
-    pending.iter().copied().chain(without.map(|issue| issue.node)).collect()
 }
 
 /// The kinds that a choice means, if it fits what is held.

@@ -41,7 +41,7 @@ impl Browser {
         let request = browser.http.post(url).header("sec-fetch-site", "same-origin").form(&form);
         let answer = request.send().await.unwrap();
         let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap();
-        browser.cookie = cookie.split(';').next().unwrap().to_owned();
+        cookie.split(';').next().unwrap().clone_into(&mut browser.cookie);
         browser
     }
 
@@ -144,8 +144,8 @@ pub(crate) fn form(page: &str) -> BTreeMap<String, String> {
             fields.insert(name, value(&input[1], "value").unwrap_or_default());
         }
     }
+    let options = Regex::new("<option ([^>]*)>").unwrap();
     for select in Regex::new("(?s)<select ([^>]*)>(.*?)</select>").unwrap().captures_iter(page) {
-        let options = Regex::new("<option ([^>]*)>").unwrap();
         let mut chosen = options.captures_iter(&select[2]).filter(|o| o[1].contains(" selected"));
         let value = chosen.next().and_then(|option| value(&option[1], "value"));
         fields.extend(value.map(|value| (self::name(&select[1]), value)));

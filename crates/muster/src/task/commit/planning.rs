@@ -7,9 +7,10 @@ use directory::{
     decisions::Node,
     derive::Basis,
     id::{DAY_MS, DirectoryId, Millis},
+    lookalike::LookAlikes,
     mirror::Dirty,
     observation::ATTRIBUTES_VERSION,
-    plan::{self, Discarded, Plan, WaitingTakeOver, guard::Window},
+    plan::{self, Discarded, Issue, Plan, Reason, WaitingTakeOver, guard::Window},
     preview::{self, Preview},
     report::GuardKind,
     rules::compiled::Compiled,
@@ -128,6 +129,21 @@ impl Planning {
             take_overs: &self.take_overs,
         };
         plan::discarded(&self.basis(memory), &context, chosen)
+    }
+
+    /// Names that look alike, served ones and those that are claimed and not served: by whom waits, or because somebody
+    /// else has the name.
+    pub(super) fn alike<'a>(
+        &self,
+        memory: &Memory,
+        (known, served): (&LookAlikes, &Directory),
+        (pending, issues): (&BTreeSet<Node>, impl Iterator<Item = &'a Issue>),
+    ) -> Vec<Issue> {
+        let without = issues.filter(|issue| matches!(issue.reason, Reason::Name(_)));
+        let claimants = pending.iter().copied().chain(without.map(|issue| issue.node)).collect();
+        let mut alike = known.issues(served);
+        alike.extend(known.claimed(&self.basis(memory), served, &claimants));
+        alike
     }
 
     pub(super) fn plan(
