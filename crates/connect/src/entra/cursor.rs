@@ -1,12 +1,18 @@
 //! Our position in the tenant's changes: two delta links, and what they were made for.
 
-use directory::observation::Cursor;
+use std::collections::BTreeSet;
+
+use directory::{id::ProviderId, observation::Cursor};
 use serde::{Deserialize, Serialize};
 
 use super::{
     settings::Settings,
     wire::{GROUP_SELECT, USER_SELECT},
 };
+use crate::{odd::Mirrored, progress::Progress};
+
+/// Most groups whose members are read again at each pull; the others wait for the next complete read.
+const GROUPS_MAX: usize = 200;
 
 /// The two lists of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,11 +26,33 @@ pub(super) struct Position {
     selected: String,
     /// Tenant and Graph host: a link belongs to them.
     of: String,
+    /// What was not read whole so far.
+    #[serde(default)]
+    pub(super) gaps: Gaps,
+}
+
+/// What lists held that was nobody's: no change will tell it, once the provider tells it well.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gaps {
+    /// People or groups were overlooked.
+    pub(super) overlooked: bool,
+    /// Groups whose lists of members are to be read again, until they are whole.
+    pub(super) groups: BTreeSet<ProviderId>,
+}
+
+impl Gaps {
+    /// The gaps of a read.
+    pub(super) fn of(progress: &Progress) -> Self {
+        let odd = progress.odd();
+        let overlooked = odd.overlooked(Mirrored::People) || odd.overlooked(Mirrored::Groups);
+        Self { overlooked, groups: odd.in_part().iter().take(GROUPS_MAX).cloned().collect() }
+    }
 }
 
 impl Position {
-    pub(super) fn new(settings: &Settings, users: String, groups: String) -> Self {
-        Self { users, groups, selected: selected(), of: of(settings) }
+    pub(super) fn new(settings: &Settings, users: String, groups: String, gaps: Gaps) -> Self {
+        Self { users, groups, selected: selected(), of: of(settings), gaps }
     }
 
     pub(super) fn cursor(&self) -> Cursor {

@@ -100,8 +100,9 @@ impl Entra {
     ) -> Result<Read, ConnectError> {
         let mut members = MemberSet::default();
         let path = format!("groups/{group}/members?$select=id");
+        let own = Progress::default();
         let read = self
-            .whole_list(&path, wire::MEMBERS, progress, |bytes, first| {
+            .whole_list(&path, wire::MEMBERS, &own, |bytes, first| {
                 let page: Page<'_, MemberItem<'_>> = serde_json::from_slice(bytes)?;
                 if first {
                     members = MemberSet::default();
@@ -116,6 +117,10 @@ impl Entra {
                 Ok(links(page.next, None, page.value.len()))
             })
             .await;
+        if own.lost_some() {
+            own.odd().read_in_part(&group);
+        }
+        progress.absorb_requests(&own);
         match read {
             Ok(()) => {
                 add(&progress.memberships, members.users.len() + members.groups.len());

@@ -16,7 +16,7 @@ use directory::{
 use super::{
     Entra,
     changes::{GroupsRound, MemberWords, PeopleRound, Word, listing, member_sets},
-    cursor::Position,
+    cursor::{Gaps, Position},
 };
 use crate::{
     error::{ConnectError, Kind},
@@ -77,19 +77,46 @@ impl Entra {
         position: &Position,
         progress: &Progress,
     ) -> Result<Observation, ConnectError> {
-        let (people, groups) = self.rounds(&position.users, &position.groups, progress).await?;
-        let next = Position::new(&self.settings, people.link, groups.link);
-        let members = groups.members.into_iter().map(|(group, words)| {
+        let (people, mut groups) = self.rounds(&position.users, &position.groups, progress).await?;
+        let lost_changes = Gaps::of(progress).overlooked;
+        let mut members = self.gaps_filled(&position.gaps, &mut groups, progress).await?;
+        members.extend(groups.members.into_iter().map(|(group, words)| {
             let (added, removed) = member_sets(words);
             GroupMembers { group, listing: MembersListing::Delta { added, removed } }
-        });
+        }));
+        let mut gaps = Gaps::of(progress);
+        gaps.overlooked |= position.gaps.overlooked;
+        let next = Position::new(&self.settings, people.link, groups.link, gaps);
         Ok(Observation {
             people: listing(people.words),
             groups: listing(groups.words),
-            members: members.collect(),
+            members,
             cursor: Some(next.cursor()),
+            lost_changes,
+            newcomers_doubted: position.gaps.overlooked,
             ..Observation::default()
         })
+    }
+
+    /// The members of the groups whose lists were not whole so far, as they are after a round; what the round says of them
+    /// is in it.
+    async fn gaps_filled(
+        &self,
+        gaps: &Gaps,
+        round: &mut GroupsRound,
+        progress: &Progress,
+    ) -> Result<Vec<GroupMembers>, ConnectError> {
+        let gone = |id: &ProviderId| matches!(round.words.get(id), Some(Word::Gone { .. }));
+        let open: Vec<ProviderId> = gaps.groups.iter().filter(|id| !gone(id)).cloned().collect();
+        let mut filled = Vec::with_capacity(open.len());
+        for (group, read) in self.members_of(&open, progress).await? {
+            let Some(mut members) = read else { continue };
+            if let Some(words) = round.members.remove(&group) {
+                apply_members(&mut members, words);
+            }
+            filled.push(GroupMembers { group, listing: MembersListing::Complete(members) });
+        }
+        Ok(filled)
     }
 
     async fn rounds(
@@ -126,12 +153,18 @@ impl Entra {
             // Counts of the lists must not be overwritten by those of the last round.
             let meanwhile = Progress::default();
             let rounds = self.rounds(&users, &groups, &meanwhile).await;
+            let lost_changes = Gaps::of(&meanwhile).overlooked;
             progress.absorb_requests(&meanwhile);
-            let (people, groups) = rounds?;
-            cursor = Some(
-                Position::new(&self.settings, people.link.clone(), groups.link.clone()).cursor(),
-            );
-            self.apply(&mut lists, people, groups, progress).await?;
+            let (people, round) = rounds?;
+            // What was lost among these changes may be told well when they are read again.
+            let links = if lost_changes {
+                (users, groups)
+            } else {
+                (people.link.clone(), round.link.clone())
+            };
+            self.apply(&mut lists, people, round, progress).await?;
+            let gaps = Gaps::of(progress);
+            cursor = Some(Position::new(&self.settings, links.0, links.1, gaps).cursor());
         }
         if lists.hidden > 0 {
             notes.push(format!(

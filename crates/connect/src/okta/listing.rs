@@ -255,7 +255,7 @@ impl Okta {
             .into_iter()
             .filter_map(|(group, set)| Some(complete(group, set?)))
             .collect();
-        if let Some(group) = everyone.into_iter().next() {
+        if let Some(group) = everyone.into_iter().next().filter(|_| self.settings.expand_everyone) {
             let users = self.people(None, &progress).await?.people.into_keys().collect();
             members.push(complete(group, MemberSet { users, groups: Vec::new() }));
         }
