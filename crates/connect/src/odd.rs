@@ -125,7 +125,11 @@ impl Loose {
         };
         match what.shape {
             Shape::Whole => {}
-            Shape::One(record) => value = reduce(record, value)?,
+            Shape::One(record) => {
+                let reduced = reduce(record, value);
+                odd.was_asked_for();
+                value = reduced?;
+            }
             Shape::List(record) => {
                 if let Value::Array(items) = &mut value {
                     let all = std::mem::take(items).into_iter();

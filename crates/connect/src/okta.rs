@@ -108,13 +108,19 @@ impl Okta {
 
     /// Notes what a whole list of groups says.
     fn know(&self, groups: &GroupsRead) {
-        let everyone = groups.iter().find(|(_, group)| group.everyone).map(|(id, _)| id.clone());
-        *self.groups_known() = Groups { everyone, all: groups.keys().cloned().collect() };
+        let mut known = self.groups_known();
+        // A list in which the record of everybody's group is odd lacks it; it is still that.
+        let everyone = everyone_of(groups).or(known.everyone.take());
+        *known = Groups { everyone, all: groups.keys().cloned().collect() };
     }
 
     /// Notes what a list of changed groups says.
     fn know_more(&self, groups: &GroupsRead) {
-        self.groups_known().all.extend(groups.keys().cloned());
+        let mut known = self.groups_known();
+        known.all.extend(groups.keys().cloned());
+        if let Some(everyone) = everyone_of(groups) {
+            known.everyone = Some(everyone);
+        }
     }
 
     fn known(&self) -> BTreeSet<ProviderId> {
@@ -200,6 +206,11 @@ impl Api for Okta {
     fn worn_out(&self, error: ConnectError) -> ConnectError {
         catalogue::worn_out(error, self.crowded.load(Relaxed))
     }
+}
+
+/// The group that has everybody, if it is among these.
+fn everyone_of(groups: &GroupsRead) -> Option<ProviderId> {
+    groups.iter().find(|(_, group)| group.everyone).map(|(id, _)| id.clone())
 }
 
 fn purpose(url: &str) -> Purpose {

@@ -131,6 +131,11 @@ pub struct Observation {
     pub kept: Vec<Kept>,
     /// Groups whose members came in part only, so that all of them should be read.
     pub reread: Vec<ProviderId>,
+    /// Among changes were records that are nobody's, so that what they say is not known until everything is read.
+    pub lost_changes: bool,
+    /// A read before left out records that were nobody's: whoever is new among the changes may have been there then, with
+    /// memberships that no change tells.
+    pub newcomers_doubted: bool,
     /// Where the next pull goes on; `None` leaves the stored cursor as it is.
     pub cursor: Option<Cursor>,
     /// What happened on the way, in plain words for the run report.

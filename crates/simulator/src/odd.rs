@@ -130,7 +130,8 @@ impl Odd {
         lock(&self.rules).iter().map(|rule| rule.said.clone()).collect()
     }
 
-    /// Makes an answer as odd as it is to be. Inside a batch each answer was bent by itself: then only pages are.
+    /// Makes an answer as odd as it is to be. Inside a batch each answer was bent by itself: then only pages are, and what a
+    /// route names batches for.
     pub(crate) fn bend(&self, target: &str, body: &mut Vec<u8>) {
         let rules = lock(&self.rules);
         if rules.is_empty() {
@@ -140,7 +141,11 @@ impl Odd {
         let Ok(text) = std::str::from_utf8(body) else { return };
         let meets = |rule: &&Rule| {
             rule.route.as_ref().is_none_or(|route| route.is_match(target))
-                && rule.said.id.as_deref().is_none_or(|id| !batch && text.contains(id))
+                && rule
+                    .said
+                    .id
+                    .as_deref()
+                    .is_none_or(|id| (!batch || rule.route.is_some()) && text.contains(id))
         };
         let met: Vec<&Rule> = rules.iter().filter(meets).collect();
         if let Some(odd) = (!met.is_empty()).then(|| rewritten(body, &met)).flatten() {

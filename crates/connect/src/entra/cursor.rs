@@ -1,13 +1,25 @@
 //! Our position in the tenant's changes: two delta links, and what they were made for.
 
-use directory::observation::{Cursor, Unread};
+use std::collections::BTreeSet;
+
+use directory::{
+    id::ProviderId,
+    observation::{Cursor, Unread},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
     settings::Settings,
     wire::{GROUP_SELECT, USER_SELECT},
 };
-use crate::unreadable::{ToDo, Unreads};
+use crate::{
+    odd::Mirrored,
+    progress::Progress,
+    unreadable::{ToDo, Unreads},
+};
+
+/// Most groups whose members are read again at each pull; the others wait for the next complete read.
+const GROUPS_MAX: usize = 200;
 
 /// The two lists of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,17 +36,39 @@ pub(super) struct Position {
     /// What could not be read, which no later change need tell of again.
     #[serde(default, skip_serializing_if = "ToDo::is_empty")]
     to_do: ToDo,
+    /// What was not read whole so far.
+    #[serde(default)]
+    pub(super) gaps: Gaps,
+}
+
+/// What lists held that was nobody's: no change will tell it, once the provider tells it well.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gaps {
+    /// People or groups were overlooked.
+    pub(super) overlooked: bool,
+    /// Groups whose lists of members are to be read again, until they are whole.
+    pub(super) groups: BTreeSet<ProviderId>,
+}
+
+impl Gaps {
+    /// The gaps of a read.
+    pub(super) fn of(progress: &Progress) -> Self {
+        let odd = progress.odd();
+        let overlooked = odd.overlooked(Mirrored::People) || odd.overlooked(Mirrored::Groups);
+        Self { overlooked, groups: odd.in_part().iter().take(GROUPS_MAX).cloned().collect() }
+    }
 }
 
 impl Position {
     pub(super) fn new(
         settings: &Settings,
-        users: String,
-        groups: String,
+        (users, groups): (String, String),
         unread: &Unreads,
+        gaps: Gaps,
     ) -> Self {
         let to_do = ToDo::of(unread);
-        Self { users, groups, selected: selected(), of: of(settings), to_do }
+        Self { users, groups, selected: selected(), of: of(settings), to_do, gaps }
     }
 
     /// What could not be read before.

@@ -106,8 +106,9 @@ impl Entra {
     ) -> Result<Read, ConnectError> {
         let mut members = MemberSet::default();
         let path = format!("groups/{group}/members?$select=id");
+        let own = Progress::default();
         let what = Unread::Members(group.clone());
-        let read = self.whole_list(&path, wire::MEMBERS, progress, |bytes, first| {
+        let read = self.whole_list(&path, wire::MEMBERS, &own, |bytes, first| {
             let page: Page<'_, MemberItem<'_>> = serde_json::from_slice(bytes)?;
             if first {
                 members = MemberSet::default();
@@ -121,7 +122,12 @@ impl Entra {
             }
             Ok(links(page.next, None, page.value.len()))
         });
-        let read = match one(before, &what, read).await? {
+        let read = one(before, &what, read).await;
+        if own.lost_some() {
+            own.odd().read_in_part(&group);
+        }
+        progress.absorb_requests(&own);
+        let read = match read? {
             One::Read(()) => {
                 add(&progress.memberships, members.users.len() + members.groups.len());
                 add(&progress.groups_with_members, 1);

@@ -3,10 +3,10 @@
 //! Invariant: a full read notes its position in the changes before it begins and applies what changed
 //! meanwhile at its end, so that nothing falls between list and changes.
 
-use directory::counted::{agreeing, counted};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use directory::{
+    counted::{agreeing, counted},
     id::ProviderId,
     observation::{
         Cursor, GroupMembers, GroupRecord, Listing, Member, MemberSet, MembersListing, Observation,
@@ -17,7 +17,7 @@ use directory::{
 use super::{
     Entra,
     changes::{GroupsRound, MemberWords, PeopleRound, Word, listing, member_sets},
-    cursor::Position,
+    cursor::{Gaps, Position},
 };
 use crate::{
     error::{ConnectError, Kind},
@@ -89,19 +89,25 @@ impl Entra {
         let (before, mut unread) = (Before::new(position.unread()), Unreads::default());
         let links = (position.users.as_str(), position.groups.as_str());
         let (people, mut groups) = self.rounds(links, (&before, &mut unread), progress).await?;
+        let lost_changes = Gaps::of(progress).overlooked;
         let members = self.members_to_do(position, &mut groups, &mut unread, progress).await?;
-        let next = Position::new(&self.settings, people.link, groups.link, &unread);
+        let mut gaps = Gaps::of(progress);
+        gaps.overlooked |= position.gaps.overlooked;
+        let next = Position::new(&self.settings, (people.link, groups.link), &unread, gaps);
         Ok(Observation {
             people: listing(people.words),
             groups: listing(groups.words),
             members,
             cursor: Some(next.cursor()),
             unreadable: unread.told(WHO),
+            lost_changes,
+            newcomers_doubted: position.gaps.overlooked,
             ..Observation::default()
         })
     }
 
-    /// What a round says of members, and the whole of those that could not be read before.
+    /// What a round says of members, and the whole of those that could not be read before, or not whole; what the round
+    /// says of them is in it.
     async fn members_to_do(
         &self,
         position: &Position,
@@ -110,21 +116,24 @@ impl Entra {
         progress: &Progress,
     ) -> Result<Vec<GroupMembers>, ConnectError> {
         let gone = |id: &ProviderId| matches!(groups.words.get(id), Some(Word::Gone { .. }));
-        let to_do: Vec<ProviderId> = position
+        let to_do: BTreeSet<ProviderId> = position
             .unread()
             .filter_map(|what| match what {
                 Unread::Members(id) => Some(id),
                 Unread::Person(_) | Unread::Group(_) | Unread::Memberships(_) => None,
             })
+            .chain(position.gaps.groups.iter().cloned())
             .filter(|id| !gone(id))
             .collect();
+        let to_do: Vec<ProviderId> = to_do.into_iter().collect();
         let before = Before::new(position.unread());
         let mut members = Vec::new();
         for (group, read) in self.members_of(&to_do, &before, progress).await? {
             match read {
-                One::Read(set) => {
-                    // It was read after the round, and knows what that said.
-                    groups.members.remove(&group);
+                One::Read(mut set) => {
+                    if let Some(words) = groups.members.remove(&group) {
+                        apply_members(&mut set, words);
+                    }
                     let listing = MembersListing::Complete(set);
                     members.push(GroupMembers { group, listing });
                 }
@@ -187,11 +196,18 @@ impl Entra {
             let before = Before::default();
             let unread = (&before, &mut lists.unread);
             let rounds = self.rounds((&users, &groups), unread, &meanwhile).await;
+            let lost_changes = Gaps::of(&meanwhile).overlooked;
             progress.absorb_requests(&meanwhile);
-            let (people, groups) = rounds?;
-            let (users, later) = (people.link.clone(), groups.link.clone());
-            self.apply(&mut lists, people, groups, progress).await?;
-            cursor = Some(Position::new(&self.settings, users, later, &lists.unread).cursor());
+            let (people, round) = rounds?;
+            // What was lost among these changes may be told well when they are read again.
+            let links = if lost_changes {
+                (users, groups)
+            } else {
+                (people.link.clone(), round.link.clone())
+            };
+            self.apply(&mut lists, people, round, progress).await?;
+            let gaps = Gaps::of(progress);
+            cursor = Some(Position::new(&self.settings, links, &lists.unread, gaps).cursor());
         }
         if lists.hidden > 0 {
             notes.push(format!(

@@ -90,6 +90,12 @@ pub(super) fn reduced(
             Err(why)
         }
     };
+    // No members at all is a list without any; null says nothing about them.
+    if let (Some(members), Some(id)) = (record.members, &id)
+        && fields.get(members) == Some(&Value::Null)
+    {
+        odd.read_again(id);
+    }
     for (name, kind) in reducer.dropped {
         if record.members == Some(name.as_str())
             && let Some(id) = &id

@@ -33,6 +33,11 @@ pub(crate) struct Odd {
     lost: BTreeMap<&'static str, (usize, BTreeSet<String>)>,
     /// Groups whose members are to be read again.
     again: BTreeSet<ProviderId>,
+    /// Lists held records of people, or of groups, that are nobody's.
+    overlooked_people: bool,
+    overlooked_groups: bool,
+    /// Groups whose list of members held records that are nobody's.
+    in_part: BTreeSet<ProviderId>,
 }
 
 fn keep(lines: &mut BTreeSet<String>, line: String) {
@@ -44,6 +49,11 @@ fn keep(lines: &mut BTreeSet<String>, line: String) {
 impl Odd {
     /// A record without a usable id.
     pub(super) fn lost(&mut self, record: &Record, label: Option<String>) {
+        match record.mirrored {
+            Some(Mirrored::People) => self.overlooked_people = true,
+            Some(Mirrored::Groups) => self.overlooked_groups = true,
+            None => {}
+        }
         let (count, labels) = self.lost.entry(record.noun).or_default();
         *count += 1;
         if labels.len() < TOLD_MAX {
@@ -84,6 +94,37 @@ impl Odd {
         self.again.insert(group.clone());
     }
 
+    /// The answer was one record, which was asked for by its id: nobody else was overlooked in it.
+    pub(super) fn was_asked_for(&mut self) {
+        (self.overlooked_people, self.overlooked_groups) = (false, false);
+    }
+
+    /// Whether lists of these held records that are nobody's.
+    pub(crate) fn overlooked(&self, kind: Mirrored) -> bool {
+        match kind {
+            Mirrored::People => self.overlooked_people,
+            Mirrored::Groups => self.overlooked_groups,
+        }
+    }
+
+    /// Groups that came, and of which nothing could be used but the id.
+    pub(crate) fn unread_groups(&self) -> impl Iterator<Item = &ProviderId> {
+        self.unread.keys().filter_map(|object| match object {
+            Member::Group(id) => Some(id),
+            Member::User(_) => None,
+        })
+    }
+
+    /// A group's list of members held records that are nobody's.
+    pub(crate) fn read_in_part(&mut self, group: &ProviderId) {
+        self.in_part.insert(group.clone());
+    }
+
+    /// Groups whose list of members held records that are nobody's.
+    pub(crate) fn in_part(&self) -> &BTreeSet<ProviderId> {
+        &self.in_part
+    }
+
     /// Notes which texts of a record hold characters that are none.
     pub(super) fn repaired(&mut self, record: &Record, value: &Value) {
         let Value::Object(fields) = value else { return };
@@ -98,8 +139,21 @@ impl Odd {
 
     /// Whether nothing was odd.
     pub(crate) fn is_nothing(&self) -> bool {
-        let Self { left_out, repaired, unread, partial, lost, again } = self;
-        left_out.is_empty()
+        let Self {
+            left_out,
+            repaired,
+            unread,
+            partial,
+            lost,
+            again,
+            overlooked_people,
+            overlooked_groups,
+            in_part,
+        } = self;
+        !overlooked_people
+            && !overlooked_groups
+            && in_part.is_empty()
+            && left_out.is_empty()
             && repaired.is_empty()
             && unread.is_empty()
             && partial.is_empty()
@@ -114,8 +168,20 @@ impl Odd {
 
     /// Adds what another part of the read came upon.
     pub(crate) fn absorb(&mut self, other: Self) {
-        let Self { left_out, repaired, unread, partial, lost, again } = other;
-
+        let Self {
+            left_out,
+            repaired,
+            unread,
+            partial,
+            lost,
+            again,
+            overlooked_people,
+            overlooked_groups,
+            in_part,
+        } = other;
+        self.overlooked_people |= overlooked_people;
+        self.overlooked_groups |= overlooked_groups;
+        self.in_part.extend(in_part);
         let own = [&mut self.left_out, &mut self.repaired, &mut self.partial];
         for (own, lines) in own.into_iter().zip([left_out, repaired, partial]) {
             for line in lines {

@@ -273,7 +273,7 @@ impl Okta {
                 Some(complete(group, set.read_or_note(what, <Self as Api>::WHO)?))
             })
             .collect();
-        if let Some(group) = everyone.into_iter().next() {
+        if let Some(group) = everyone.into_iter().next().filter(|_| self.settings.expand_everyone) {
             let users = self.people(None, &progress).await?.people.into_keys().collect();
             members.push(complete(group, MemberSet { users, groups: Vec::new() }));
         }

@@ -24,6 +24,7 @@ use crate::{
     call::Api,
     error::{ConnectError, Kind},
     notes,
+    odd::Mirrored,
     progress::Progress,
     scope::{self, Scope},
     turns,
@@ -60,11 +61,13 @@ impl Okta {
         let begun = self.http.now();
         let groups_and_members = async {
             let groups = self.groups(None, progress).await?;
-            let others: Vec<ProviderId> = groups
-                .iter()
-                .filter(|(_, group)| !group.everyone)
-                .map(|(id, _)| id.clone())
-                .collect();
+            // A group that is kept as it was has members all the same. One of these may be the group of everybody.
+            let unread: Vec<ProviderId> = progress.odd().unread_groups().cloned().collect();
+            let may_be_read = self.settings.expand_everyone || self.everyone().is_some();
+            let unread = unread.into_iter().filter(|id| may_be_read && !self.is_everyone(id));
+            let readable = groups.iter().filter(|(_, group)| !group.everyone);
+            let others: Vec<ProviderId> =
+                readable.map(|(id, _)| id.clone()).chain(unread).collect();
             let members = self.members_of(&others, &Before::default(), progress).await?;
             Ok((groups, members, others))
         };
@@ -156,6 +159,9 @@ impl Okta {
             (after, hints.next, all_people),
         );
         let put: Vec<PersonRecord> = people.people.into_values().collect();
+        let overlooked = |kind| progress.odd().overlooked(kind);
+        let lost_changes = !all_people && overlooked(Mirrored::People)
+            || !all_groups && overlooked(Mirrored::Groups);
         let groups_put: Vec<_> = groups.into_values().map(|group| group.record).collect();
         Ok(Observation {
             people: if all_people {
@@ -175,6 +181,7 @@ impl Okta {
             cursor: next.cursor(),
             notes,
             unreadable: unread.told(<Self as Api>::WHO),
+            lost_changes,
             ..Observation::default()
         })
     }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod changes;
+mod lost;
 mod random;
 mod table;
 

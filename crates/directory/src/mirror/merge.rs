@@ -15,7 +15,7 @@ use crate::{
     decisions::Node,
     id::{GroupNo, Millis, ProviderId, UserNo},
     observation::{
-        GroupMembers, GroupRecord, Kept, Listing, MemberSet, MembersListing, Observation,
+        GroupMembers, GroupRecord, Kept, Listing, Member, MemberSet, MembersListing, Observation,
         PersonRecord, Removed,
     },
     report::ReadCounts,
@@ -78,11 +78,45 @@ impl Mirror {
     pub fn merge(&mut self, observation: &Observation, at: Millis) -> Merged {
         let mut merged = Merged::default();
         let (people, groups) = (&observation.people, &observation.groups);
+        let strangers = self.strangers(observation);
         merged.read.users = self.merge_listing(people, observation, at, &mut merged);
         merged.read.groups = self.merge_listing(groups, observation, at, &mut merged);
         self.merge_members(&observation.members, at, &mut merged);
         merged.reread.extend(observation.reread.iter().filter_map(|id| self.group_no(id)));
+        for stranger in strangers {
+            match stranger {
+                Member::User(id) => merged.returned.extend(self.person_no(&id)),
+                Member::Group(id) => merged.reread.extend(self.group_no(&id)),
+            }
+        }
         merged
+    }
+
+    /// Who comes among changes though a change is not all that there is to know: groups that could not be read before, and,
+    /// where there were records that were nobody's, everybody who was not known. Their memberships are to be asked for.
+    fn strangers(&self, observation: &Observation) -> Vec<Member> {
+        let mut strangers = Vec::new();
+        if let Listing::Delta { put, .. } = &observation.groups {
+            let is_whole =
+                |group: &&GroupMembers| matches!(group.listing, MembersListing::Complete(_));
+            let whole = observation.members.iter().filter(is_whole).map(|group| &group.group);
+            let whole: BTreeSet<&ProviderId> = whole.collect();
+            let strange = put.iter().map(|group| &group.id).filter(|id| match self.group_no(id) {
+                None => observation.newcomers_doubted,
+                Some(no) => self.state(Node::Group(no)) == Some(State::Mentioned),
+            });
+            strangers.extend(strange.filter(|id| !whole.contains(id)).cloned().map(Member::Group));
+        }
+        if let (Listing::Delta { put, .. }, true) =
+            (&observation.people, observation.newcomers_doubted)
+        {
+            let strange = put.iter().map(|person| &person.id).filter(|id| {
+                let no = self.person_no(id);
+                no.is_none_or(|no| self.state(Node::User(no)) == Some(State::Mentioned))
+            });
+            strangers.extend(strange.cloned().map(Member::User));
+        }
+        strangers
     }
 
     /// Gives numbers to groups that the rules make, if they have none yet.

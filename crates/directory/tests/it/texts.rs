@@ -73,8 +73,8 @@ fn patterns_are_replaced_in_every_text_of_a_person() {
             ["Lee, Ann (External)", "Ann@X.example", "Ann", "Lee"],
         ),
         (
-            r##"{"display_name":{"expression":"' ' + user.display_name + ' '"},
-                "replace":{"display_name":[{"pattern":"^Lee","with":"L"},{"pattern":"\\)$","with":""}]}}"##,
+            r#"{"display_name":{"expression":"' ' + user.display_name + ' '"},
+                "replace":{"display_name":[{"pattern":"^Lee","with":"L"},{"pattern":"\\)$","with":""}]}}"#,
             "ann@example.org",
             ["L, Ann (External", "Ann@X.example", "Ann", "Lee"],
         ),

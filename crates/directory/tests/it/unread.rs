@@ -1,7 +1,7 @@
 //! People and groups that came and could not be read: known ones stay, unknown ones are set aside until they can be.
 
 use directory::{
-    id::ProviderId,
+    id::{Millis, ProviderId},
     mirror::{Dirty, State},
     observation::{Kept, Listing, Member, Observation, Removed},
 };
@@ -94,4 +94,41 @@ fn unknown_groups_are_set_aside_too() {
     assert_seen(&bench, &format!("{plain}\nEve set aside: {WHY}"));
     read(&mut bench, "ann \n bob \n [g] | ann bob", Vec::new());
     assert_seen(&bench, &plain);
+}
+
+/// A change is not all that there is to know of somebody who could not be read before.
+#[test]
+fn memberships_of_strangers_among_changes_are_asked_for() {
+    let all = House::of("ann \n bob \n [g] | ann \n [h] | bob");
+    let Listing::Complete(people) = all.listing().people else { panic!("a list is whole") };
+    let Listing::Complete(groups) = all.listing().groups else { panic!("a list is whole") };
+    let members = all.listing().members;
+    let delta = |newcomers_doubted| Observation {
+        people: Listing::Delta { put: people.clone(), removed: Vec::new() },
+        groups: Listing::Delta { put: groups.clone(), removed: Vec::new() },
+        newcomers_doubted,
+        ..Observation::default()
+    };
+    let seen = |before: &Observation, now: &Observation| {
+        let mut mirror = directory::mirror::Mirror::default();
+        mirror.merge(before, Millis(1));
+        let merged = mirror.merge(now, Millis(2));
+        (merged.returned.len(), merged.reread.len())
+    };
+    // Groups that could not be read, whoever else there was; nobody knows then who is in them.
+    let kept = Observation {
+        kept: groups.iter().map(|one| kept(Member::Group(one.id.clone()))).collect(),
+        ..Observation::default()
+    };
+    assert_eq!(seen(&kept, &delta(false)), (0, 2));
+    // Where all of them are told at the same time, that is all.
+    let told = Observation { members: members.clone(), ..delta(false) };
+    assert_eq!(seen(&kept, &told), (0, 0));
+    // Newcomers are new, unless somebody was overlooked before.
+    assert_eq!(seen(&Observation::default(), &delta(false)), (0, 0));
+    assert_eq!(seen(&Observation::default(), &delta(true)), (2, 2));
+    assert_eq!(seen(&all.listing(), &delta(true)), (0, 0));
+    // A list names everybody who is in a group.
+    let list = Observation { newcomers_doubted: true, ..all.listing() };
+    assert_eq!(seen(&Observation::default(), &list), (0, 0));
 }

@@ -236,9 +236,9 @@ pub async fn issues(app: &App, keeper: &Keeper) -> anyhow::Result<Arc<Vec<Issue>
         let known = LookAlikes::of(&planning.served);
         let open = (&plan.pending, plan.issues.iter());
         let alike = planning.alike(memory, (&known, &planning.served), open);
-        let unread = memory.unreadable_issues(&planning.basis(memory));
-        let issues = plan.issues.into_iter().chain(alike);
-        Ok(issues.chain(unread).collect())
+        let basis = planning.basis(memory);
+        let unread = memory.unreadable_issues(&basis);
+        Ok(plan.issues.into_iter().chain(alike).chain(unread).collect())
     };
     let issues = Arc::new(with_planning(app, keeper, look).await?);
     keeper

@@ -28,6 +28,9 @@ use crate::{
 const SETTLE_MS: i64 = 3_000;
 /// When to look again for what was hinted at and did not show.
 const LAG_MS: i64 = 30_000;
+const LOST_CHANGES: &str = "changes came without a usable id, so everything was read";
+const LOST_CHANGES_LATER: &str = "changes came without a usable id; they are asked for again, and everything is read an \
+                                  hour after it was last";
 
 /// Pulls until the directory is removed or the server stops.
 pub async fn run(app: App, keeper: Arc<Keeper>) {
@@ -260,7 +263,18 @@ async fn read(
         || since_full
             .is_none_or(|since| since >= verification_ms || (wanted_again && since >= HOUR_MS));
     let cursor = row.cursor.as_ref().filter(|_| !full);
-    let observation = connector.pull(cursor, &keeper.progress).await?;
+    let mut observation = connector.pull(cursor, &keeper.progress).await?;
+    if observation.lost_changes {
+        if since_full.is_none_or(|since| since >= HOUR_MS) {
+            keeper.progress.reset();
+            observation = connector.pull(None, &keeper.progress).await?;
+            observation.notes.push(LOST_CHANGES.to_owned());
+        } else {
+            // The same changes are asked for again, until everything is read or they are told well.
+            observation.cursor = None;
+            observation.notes.push(LOST_CHANGES_LATER.to_owned());
+        }
+    }
     if observation.everything
         && let Some(memory) = keeper.memory.lock().await.as_mut()
     {

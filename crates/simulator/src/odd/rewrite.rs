@@ -114,9 +114,12 @@ impl Walk<'_> {
             }
         }
         for rule in met {
+            // What a rule before put something else in the place of has no fields any more.
             let odd = match &rule.said.instead {
                 Some(instead) => instead.clone().into_bytes(),
-                None => bent(&self.out[start..], rule)?,
+                None => {
+                    bent(&self.out[start..], rule).unwrap_or_else(|| self.out[start..].to_vec())
+                }
             };
             self.out.truncate(start);
             self.out.extend_from_slice(&odd);
@@ -237,6 +240,13 @@ mod tests {
         assert_eq!(
             odd(json, r#"[{"route":".","set":{"k":"[]","value":"17","@odata.nextLink":"{}"}}]"#),
             r#"{"value":17,"k":[],"@odata.nextLink":{}}"#
+        );
+        assert_eq!(
+            odd(
+                json,
+                r#"[{"id":"a","instead":"7"},{"id":"a","set":{"n":"1"}},{"id":"b","set":{"id":"2"}}]"#
+            ),
+            r#"{"value":[7,{"b":{"id":2,"in":[7]}}], "k":-1.5e3}"#
         );
         assert_eq!(
             odd(

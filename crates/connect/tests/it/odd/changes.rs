@@ -13,7 +13,7 @@ use super::{ALL, Seen, Small, state};
 use crate::tenant::id;
 
 /// A full read, and a mirror of it.
-async fn begun(small: &Small) -> (connect::Connector, Mirror, Cursor) {
+pub(super) async fn begun(small: &Small) -> (connect::Connector, Mirror, Cursor) {
     let connector = small.tenant.connector();
     let mut mirror = Mirror::default();
     let observation = small.observed(&connector).await;
@@ -21,7 +21,7 @@ async fn begun(small: &Small) -> (connect::Connector, Mirror, Cursor) {
     (connector, mirror, observation.cursor.unwrap())
 }
 
-async fn since(connector: &connect::Connector, cursor: &Cursor) -> Observation {
+pub(super) async fn since(connector: &connect::Connector, cursor: &Cursor) -> Observation {
     connector.pull(Some(cursor), &Progress::default()).await.unwrap()
 }
 
