@@ -65,10 +65,10 @@ pub(crate) struct Oracle {
     user_names: BTreeMap<String, String>,
     group_names: BTreeMap<String, String>,
     /// By provider id: the name served, and the person.
-    people: BTreeMap<String, (String, Person)>,
-    groups: BTreeMap<String, String>,
+    pub(crate) people: BTreeMap<String, (String, Person)>,
+    pub(crate) groups: BTreeMap<String, String>,
     /// Groups that a person was in when last seen.
-    memberships: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) memberships: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Oracle {

@@ -1,6 +1,7 @@
 //! One simulated tenant, a server that keeps a directory of it, and a product that reads the directory.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::{
         Arc,
@@ -222,12 +223,32 @@ impl House {
 
     /// What should be served once what is true now has been read.
     pub(crate) async fn expected(&mut self) -> Copy {
+        let truth = self.truth_read().await;
+        self.oracle.expect(&truth)
+    }
+
+    /// A read that lacked something shows nobody to be absent, but whoever has left may have lost memberships by it, of
+    /// groups that were read: only the product knows which.
+    pub(crate) async fn lost_in_part(&mut self) {
+        let (found, truth) = (self.copy().await, self.truth_read().await);
+        let there: BTreeSet<&str> = truth.users.iter().map(|user| user.id.as_str()).collect();
+        let Oracle { people, groups, memberships, .. } = &mut self.oracle;
+        for (id, (name, _)) in people.iter().filter(|(id, _)| !there.contains(id.as_str())) {
+            let Some(memberships) = memberships.get_mut(id) else { continue };
+            memberships.retain(|group| {
+                let group = groups.get(group);
+                group.is_none_or(|group| found.members.contains(&(group.clone(), name.clone())))
+            });
+        }
+    }
+
+    /// What is true of what is read.
+    async fn truth_read(&mut self) -> Truth {
         let truth = self.truth().await;
-        let truth = match &self.part {
+        match &self.part {
             Some(part) => part.of(truth),
             None => truth,
-        };
-        self.oracle.expect(&truth)
+        }
     }
 
     /// The product synchronises, and has what it should.
