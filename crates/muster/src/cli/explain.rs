@@ -4,7 +4,7 @@ use anyhow::bail;
 use clap::Args;
 use directory::{
     counted::counted,
-    explain::{Explanation, GroupExplanation},
+    explain::{Asked, Explanation, GroupExplanation},
 };
 
 use crate::{
@@ -98,16 +98,7 @@ fn show_group(explanation: &GroupExplanation) {
     if let Some(wanted) = &explanation.wanted_name {
         println!("  the rules make the name {wanted} of it");
     }
-    for sentence in &explanation.because {
-        println!("  because: {sentence}");
-    }
-    if !explanation.rules.is_empty() {
-        println!("  rules that were asked:");
-    }
-    for asked in &explanation.rules {
-        let decided = if asked.decided { "  <- decided" } else { "" };
-        println!("    {}: {}{decided}", asked.rule, asked.answer);
-    }
+    show_reasons(&explanation.because, &explanation.rules);
     println!("  what the provider says:");
     println!("    id: {}", explanation.id);
     for (attribute, value) in &explanation.attributes {
@@ -125,20 +116,26 @@ fn show_group(explanation: &GroupExplanation) {
     }
 }
 
+fn show_reasons(because: &[String], rules: &[Asked]) {
+    for sentence in because {
+        println!("  because: {sentence}");
+    }
+    if !rules.is_empty() {
+        println!("  rules that were asked:");
+    }
+    for asked in rules {
+        let decided = if asked.decided { "  <- decided" } else { "" };
+        println!("    {}: {}{decided}", asked.rule, asked.answer);
+    }
+}
+
 fn show_explanation(explanation: &Explanation) {
     match (&explanation.name, explanation.active) {
         (Some(name), true) => println!("{name} is served and active"),
         (Some(name), false) => println!("{name} is served and inactive"),
         (None, _) => println!("{} is not served", explanation.id),
     }
-    for sentence in &explanation.because {
-        println!("  because: {sentence}");
-    }
-    println!("  rules that were asked:");
-    for asked in &explanation.rules {
-        let decided = if asked.decided { "  <- decided" } else { "" };
-        println!("    {}: {}{decided}", asked.rule, asked.answer);
-    }
+    show_reasons(&explanation.because, &explanation.rules);
     println!("  what the provider says:");
     println!("    id: {}", explanation.id);
     for (attribute, value) in &explanation.attributes {

@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
 };
-use directory::view::Unservable;
+use directory::{counted::counted, view::Unservable};
 
 use super::{negotiate::Representation, writer::Writer};
 use crate::{hashing, peer::Origin};
@@ -119,7 +119,8 @@ impl CrowdError {
             ),
             Self::TooMany { wait_ms } => {
                 let seconds = wait_ms.max(&1).unsigned_abs().div_ceil(1_000);
-                let text = format!("Too many wrong passwords. Try again in {seconds} seconds.");
+                let wait = counted(seconds, "second");
+                let text = format!("Too many wrong passwords. Try again in {wait}.");
                 let mut response = plain(StatusCode::TOO_MANY_REQUESTS, text);
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
                 response
