@@ -47,10 +47,47 @@ pub(super) struct Authenticator {
     wrong: Mutex<Wrong>,
     seen: Mutex<HashSet<(ApplicationId, Origin)>>,
     /// One password is judged once at a time: a product begins with many requests at once.
-    judging: Mutex<HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>,
+    judging: Judging,
     attempts: Attempts,
     failed: Arc<FailedSignIns>,
     hosts: Hosts,
+}
+
+/// Passwords that are being judged, by their digests.
+type Judging = Mutex<HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>;
+
+/// What is given to be judged.
+struct Given<'a> {
+    name: &'a str,
+    password: &'a str,
+    digest: [u8; 32],
+    client: Origin,
+    now: Millis,
+}
+
+/// The turn of one password; it ends with the request, also with one whose caller hung up.
+struct Turn<'a> {
+    judging: &'a Judging,
+    digest: [u8; 32],
+    own: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl<'a> Turn<'a> {
+    fn of(judging: &'a Judging, digest: [u8; 32]) -> Self {
+        let mut all = judging.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = Arc::clone(all.entry(digest).or_default());
+        Self { judging, digest, own }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut all = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map's own and this one: nobody else waits for the turn.
+        if Arc::strong_count(&self.own) == 2 {
+            all.remove(&self.digest);
+        }
+    }
 }
 
 /// Passwords that were wrong, the oldest first.
@@ -98,16 +135,11 @@ impl Authenticator {
         {
             return Ok(Arc::clone(application));
         }
-        let turn = {
-            let mut judging = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(judging.entry(digest).or_default())
-        };
-        let held = turn.lock().await;
-        let right = self.judge(applications, (name, application.as_ref(), password), client, now);
-        let right = right.await;
-        self.judging.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+        let turn = Turn::of(&self.judging, digest);
+        let held = turn.own.lock().await;
+        let given = Given { name, password, digest, client, now };
+        let right = self.judge(applications, application.as_ref(), given).await?;
         drop(held);
-        let right = right?;
         let Some(application) = application.filter(|_| right) else {
             self.lock_wrong().remember(digest);
             self.failed.note(Place::Crowd, name, client, now);
@@ -125,11 +157,9 @@ impl Authenticator {
     async fn judge(
         &self,
         applications: &ApplicationRegistry,
-        (name, application, password): (&str, Option<&Arc<Application>>, &str),
-        client: Origin,
-        now: Millis,
+        application: Option<&Arc<Application>>,
+        Given { name, password, digest, client, now }: Given<'_>,
     ) -> Result<bool, CrowdError> {
-        let digest = self.digest(name, application.map(|one| &**one), password);
         if application.is_some_and(|one| self.remembers(one.id, &digest)) {
             return Ok(true);
         }
@@ -226,4 +256,24 @@ fn credentials(headers: &HeaderMap) -> Option<String> {
 /// Latin-1 is the first 256 characters of Unicode.
 fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_hangs_up_leaves_no_turn_behind() {
+        let judging = Judging::default();
+        let first = Turn::of(&judging, [1; 32]);
+        let held = first.own.lock().await;
+        let second = Turn::of(&judging, [1; 32]);
+        let waiting = tokio::time::timeout(std::time::Duration::from_millis(1), second.own.lock());
+        assert!(waiting.await.is_err(), "one at a time");
+        drop(second);
+        assert_eq!(judging.lock().unwrap().len(), 1, "the first has its turn still");
+        drop(held);
+        drop(first);
+        assert!(judging.lock().unwrap().is_empty());
+    }
 }
