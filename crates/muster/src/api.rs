@@ -19,7 +19,6 @@ pub mod explain;
 mod extract;
 pub mod history;
 pub mod migration;
-pub(crate) mod name;
 pub mod openapi;
 pub mod page;
 pub mod people;
@@ -28,6 +27,7 @@ pub mod preview;
 mod problem;
 pub mod product_names;
 pub mod rename;
+mod right;
 pub mod run;
 pub mod secret;
 pub mod server_info;
@@ -36,12 +36,11 @@ pub mod token;
 pub mod undo;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
-use utoipa_axum::{
-    router::{OpenApiRouter, UtoipaMethodRouter},
-    routes,
-};
+use store::Scope;
+use utoipa_axum::routes;
 
-pub use self::{bearer::TokenHash, problem::Problem};
+use self::right::Routes;
+pub use self::{bearer::TokenHash, problem::Problem, right::Declared};
 use crate::app::App;
 
 /// The largest request body: settings and secrets are small.
@@ -51,103 +50,136 @@ const RULES_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 /// The largest product: its people with their groups.
 const PRODUCT_BYTES_MAX: usize = 256 * BODY_BYTES_MAX;
 
-/// The columns of a row that cannot be read, as they are told.
-fn texts(columns: &[&str]) -> Vec<String> {
-    columns.iter().map(|column| (*column).to_owned()).collect()
-}
+use crate::service::texts;
 
 /// All routes of the admin API.
 pub fn router(app: App, token: TokenHash) -> Router {
-    let (routes, _) = routes().split_for_parts();
-    let (looks, _) = looks().split_for_parts();
+    let (routes, _) = routes().router.split_for_parts();
     let closed = routes
         .layer(from_fn_with_state(app.clone(), audit::write_down))
-        .merge(looks)
         .fallback(async || Problem::not_found("there is no such address in the admin API"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state((app.clone(), token), bearer::authenticate));
-    let (open, _) = open().split_for_parts();
+    let (open, _) = open().router.split_for_parts();
     let open = open.method_not_allowed_fallback(async || Problem::method_not_allowed());
     Router::new().nest(openapi::BASE, closed.merge(open)).with_state(app)
 }
 
+/// What all routes need and do.
+pub fn declared() -> Vec<Declared> {
+    let mut all = routes();
+    all += open();
+    all.declared
+}
+
 /// Routes for whoever asks, token or not.
-fn open() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(openapi::openapi))
+fn open() -> Routes {
+    Routes::default().open(routes!(openapi::openapi))
 }
 
-/// Routes of whoever only looks, though with a body: not written down.
-fn looks() -> OpenApiRouter<App> {
-    large(routes!(preview::pending, preview::of_rules), RULES_BYTES_MAX)
-        .merge(large(routes!(migration::check), PRODUCT_BYTES_MAX))
+/// All routes for whoever has a token, each with its description and its right.
+fn routes() -> Routes {
+    let mut all = directories();
+    all += applications();
+    all += alerts();
+    all += administrators();
+    all += Routes::default()
+        .look(Scope::Read, routes!(secret::compare))
+        .look(Scope::Read, routes!(change::list))
+        .look(Scope::Read, routes!(event::follow))
+        .look(Scope::Read, routes!(audit::list))
+        .look(Scope::Read, routes!(server_info::show))
+        .look(Scope::Read, routes!(task::list));
+    all
 }
 
-/// Routes that take larger bodies than others.
-fn large(routes: UtoipaMethodRouter<App>, bytes_max: usize) -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes).layer(DefaultBodyLimit::max(bytes_max))
+fn applications() -> Routes {
+    Routes::default()
+        .look(Scope::Read, routes!(application::list))
+        .change(Scope::Write, routes!(application::add))
+        .look(Scope::Read, routes!(application::show))
+        .change(Scope::Write, routes!(application::remove))
+        .change(Scope::Write, routes!(application::sight::change))
+        .change(Scope::Write, routes!(application::set_addresses))
+        .change(Scope::Write, routes!(application::set_product))
+        .change(Scope::Write, routes!(application::new_password))
 }
 
-/// All routes, each with its description.
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .merge(directories())
-        .routes(routes!(application::list, application::add))
-        .routes(routes!(application::show, application::remove))
-        .routes(routes!(application::sight::change))
-        .routes(routes!(application::set_addresses))
-        .routes(routes!(application::set_product))
-        .routes(routes!(application::new_password))
-        .routes(routes!(alert::list))
-        .routes(routes!(alert::acknowledge))
-        .routes(routes!(alert::channel::list, alert::channel::add))
-        .routes(routes!(alert::channel::change, alert::channel::remove))
-        .routes(routes!(alert::channel::test))
-        .routes(routes!(secret::compare))
-        .routes(routes!(change::list))
-        .routes(routes!(event::follow))
-        .routes(routes!(audit::list))
-        .routes(routes!(administrator::list, administrator::invite))
-        .routes(routes!(administrator::remove))
-        .routes(routes!(administrator::link))
-        .routes(routes!(administrator::set_role))
-        .routes(routes!(administrator::sign_out))
-        .routes(routes!(token::list, token::add))
-        .routes(routes!(token::revoke))
-        .routes(routes!(server_info::show))
-        .routes(routes!(task::list))
+fn alerts() -> Routes {
+    Routes::default()
+        .look(Scope::Read, routes!(alert::list))
+        .change(Scope::Write, routes!(alert::acknowledge))
+        .look(Scope::Read, routes!(alert::channel::list))
+        .change(Scope::Write, routes!(alert::channel::add))
+        .change(Scope::Write, routes!(alert::channel::change))
+        .change(Scope::Write, routes!(alert::channel::remove))
+        .change(Scope::Write, routes!(alert::channel::test))
 }
 
-fn directories() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(directory::list, directory::add))
-        .routes(routes!(directory::show, directory::remove))
-        .routes(routes!(directory::status))
-        .routes(routes!(directory::check))
-        .routes(routes!(directory::sync))
-        .routes(routes!(person::sync))
-        .routes(routes!(undo::undo))
-        .routes(routes!(undo::unpin))
-        .routes(routes!(directory::approve))
-        .routes(routes!(directory::discard))
-        .routes(routes!(discard::list))
-        .routes(routes!(discard::withdraw))
-        .routes(routes!(rename::list, rename::decide))
-        .routes(routes!(explain::explain))
-        .routes(routes!(explain::explain_group))
-        .routes(routes!(people::users))
-        .routes(routes!(people::user))
-        .routes(routes!(people::groups))
-        .routes(routes!(people::group))
-        .routes(routes!(people::members))
-        .routes(routes!(run::list))
-        .routes(routes!(run::issues))
-        .routes(routes!(product_names::list))
-        .routes(routes!(history::show))
-        .routes(routes!(directory::pause))
-        .routes(routes!(directory::resume))
-        .merge(large(routes!(directory::set_rules), RULES_BYTES_MAX))
-        .routes(routes!(connection::set_schedule))
-        .routes(routes!(connection::change))
-        .routes(routes!(connection::check))
+fn administrators() -> Routes {
+    Routes::default()
+        .look(Scope::Admin, routes!(administrator::list))
+        .change(Scope::Admin, routes!(administrator::invite))
+        .change(Scope::Admin, routes!(administrator::remove))
+        .change(Scope::Admin, routes!(administrator::link))
+        .change(Scope::Admin, routes!(administrator::set_role))
+        .change(Scope::Admin, routes!(administrator::sign_out))
+        .look(Scope::Admin, routes!(token::list))
+        .change(Scope::Admin, routes!(token::add))
+        .change(Scope::Admin, routes!(token::revoke))
+}
+
+fn directories() -> Routes {
+    let mut all = Routes::default()
+        .look(Scope::Read, routes!(directory::list))
+        .change(Scope::Write, routes!(directory::add))
+        .look(Scope::Read, routes!(directory::show))
+        .change(Scope::Write, routes!(directory::remove))
+        .look(Scope::Read, routes!(directory::status))
+        .look(Scope::Write, routes!(directory::check))
+        .change(Scope::Write, routes!(directory::sync))
+        .change(Scope::Write, routes!(directory::pause))
+        .change(Scope::Write, routes!(directory::resume))
+        .change(Scope::Write, routes!(connection::set_schedule))
+        .change(Scope::Write, routes!(connection::change))
+        .look(Scope::Write, routes!(connection::check));
+    all += Routes::default()
+        .change(Scope::Write, routes!(directory::set_rules))
+        .look(Scope::Read, routes!(preview::pending, preview::of_rules))
+        .bodies_up_to(RULES_BYTES_MAX);
+    all += Routes::default()
+        .look(Scope::Read, routes!(migration::check))
+        .bodies_up_to(PRODUCT_BYTES_MAX);
+    all += decisions();
+    all += people();
+    all
+}
+
+fn decisions() -> Routes {
+    Routes::default()
+        .change(Scope::Write, routes!(undo::undo))
+        .change(Scope::Write, routes!(undo::unpin))
+        .change(Scope::Write, routes!(directory::approve))
+        .change(Scope::Write, routes!(directory::discard))
+        .look(Scope::Read, routes!(discard::list))
+        .change(Scope::Write, routes!(discard::withdraw))
+        .look(Scope::Read, routes!(rename::list))
+        .change(Scope::Write, routes!(rename::decide))
+}
+
+fn people() -> Routes {
+    Routes::default()
+        .change(Scope::Write, routes!(person::sync))
+        .look(Scope::Read, routes!(explain::explain))
+        .look(Scope::Read, routes!(explain::explain_group))
+        .look(Scope::Read, routes!(people::users))
+        .look(Scope::Read, routes!(people::user))
+        .look(Scope::Read, routes!(people::groups))
+        .look(Scope::Read, routes!(people::group))
+        .look(Scope::Read, routes!(people::members))
+        .look(Scope::Read, routes!(run::list))
+        .look(Scope::Read, routes!(run::issues))
+        .look(Scope::Read, routes!(product_names::list))
+        .look(Scope::Read, routes!(history::show))
 }

@@ -95,7 +95,7 @@ impl App {
             }
             let published = follow::load(&store)?;
             let applications = ApplicationRegistry::default();
-            applications.replace(crate::api::application::registered(&store)?);
+            applications.replace(crate::service::application::registered(&store)?);
             applications.callers().restore(store.callers()?.into_iter().map(known_caller));
             Ok::<_, StoreError>((store, published, applications))
         });

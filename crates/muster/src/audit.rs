@@ -5,29 +5,13 @@
 
 use directory::error_chain::joined;
 use serde_json::Value;
-use store::NewAudit;
+use store::{Change, Changed, Store, StoreError};
 
-use crate::{app::App, peer::Origin};
-
-/// Somebody who changes something.
-#[derive(Debug, Clone)]
-pub struct Actor {
-    /// The administrator's name, or what a token is called.
-    pub who: String,
-    /// From where.
-    pub origin: Origin,
-}
+use crate::{app::App, service::Actor};
 
 /// Writes down what somebody did; `action` is `noun.verb`.
 pub async fn record(app: &App, actor: &Actor, action: &str, object: &str, detail: Value) {
-    let entry = NewAudit {
-        at: app.clock.now(),
-        who: actor.who.clone(),
-        origin: actor.origin.to_string(),
-        action: action.to_owned(),
-        object: object.to_owned(),
-        detail: detail.to_string(),
-    };
+    let entry = actor.entry(app.clock.now(), action, object, &detail);
     tracing::info!(
         who = entry.who,
         origin = entry.origin,
@@ -35,7 +19,9 @@ pub async fn record(app: &App, actor: &Actor, action: &str, object: &str, detail
         object,
         "somebody changed something"
     );
-    if let Err(error) = app.blocking(move |store| store.audit(&entry)).await {
+    if let Err(error) =
+        app.blocking(move |store| store.change(|_| Ok(Changed::Kept((), entry)))).await
+    {
         tracing::error!(
             error = joined(error.as_ref()),
             action,
@@ -43,4 +29,12 @@ pub async fn record(app: &App, actor: &Actor, action: &str, object: &str, detail
             "the audit log could not be written"
         );
     }
+}
+
+/// Changes the store without saying who did it: for what does not go through the service yet.
+pub(crate) fn quietly<T>(
+    store: &Store,
+    work: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    store.quietly(work)
 }

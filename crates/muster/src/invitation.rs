@@ -50,6 +50,7 @@ async fn make(
     let now = app.clock.now();
     let row =
         InvitationRow { token: entropy::digest(&token), name, role, expires: now.plus(life_ms) };
-    app.blocking(move |store| store.invite(&row, now)).await?;
+    app.blocking(move |store| crate::audit::quietly(store, |change| change.invite(&row, now)))
+        .await?;
     Ok(format!("{base}/first-start/{token}"))
 }

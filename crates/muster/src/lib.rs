@@ -27,6 +27,7 @@ pub mod product;
 pub mod reach;
 pub mod safe;
 pub mod server;
+pub mod service;
 pub mod sign_in;
 pub mod task;
 pub mod text_file;

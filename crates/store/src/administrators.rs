@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Store, StoreError,
+    Change, Store, StoreError,
     db::small,
     unreadable::{Lenient, or_none, readable},
 };
@@ -92,12 +92,7 @@ impl Store {
 
     /// All administrators, by name; also those of whom not everything can be read.
     pub fn administrators(&self) -> Result<Vec<AdministratorRow>, StoreError> {
-        self.0.main.read(|transaction| {
-            let select = format!("SELECT {COLUMNS} FROM administrator ORDER BY folded_name");
-            let mut select = transaction.prepare_cached(&select)?;
-            let rows = select.query(())?;
-            readable(rows, administrator)
-        })
+        self.0.main.read(list)
     }
 
     /// An administrator by number; none whose row cannot be read.
@@ -113,89 +108,11 @@ impl Store {
         })
     }
 
-    /// Makes an administrator, or gives the one of that name another role and password.
-    pub fn put_administrator(
-        &self,
-        name: &str,
-        role: Role,
-        password_hash: &str,
-        now: Millis,
-    ) -> Result<AdministratorRow, StoreError> {
-        self.0.main.write(|transaction| {
-            transaction.execute("UPDATE head SET administrator = administrator + 1", ())?;
-            transaction.execute(
-                "INSERT INTO administrator (id, name, folded_name, role, password_hash, created)
-                 VALUES ((SELECT administrator FROM head), ?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (folded_name) DO UPDATE
-                 SET name = CASE typeof(name) WHEN 'text' THEN name ELSE excluded.name END,
-                     role = excluded.role, password_hash = excluded.password_hash",
-                (name, fold(name), role.as_str(), password_hash, now.0),
-            )?;
-            one(transaction, "folded_name = ?1", fold(name))?.ok_or(StoreError::Removed)
-        })
-    }
-
-    /// Gives an administrator another password.
-    pub fn set_administrator_password(&self, id: u32, hash: &str) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| {
-            let update = "UPDATE administrator SET password_hash = ?2 WHERE id = ?1";
-            let changed = transaction.execute(update, (id, hash))?;
-            if changed == 1 { Ok(()) } else { Err(StoreError::Removed) }
-        })
-    }
-
-    /// Gives an administrator another role; `false` when nobody could change anything any more then.
-    pub fn set_administrator_role(&self, id: u32, role: Role) -> Result<bool, StoreError> {
-        self.0.main.write(|transaction| {
-            if role == Role::Reader && !another(transaction, id)? {
-                return Ok(false);
-            }
-            let update = "UPDATE administrator SET role = ?2 WHERE id = ?1";
-            transaction.execute(update, (id, role.as_str()))?;
-            Ok(true)
-        })
-    }
-
-    /// Removes an administrator; `false` when nobody could change anything any more then.
-    pub fn remove_administrator(&self, id: u32) -> Result<bool, StoreError> {
-        let removed = self.0.main.write(|transaction| {
-            let removed = another(transaction, id)?;
-            if removed {
-                transaction.execute("DELETE FROM administrator WHERE id = ?1", [id])?;
-            }
-            Ok(removed)
-        })?;
-        if removed {
-            self.end_console_sessions(id, None)?;
-        }
-        Ok(removed)
-    }
-
     /// Remembers that somebody signed in.
     pub fn signed_in(&self, id: u32, now: Millis) -> Result<(), StoreError> {
         self.0.main.write(|transaction| {
             let update = "UPDATE administrator SET last_sign_in = ?2 WHERE id = ?1";
             transaction.execute(update, (id, now.0)).map(drop)?;
-            Ok(())
-        })
-    }
-
-    /// Keeps a one-time link in the place of all earlier ones for the same name.
-    pub fn invite(&self, invitation: &InvitationRow, now: Millis) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| {
-            transaction.execute(
-                "DELETE FROM invitation WHERE expires <= ?1 OR name IS ?2",
-                (now.0, &invitation.name),
-            )?;
-            transaction.execute(
-                "INSERT INTO invitation (token, name, role, expires) VALUES (?1, ?2, ?3, ?4)",
-                (
-                    invitation.token,
-                    &invitation.name,
-                    invitation.role.as_str(),
-                    invitation.expires.0,
-                ),
-            )?;
             Ok(())
         })
     }
@@ -219,13 +136,90 @@ impl Store {
             Ok(Some(InvitationRow { token: *token, name, role, expires: Millis(expires) }))
         })
     }
+}
+
+impl Change<'_> {
+    /// All administrators, as [`Store::administrators`].
+    pub fn administrators(&self) -> Result<Vec<AdministratorRow>, StoreError> {
+        list(self.transaction)
+    }
+
+    /// Removes an administrator; `false` when nobody could change anything any more then. Their sessions end with them.
+    pub fn remove_administrator(&self, id: u32) -> Result<bool, StoreError> {
+        let transaction = self.transaction;
+        let removed = another(transaction, id)?;
+        if removed {
+            transaction.execute("DELETE FROM administrator WHERE id = ?1", [id])?;
+        }
+        Ok(removed)
+    }
+
+    /// Makes an administrator, or gives the one of that name another role and password.
+    pub fn put_administrator(
+        &self,
+        name: &str,
+        role: Role,
+        password_hash: &str,
+        now: Millis,
+    ) -> Result<AdministratorRow, StoreError> {
+        let transaction = self.transaction;
+        transaction.execute("UPDATE head SET administrator = administrator + 1", ())?;
+        transaction.execute(
+            "INSERT INTO administrator (id, name, folded_name, role, password_hash, created)
+                 VALUES ((SELECT administrator FROM head), ?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (folded_name) DO UPDATE
+                 SET name = CASE typeof(name) WHEN 'text' THEN name ELSE excluded.name END,
+                     role = excluded.role, password_hash = excluded.password_hash",
+            (name, fold(name), role.as_str(), password_hash, now.0),
+        )?;
+        one(transaction, "folded_name = ?1", fold(name))?.ok_or(StoreError::Removed)
+    }
+
+    /// Gives an administrator another password.
+    pub fn set_administrator_password(&self, id: u32, hash: &str) -> Result<(), StoreError> {
+        let transaction = self.transaction;
+        let update = "UPDATE administrator SET password_hash = ?2 WHERE id = ?1";
+        let changed = transaction.execute(update, (id, hash))?;
+        if changed == 1 { Ok(()) } else { Err(StoreError::Removed) }
+    }
+
+    /// Gives an administrator another role; `false` when nobody could change anything any more then.
+    pub fn set_administrator_role(&self, id: u32, role: Role) -> Result<bool, StoreError> {
+        let transaction = self.transaction;
+        if role == Role::Reader && !another(transaction, id)? {
+            return Ok(false);
+        }
+        let update = "UPDATE administrator SET role = ?2 WHERE id = ?1";
+        transaction.execute(update, (id, role.as_str()))?;
+        Ok(true)
+    }
+
+    /// Keeps a one-time link in the place of all earlier ones for the same name.
+    pub fn invite(&self, invitation: &InvitationRow, now: Millis) -> Result<(), StoreError> {
+        let transaction = self.transaction;
+        transaction.execute(
+            "DELETE FROM invitation WHERE expires <= ?1 OR name IS ?2",
+            (now.0, &invitation.name),
+        )?;
+        transaction.execute(
+            "INSERT INTO invitation (token, name, role, expires) VALUES (?1, ?2, ?3, ?4)",
+            (invitation.token, &invitation.name, invitation.role.as_str(), invitation.expires.0),
+        )?;
+        Ok(())
+    }
 
     /// Takes a link out of use; says whether it was in use, so that of two who follow it only one comes in.
     pub fn use_up_invitation(&self, token: &[u8; 32]) -> Result<bool, StoreError> {
-        self.0.main.write(|transaction| {
-            Ok(transaction.execute("DELETE FROM invitation WHERE token = ?1", [token])? == 1)
-        })
+        let transaction = self.transaction;
+        Ok(transaction.execute("DELETE FROM invitation WHERE token = ?1", [token])? == 1)
     }
+}
+
+fn list(transaction: &Transaction<'_>) -> Result<Vec<AdministratorRow>, StoreError> {
+    let select = format!("SELECT {COLUMNS} FROM administrator ORDER BY folded_name");
+    let mut select = transaction.prepare_cached(&select)?;
+    let rows = select.query(())?;
+    readable(rows, administrator)
 }
 
 /// Whether there is an administrator beside this one who can get in.

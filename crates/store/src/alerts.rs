@@ -9,7 +9,7 @@ use directory::id::{DAY_MS, DirectoryId, Millis};
 use rusqlite::{Row, Transaction};
 
 use crate::{
-    Store, StoreError,
+    Change, Store, StoreError,
     db::small,
     unreadable::{Lenient, readable},
 };
@@ -165,17 +165,6 @@ impl Store {
         })
     }
 
-    /// Remembers that somebody looks after an alert; says whether it is open.
-    pub fn acknowledge_alert(&self, id: u32, now: Millis) -> Result<bool, StoreError> {
-        self.0.main.write(|transaction| {
-            let changed = transaction.execute(
-                "UPDATE alert SET acknowledged = COALESCE(acknowledged, ?2) WHERE id = ?1 AND resolved IS NULL",
-                (id, now.0),
-            )?;
-            Ok(changed == 1)
-        })
-    }
-
     /// Remembers up to which version a channel was told.
     pub fn alert_told(&self, told: Told) -> Result<(), StoreError> {
         self.0.main.write(|transaction| {
@@ -186,6 +175,18 @@ impl Store {
             )?;
             Ok(())
         })
+    }
+}
+
+impl Change<'_> {
+    /// Remembers that somebody looks after an alert; says whether it is open.
+    pub fn acknowledge_alert(&self, id: u32, now: Millis) -> Result<bool, StoreError> {
+        let transaction = self.transaction;
+        let changed = transaction.execute(
+                "UPDATE alert SET acknowledged = COALESCE(acknowledged, ?2) WHERE id = ?1 AND resolved IS NULL",
+                (id, now.0),
+            )?;
+        Ok(changed == 1)
     }
 }
 

@@ -4,11 +4,11 @@
 //! revoked token never works again.
 
 use directory::{id::Millis, name::fold};
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Store, StoreError,
+    Change, Store, StoreError,
     db::small,
     unreadable::{Lenient, readable},
 };
@@ -101,30 +101,39 @@ const COLUMNS: &str = "id, name, hash, scopes, made_by, made, expires, last_used
 impl Store {
     /// All tokens: those that are not revoked first, then by name.
     pub fn api_tokens(&self) -> Result<Vec<ApiTokenRow>, StoreError> {
-        self.0.main.read(|transaction| {
-            let select = format!(
-                "SELECT {COLUMNS} FROM api_token ORDER BY revoked IS NOT NULL, folded_name, id"
-            );
-            let mut select = transaction.prepare_cached(&select)?;
-            let rows = select.query(())?;
-            readable(rows, token)
+        self.0.main.read(list)
+    }
+
+    /// Remembers that a token was used.
+    pub fn api_token_used(&self, id: u32, now: Millis) -> Result<(), StoreError> {
+        self.0.main.write(|transaction| {
+            let update = "UPDATE api_token SET last_used = ?2 WHERE id = ?1";
+            transaction.execute(update, (id, now.0)).map(drop)?;
+            Ok(())
         })
+    }
+}
+
+impl Change<'_> {
+    /// All tokens, as [`Store::api_tokens`].
+    pub fn api_tokens(&self) -> Result<Vec<ApiTokenRow>, StoreError> {
+        list(self.transaction)
     }
 
     /// Keeps a token; `None` when there is one of that name that is not revoked.
     pub fn add_api_token(&self, new: &NewApiToken) -> Result<Option<ApiTokenRow>, StoreError> {
-        self.0.main.write(|transaction| {
-            let folded = fold(&new.name);
-            let taken: bool = transaction.query_row(
-                "SELECT EXISTS (SELECT 1 FROM api_token WHERE folded_name = ?1 AND revoked IS NULL)",
-                [&folded],
-                |row| row.get(0),
-            )?;
-            if taken {
-                return Ok(None);
-            }
-            // Rows are never deleted, so a number is never given again.
-            let id = transaction.query_row(
+        let transaction = self.transaction;
+        let folded = fold(&new.name);
+        let taken: bool = transaction.query_row(
+            "SELECT EXISTS (SELECT 1 FROM api_token WHERE folded_name = ?1 AND revoked IS NULL)",
+            [&folded],
+            |row| row.get(0),
+        )?;
+        if taken {
+            return Ok(None);
+        }
+        // Rows are never deleted, so a number is never given again.
+        let id = transaction.query_row(
                 "INSERT INTO api_token (id, name, folded_name, hash, scopes, made_by, made, expires)
                  VALUES ((SELECT coalesce(max(id), 0) + 1 FROM api_token), ?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  RETURNING id",
@@ -139,33 +148,30 @@ impl Store {
                 ),
                 |row| row.get::<_, i64>(0),
             )?;
-            let select = format!("SELECT {COLUMNS} FROM api_token WHERE id = ?1");
-            let mut select = transaction.prepare_cached(&select)?;
-            let mut rows = select.query([id])?;
-            rows.next()?.map(token).transpose()
-        })
+        let select = format!("SELECT {COLUMNS} FROM api_token WHERE id = ?1");
+        let mut select = transaction.prepare_cached(&select)?;
+        let mut rows = select.query([id])?;
+        rows.next()?.map(token).transpose()
     }
 
     /// Revokes the token of a name, in any case; gives its number, `None` when there is none to revoke.
     pub fn revoke_api_token(&self, name: &str, now: Millis) -> Result<Option<u32>, StoreError> {
-        self.0.main.write(|transaction| {
-            let update = "UPDATE api_token SET revoked = ?2
+        let transaction = self.transaction;
+        let update = "UPDATE api_token SET revoked = ?2
                           WHERE folded_name = ?1 AND revoked IS NULL RETURNING id";
-            let id = transaction
-                .query_row(update, (fold(name), now.0), |row| row.get::<_, i64>(0))
-                .optional()?;
-            id.map(small).transpose()
-        })
+        let id = transaction
+            .query_row(update, (fold(name), now.0), |row| row.get::<_, i64>(0))
+            .optional()?;
+        id.map(small).transpose()
     }
+}
 
-    /// Remembers that a token was used.
-    pub fn api_token_used(&self, id: u32, now: Millis) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| {
-            let update = "UPDATE api_token SET last_used = ?2 WHERE id = ?1";
-            transaction.execute(update, (id, now.0)).map(drop)?;
-            Ok(())
-        })
-    }
+fn list(transaction: &Transaction<'_>) -> Result<Vec<ApiTokenRow>, StoreError> {
+    let select =
+        format!("SELECT {COLUMNS} FROM api_token ORDER BY revoked IS NOT NULL, folded_name, id");
+    let mut select = transaction.prepare_cached(&select)?;
+    let rows = select.query(())?;
+    readable(rows, token)
 }
 
 fn joined(scopes: &[Scope]) -> String {

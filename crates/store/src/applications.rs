@@ -102,7 +102,7 @@ pub(crate) fn add(
     transaction: &Transaction<'_>,
     new: &NewApplication,
     now: Millis,
-) -> Result<(), StoreError> {
+) -> Result<u32, StoreError> {
     refuse_taken(transaction, "application", &new.name)?;
     transaction.execute("UPDATE head SET application = application + 1", ())?;
     transaction.execute(
@@ -121,7 +121,7 @@ pub(crate) fn add(
             now.0,
         ),
     )?;
-    Ok(())
+    small(transaction.query_row("SELECT application FROM head", (), |row| row.get(0))?)
 }
 
 /// Changes what an application sees. Names are frozen from now on, or not any more.

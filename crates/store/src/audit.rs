@@ -1,7 +1,7 @@
 //! What people changed: appended, never altered.
 
 use directory::id::Millis;
-use rusqlite::{Row, named_params};
+use rusqlite::{Row, Transaction, named_params};
 
 use crate::{
     Store, StoreError,
@@ -50,26 +50,6 @@ pub struct AuditFilter {
 }
 
 impl Store {
-    /// Writes down what somebody did.
-    pub fn audit(&self, entry: &NewAudit) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO audit (at, who, origin, action, object, detail)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute((
-                    entry.at.0,
-                    &entry.who,
-                    &entry.origin,
-                    &entry.action,
-                    &entry.object,
-                    &entry.detail,
-                ))?;
-            Ok(())
-        })
-    }
-
     /// What people did, newest first.
     pub fn audit_log(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
         self.0.main.read(|transaction| {
@@ -88,6 +68,18 @@ impl Store {
             readable(rows, entry)
         })
     }
+}
+
+/// Appends an entry.
+pub(crate) fn append(transaction: &Transaction<'_>, entry: &NewAudit) -> Result<(), StoreError> {
+    let NewAudit { at, who, origin, action, object, detail } = entry;
+    transaction
+        .prepare_cached(
+            "INSERT INTO audit (at, who, origin, action, object, detail)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((at.0, who, origin, action, object, detail))?;
+    Ok(())
 }
 
 /// An entry, with what can be read of it: that somebody did something is never left out.

@@ -9,7 +9,7 @@ use rusqlite::{Row, Transaction};
 use secrecy::SecretString;
 
 use crate::{
-    Store, StoreError,
+    Change, Store, StoreError,
     connections::refuse_taken,
     db::small,
     sealed::Key,
@@ -77,30 +77,6 @@ impl Store {
         self.0.main.read(|transaction| list(transaction, &self.0.key))
     }
 
-    /// Adds a channel; gives its number.
-    pub fn add_channel(&self, new: &NewChannel) -> Result<u32, StoreError> {
-        self.0.main.write(|transaction| add(transaction, &self.0.key, new))
-    }
-
-    /// Replaces everything of a channel but its name, and its secret only if one is given. Past failures are forgotten.
-    pub fn change_channel(
-        &self,
-        id: u32,
-        new: &NewChannel,
-        secret: Option<&SecretString>,
-    ) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| change(transaction, &self.0.key, (id, new, secret)))
-    }
-
-    /// Removes a channel.
-    pub fn remove_channel(&self, id: u32) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| {
-            transaction.execute("DELETE FROM alert_channel WHERE id = ?1", [id])?;
-            transaction.execute("DELETE FROM alert_told WHERE channel = ?1", [id])?;
-            Ok(())
-        })
-    }
-
     /// Remembers that a channel was told something.
     pub fn channel_told(&self, id: u32, now: Millis) -> Result<(), StoreError> {
         let update = "UPDATE alert_channel SET failures = 0, failing_since = NULL, problem = NULL, retry_at = NULL,
@@ -121,6 +97,38 @@ impl Store {
         self.0.main.write(|transaction| {
             Ok(transaction.execute(update, (id, now.0, problem, retry_at.0)).map(drop)?)
         })
+    }
+}
+
+impl Change<'_> {
+    /// All channels, by number.
+    pub fn channels(&self) -> Result<Vec<ChannelRow>, StoreError> {
+        list(self.transaction, self.key)
+    }
+
+    /// Adds a channel; gives its number.
+    pub fn add_channel(&self, new: &NewChannel) -> Result<u32, StoreError> {
+        let transaction = self.transaction;
+        add(transaction, self.key, new)
+    }
+
+    /// Replaces everything of a channel but its name, and its secret only if one is given. Past failures are forgotten.
+    pub fn change_channel(
+        &self,
+        id: u32,
+        new: &NewChannel,
+        secret: Option<&SecretString>,
+    ) -> Result<(), StoreError> {
+        let transaction = self.transaction;
+        change(transaction, self.key, (id, new, secret))
+    }
+
+    /// Removes a channel.
+    pub fn remove_channel(&self, id: u32) -> Result<(), StoreError> {
+        let transaction = self.transaction;
+        transaction.execute("DELETE FROM alert_channel WHERE id = ?1", [id])?;
+        transaction.execute("DELETE FROM alert_told WHERE channel = ?1", [id])?;
+        Ok(())
     }
 }
 

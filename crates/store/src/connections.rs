@@ -161,13 +161,14 @@ pub(crate) const TABLES: [&str; 22] = [
     "run",
 ];
 
-pub(crate) fn list(db: &Db, key: &Key) -> Result<Vec<ConnectionRow>, StoreError> {
-    db.read(|transaction| {
-        let mut select =
-            transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM connection ORDER BY id"))?;
-        let rows = select.query(())?;
-        readable(rows, |row| connection(row, key))
-    })
+pub(crate) fn list(
+    transaction: &Transaction<'_>,
+    key: &Key,
+) -> Result<Vec<ConnectionRow>, StoreError> {
+    let mut select =
+        transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM connection ORDER BY id"))?;
+    let rows = select.query(())?;
+    readable(rows, |row| connection(row, key))
 }
 
 pub(crate) fn get(

@@ -90,13 +90,25 @@ impl Db {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.write_if(|transaction| Ok((work(transaction)?, true)))
+    }
+
+    /// Runs `work` as the one writer; all of it is kept if it says so, else nothing.
+    pub(crate) fn write_if<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<(T, bool), E>,
+    ) -> Result<T, E> {
         if self.read_only {
-            return Err(StoreError::ReadOnly);
+            return Err(StoreError::ReadOnly.into());
         }
         let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = work(&transaction)?;
-        transaction.commit()?;
+        let immediate = TransactionBehavior::Immediate;
+        let begun = writer.transaction_with_behavior(immediate);
+        let transaction = begun.map_err(StoreError::from)?;
+        let (done, keep) = work(&transaction)?;
+        if keep {
+            transaction.commit().map_err(StoreError::from)?;
+        }
         Ok(done)
     }
 }

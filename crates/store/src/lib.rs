@@ -11,6 +11,7 @@ mod applications;
 mod audit;
 mod base;
 mod callers;
+mod change;
 mod change_log;
 mod channels;
 mod connections;
@@ -44,7 +45,6 @@ mod watches;
 mod webhooks;
 
 use std::{
-    collections::BTreeMap,
     fs::{self, File, TryLockError},
     io,
     os::unix::fs::DirBuilderExt,
@@ -58,7 +58,6 @@ use directory::{
     id::{ChangeSeq, DirectoryId, Millis, ProviderId, RunId, UserNo},
     mirror::Mirror,
     report::RunReport,
-    rules::Rules,
     snapshot::Directory,
     view::FrozenNames,
 };
@@ -72,6 +71,7 @@ pub use self::{
     audit::{AuditFilter, AuditRow, NewAudit},
     base::Floor,
     callers::CallerRow,
+    change::{Change, Changed},
     change_log::{DamagedEntry, LogSlice},
     channels::{ChannelRow, NewChannel},
     connections::{ConnectionRow, KeptKey, NewConnection, Pin, Schedule},
@@ -210,21 +210,12 @@ impl Store {
 
     /// All directories, by number.
     pub fn connections(&self) -> Result<Vec<ConnectionRow>, StoreError> {
-        connections::list(&self.0.main, &self.0.key)
+        self.0.main.read(|transaction| connections::list(transaction, &self.0.key))
     }
 
     /// One directory.
     pub fn connection(&self, id: DirectoryId) -> Result<Option<ConnectionRow>, StoreError> {
         connections::get(&self.0.main, &self.0.key, id)
-    }
-
-    /// Adds a directory.
-    pub fn add_connection(
-        &self,
-        new: &NewConnection,
-        now: Millis,
-    ) -> Result<ConnectionRow, StoreError> {
-        self.0.main.write(|transaction| connections::add(transaction, &self.0.key, new, now))
     }
 
     /// Users who are gone at their provider and still known, in order.
@@ -247,34 +238,6 @@ impl Store {
         self.0.main.read(connections::kept_keys)
     }
 
-    /// Removes a directory and everything in it; its number is never given again, and its key is kept.
-    pub fn remove_connection(&self, id: DirectoryId) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| connections::remove(transaction, id))
-    }
-
-    /// Replaces a directory's rules.
-    pub fn set_rules(&self, id: DirectoryId, rules: &Rules) -> Result<(), StoreError> {
-        let json = json::write("these rules", rules)?;
-        self.0.main.write(|transaction| connections::set(transaction, id, "rules", json))
-    }
-
-    /// Replaces how a directory's provider is reached, and its credential if one is given.
-    pub fn reconnect(
-        &self,
-        id: DirectoryId,
-        settings: &BTreeMap<String, String>,
-        secret: Option<&SecretString>,
-    ) -> Result<(), StoreError> {
-        let given = (settings, secret);
-        self.0.main.write(|transaction| connections::reconnect(transaction, &self.0.key, id, given))
-    }
-
-    /// Remembers when the provider's credential stops working.
-    pub fn set_expires(&self, id: DirectoryId, expires: Option<Millis>) -> Result<(), StoreError> {
-        let at = expires.map(|at| at.0);
-        self.0.main.write(|transaction| connections::set(transaction, id, "expires", at))
-    }
-
     /// What is registered at providers for word of changes.
     pub fn watches(&self) -> Result<Vec<WatchRow>, StoreError> {
         self.0.state.read(|transaction| watches::list(transaction, &self.0.key))
@@ -293,17 +256,6 @@ impl Store {
     /// Forgets what was registered for a directory.
     pub fn remove_watch(&self, directory: DirectoryId) -> Result<(), StoreError> {
         self.0.state.write(|transaction| watches::remove(transaction, directory))
-    }
-
-    /// Replaces a directory's schedule.
-    pub fn set_schedule(&self, id: DirectoryId, schedule: &Schedule) -> Result<(), StoreError> {
-        let json = json::write("this schedule", schedule)?;
-        self.0.main.write(|transaction| connections::set(transaction, id, "schedule", json))
-    }
-
-    /// Stops or starts a directory's schedule.
-    pub fn set_paused(&self, id: DirectoryId, paused: bool) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| connections::set(transaction, id, "paused", paused))
     }
 
     /// The mirror of a directory.
@@ -424,48 +376,11 @@ impl Store {
         self.0.main.read(applications::list)
     }
 
-    /// Adds an application.
-    pub fn add_application(&self, new: &NewApplication, now: Millis) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| applications::add(transaction, new, now))
-    }
-
-    /// Replaces from where an application may call.
-    pub fn set_addresses(&self, id: u32, addresses: &[String]) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| applications::set_addresses(transaction, id, addresses))
-    }
-
-    /// Says which product an application was made for.
-    ///
-    /// # Errors
-    /// When there is no such application, or the store cannot be written.
-    pub fn set_application_product(
-        &self,
-        id: u32,
-        product: Option<&str>,
-    ) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| applications::set_product(transaction, id, product))
-    }
-
-    /// Changes what an application sees, and how.
-    pub fn set_sight(&self, id: u32, sight: &Sight) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| applications::set_sight(transaction, id, sight))
-    }
-
     /// The user names that are frozen, by application.
     pub fn frozen_names(&self) -> Result<Vec<(u32, FrozenNames)>, StoreError> {
         let (names, damage) = self.0.main.read(applications::frozen)?;
         self.0.register.frozen(damage);
         Ok(names)
-    }
-
-    /// Removes an application.
-    pub fn remove_application(&self, id: u32) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| applications::remove(transaction, id))
-    }
-
-    /// Replaces the hash of an application's password.
-    pub fn set_application_password(&self, id: u32, hash: &str) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| applications::set_password(transaction, id, hash))
     }
 
     /// Remembers what an application at an address was served a whole user list of.
@@ -620,7 +535,7 @@ fn check_key(db: &Db, key: &Key, is_new: bool) -> Result<(), StoreError> {
                 return Err(StoreError::Damaged("the key check is not what was sealed".to_owned()));
             }
             Err(error) => {
-                let rows = connections::list(db, key)?;
+                let rows = db.read(|transaction| connections::list(transaction, key))?;
                 if !rows.iter().any(|row| !row.unreadable.contains(&"secret")) {
                     return Err(error);
                 }

@@ -7,18 +7,16 @@ use connect::ProbeReport;
 use directory::{
     decisions::{Digest, Node},
     id::DirectoryId,
-    product_names::{Product, RefusedNames},
+    product_names::RefusedNames,
     report::RunReport,
     rules::Rules,
 };
-use serde_json::json;
 use store::{Role, Schedule};
 
 use super::{
     Problem,
     administrator::{self, Invite, NewRole},
     alert::{self, channel},
-    application::{self, sight},
     change::{self, Entry, Wanted},
     connection,
     directory::{self as directories, Decide, Detail, Summary, Sync},
@@ -29,7 +27,6 @@ use super::{
     preview::{self, Preview},
     product_names,
     rename::{self, Rename, Renames},
-    token,
     undo::{self, Undo, Undone, Unpin},
 };
 use crate::app::App;
@@ -162,55 +159,6 @@ pub async fn explain(app: &App, name: &str, user: &str) -> Result<Explained, Pro
     Ok(explain::explain(State(app.clone()), named(name), query).await?.0)
 }
 
-/// All applications.
-pub async fn applications(app: &App) -> Result<Vec<application::Summary>, Problem> {
-    Ok(application::list(State(app.clone())).await?.0)
-}
-
-/// Gives an application another password.
-pub async fn new_password(app: &App, name: &str) -> Result<application::Credentials, Problem> {
-    let body = Json(application::NewPassword::default());
-    Ok(application::new_password(State(app.clone()), named(name), body).await?.0)
-}
-
-/// Removes an application.
-pub async fn remove_application(app: &App, name: &str) -> Result<(), Problem> {
-    application::remove(State(app.clone()), named(name)).await.map(drop)
-}
-
-/// Looks at another sight of an application, or gives it that.
-pub async fn change_sight(
-    app: &App,
-    name: &str,
-    change: sight::Change,
-) -> Result<sight::Effect, Problem> {
-    Ok(sight::change(State(app.clone()), named(name), Json(change)).await?.0)
-}
-
-/// Replaces from where an application may call; gives what was there before.
-pub async fn set_addresses(
-    app: &App,
-    name: &str,
-    addresses: Vec<String>,
-) -> Result<serde_json::Value, Problem> {
-    let before = application::row_named(app, name).await?.addresses;
-    let body = application::Addresses { addresses: addresses.clone() };
-    application::set_addresses(State(app.clone()), named(name), Json(body)).await?;
-    Ok(json!({"before": before, "after": addresses}))
-}
-
-/// Says which product an application was made for; gives what was said before.
-pub async fn set_product(
-    app: &App,
-    name: &str,
-    product: Option<Product>,
-) -> Result<serde_json::Value, Problem> {
-    let before = application::row_named(app, name).await?.product;
-    let body = application::MadeFor { product };
-    application::set_product(State(app.clone()), named(name), Json(body)).await?;
-    Ok(json!({"before": before, "after": product}))
-}
-
 /// Names that products refuse or change.
 pub async fn product_names(app: &App, name: &str) -> Result<Vec<RefusedNames>, Problem> {
     Ok(product_names::list(State(app.clone()), named(name)).await?.0)
@@ -229,21 +177,6 @@ pub async fn history(
     limit: usize,
 ) -> anyhow::Result<Vec<Entry>> {
     change::of(app, directory, node, limit).await
-}
-
-/// A token for whoever may hand out its scopes.
-pub async fn add_token(app: &App, add: token::Add, made_by: &str) -> Result<token::Made, Problem> {
-    token::make(app, add, made_by.to_owned()).await
-}
-
-/// All tokens.
-pub async fn tokens(app: &App) -> Result<Vec<token::Summary>, Problem> {
-    Ok(token::list(State(app.clone())).await?.0)
-}
-
-/// A token never works again.
-pub async fn revoke_token(app: &App, name: &str) -> Result<(), Problem> {
-    token::revoke(State(app.clone()), named(name)).await.map(drop)
 }
 
 /// A one-time link for somebody new.

@@ -15,9 +15,12 @@ use utoipa::ToSchema;
 use super::{
     Problem, audit,
     extract::{Json, Path},
-    name::{Named, new_name},
 };
-use crate::{app::App, invitation};
+use crate::{
+    app::App,
+    invitation,
+    service::name::{Named, new_name},
+};
 
 /// Somebody who may sign in to the console.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -119,7 +122,12 @@ pub(super) async fn set_role(
     Json(NewRole { role }): Json<NewRole>,
 ) -> Result<StatusCode, Problem> {
     let row = row_named(&app, &name).await?;
-    if !app.blocking(move |store| store.set_administrator_role(row.id, role)).await? {
+    if !app
+        .blocking(move |store| {
+            crate::audit::quietly(store, |change| change.set_administrator_role(row.id, role))
+        })
+        .await?
+    {
         return Err(last());
     }
     audit::say(|| json!({"before": row.role.as_str(), "after": role.as_str()}));
@@ -149,7 +157,12 @@ pub(super) async fn remove(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let row = row_named(&app, &name).await?;
-    if !app.blocking(move |store| store.remove_administrator(row.id)).await? {
+    if !app
+        .blocking(move |store| {
+            crate::audit::quietly(store, |change| change.remove_administrator(row.id))
+        })
+        .await?
+    {
         return Err(last());
     }
     audit::say(|| json!({"before": {"role": row.role.as_str()}}));

@@ -119,7 +119,12 @@ pub(super) async fn acknowledge(
         || Problem::not_found(format!("no alert `{id}` is open; `muster alert list` shows all"));
     let number: u32 = id.parse().map_err(|_| missing())?;
     let now = app.clock.now();
-    if !app.blocking(move |store| store.acknowledge_alert(number, now)).await? {
+    if !app
+        .blocking(move |store| {
+            crate::audit::quietly(store, |change| change.acknowledge_alert(number, now))
+        })
+        .await?
+    {
         return Err(missing());
     }
     app.alerts.look();

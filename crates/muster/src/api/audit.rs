@@ -23,8 +23,9 @@ use crate::{
         page::{self, Page},
     },
     app::App,
-    audit::{self, Actor},
+    audit,
     peer::Peer,
+    service::Actor,
 };
 
 tokio::task_local! {
@@ -110,6 +111,9 @@ pub(super) async fn list(
     Ok(Json(Page { items: rows.into_iter().map(Entry::from).collect(), next }))
 }
 
+/// What writes its own entry, in the transaction of the change.
+const SERVICE: [&str; 2] = ["application", "token"];
+
 /// What changes nothing, though it is no `GET`.
 const LOOKS: [&str; 2] = ["directory.check", "connection.check"];
 
@@ -133,6 +137,9 @@ pub(super) async fn write_down(
         return next.run(request).await;
     }
     let path = request.uri().path().to_owned();
+    if SERVICE.contains(&&*named(&method, &path).0.split('.').next().unwrap_or_default()) {
+        return next.run(request).await;
+    }
     let (parts, body) = request.into_parts();
     let origin = Peer::of(&parts).client;
     let Ok(bytes) = axum::body::to_bytes(body, super::RULES_BYTES_MAX).await else {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{Request, State},
-    http::{Method, header},
+    extract::{FromRequestParts, Request, State},
+    http::{header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,8 +16,8 @@ use directory::id::MINUTE_MS;
 use store::{ApiTokenRow, Scope, Store};
 use subtle::ConstantTimeEq;
 
-use super::{Problem, openapi::BASE};
-use crate::{app::App, entropy, failed_sign_ins::Place, peer::Peer};
+use super::Problem;
+use crate::{app::App, entropy, failed_sign_ins::Place, peer::Peer, service::Actor};
 
 /// What the token of `admin.json` is called.
 const LOCAL: &str = "admin token";
@@ -42,20 +42,20 @@ pub(super) struct Bearer {
     pub(super) scopes: Vec<Scope>,
 }
 
-/// The scope that a request needs; `path` with or without the admin API's own.
-pub(super) fn scope(method: &Method, path: &str) -> Scope {
-    let path = path.strip_prefix(BASE).unwrap_or(path);
-    let noun = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    let looks = path.ends_with("/preview") || path.ends_with("/migration");
-    match (noun, method) {
-        _ if looks => Scope::Read,
-        ("administrators" | "tokens", _) => Scope::Admin,
-        (_, &Method::GET | &Method::HEAD) => Scope::Read,
-        _ => Scope::Write,
+/// Whoever calls, as the audit log names them.
+#[derive(Debug)]
+pub(super) struct By(pub(super) Actor);
+
+impl<S: Sync> FromRequestParts<S> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let bearer = parts.extensions.get::<Bearer>().ok_or_else(Problem::unauthorized)?;
+        Ok(Self(Actor { who: bearer.who.clone(), origin: Peer::of(parts).client }))
     }
 }
 
-/// Lets a request through if its token may do what it asks for.
+/// Lets a request through whose token works; whether its scopes suffice is said where the route is declared.
 pub(super) async fn authenticate(
     State((app, local)): State<(App, TokenHash)>,
     mut request: Request<Body>,
@@ -78,10 +78,6 @@ pub(super) async fn authenticate(
         }
         Err(error) => return Problem::from(error).into_response(),
     };
-    let needed = scope(request.method(), request.uri().path());
-    if !bearer.scopes.contains(&needed) {
-        return Problem::lacks(&bearer.who, needed).into_response();
-    }
     request.extensions_mut().insert(bearer);
     next.run(request).await
 }
@@ -103,19 +99,4 @@ async fn bearer(app: &App, local: &TokenHash, given: &[u8; 32]) -> anyhow::Resul
         app.blocking(move |store| store.api_token_used(id, now)).await?;
     }
     Ok(Some(Bearer { who: format!("token {}", row.name), scopes: row.scopes }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scopes_follow_method_and_noun() {
-        assert_eq!(scope(&Method::GET, "/api/v1/directories"), Scope::Read);
-        assert_eq!(scope(&Method::HEAD, "/directories/entra"), Scope::Read);
-        assert_eq!(scope(&Method::POST, "/directories/entra/sync"), Scope::Write);
-        assert_eq!(scope(&Method::POST, "/api/v1/directories/entra/preview"), Scope::Read);
-        assert_eq!(scope(&Method::GET, "/api/v1/tokens"), Scope::Admin);
-        assert_eq!(scope(&Method::DELETE, "/administrators/ann"), Scope::Admin);
-    }
 }

@@ -99,9 +99,13 @@ pub(super) async fn change(
     let expires = expires.or_else(|| secret.as_ref().map(|_| None));
     app.blocking(move |store| {
         if let Some(expires) = expires {
-            store.set_expires(id, expires)?;
+            crate::audit::quietly(store, |change| change.set_expires(id, expires))?;
         }
-        if only_expires { Ok(()) } else { store.reconnect(id, &kept, secret.as_ref()) }
+        if only_expires {
+            Ok(())
+        } else {
+            crate::audit::quietly(store, |change| change.reconnect(id, &kept, secret.as_ref()))
+        }
     })
     .await?;
     app.alerts.look();
@@ -140,7 +144,10 @@ pub(super) async fn set_schedule(
     let row = named(&app, &name).await?;
     audit::say(|| json!({"before": row.schedule, "after": schedule}));
     let id = row.id;
-    app.blocking(move |store| store.set_schedule(id, &schedule)).await?;
+    app.blocking(move |store| {
+        crate::audit::quietly(store, |change| change.set_schedule(id, &schedule))
+    })
+    .await?;
     keeper(&app, id)?.settings_changed().await;
     app.watches.changed();
     Ok(StatusCode::NO_CONTENT)

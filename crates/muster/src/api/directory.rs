@@ -30,10 +30,10 @@ use crate::{
         Problem, audit,
         connection::shown_day,
         extract::{Json, Path},
-        name::{Named, new_name},
     },
     app::App,
     directory_key,
+    service::name::{Named, new_name},
     task::{
         Status, Waiting,
         commit::{self, Choice, Decision, Step},
@@ -342,7 +342,11 @@ pub async fn add_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem
         }
     }
     let now = app.clock.now();
-    let row = app.blocking(move |store| store.add_connection(&new, now)).await?;
+    let row = app
+        .blocking(move |store| {
+            crate::audit::quietly(store, |change| change.add_connection(&new, now))
+        })
+        .await?;
     app.published_up_to_date().await?;
     Ok(row)
 }
@@ -374,7 +378,8 @@ pub(super) async fn remove(
     app.let_go(row.id);
     audit::say(|| json!({"before": {"provider": row.provider, "settings": row.settings}}));
     let id = row.id;
-    app.blocking(move |store| store.remove_connection(id)).await?;
+    app.blocking(move |store| crate::audit::quietly(store, |change| change.remove_connection(id)))
+        .await?;
     app.published_up_to_date().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -498,7 +503,8 @@ pub(super) async fn set_rules(
     let row = named(&app, &name).await?;
     audit::say(|| json!({"before": row.rules, "after": rules}));
     let id = row.id;
-    app.blocking(move |store| store.set_rules(id, &rules)).await?;
+    app.blocking(move |store| crate::audit::quietly(store, |change| change.set_rules(id, &rules)))
+        .await?;
     let rules_before = Some(Box::new(row.rules));
     let step = Step::Decision(Decision { rules_before, ..Decision::default() });
     let keeper = keeper(&app, id)?;
@@ -539,7 +545,8 @@ pub(super) fn refused(problems: &RuleProblems) -> Problem {
 async fn set_paused(app: &App, name: &str, paused: bool) -> Result<StatusCode, Problem> {
     let row = named(app, name).await?;
     let id = row.id;
-    app.blocking(move |store| store.set_paused(id, paused)).await?;
+    app.blocking(move |store| crate::audit::quietly(store, |change| change.set_paused(id, paused)))
+        .await?;
     let keeper = keeper(app, id)?;
     if paused {
         keeper.stop(Stopped::Paused);

@@ -17,7 +17,7 @@ use utoipa::{
         path::{Operation, PathItem},
         response::{Response as Answer, ResponseBuilder},
         schema::Ref,
-        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
 
@@ -25,12 +25,12 @@ use utoipa_axum::router::OpenApiRouter;
 
 use directory::reference::{Candidate, Matched};
 
-use super::{Problem, bearer, event::Stands};
+use super::{Problem, event::Stands};
 
 /// Where the admin API lies.
 pub(crate) const BASE: &str = "/api/v1";
 /// The name of the way in.
-const BEARER: &str = "bearer";
+pub(super) const BEARER: &str = "bearer";
 
 const ABOUT: &str = "Everything that the console can do. Bodies are JSON. Every answer that is not a success is an \
     `application/problem+json` (RFC 9457) whose `detail` names the thing and the next step; an address that does not \
@@ -56,8 +56,10 @@ const TAGS: [(&str, &str); 9] = [
 ];
 
 static DESCRIPTION: LazyLock<OpenApi> = LazyLock::new(|| {
+    let mut routes = super::routes();
+    routes += super::open();
     let whole = OpenApiRouter::with_openapi(beginning());
-    let whole = whole.nest(BASE, super::routes().merge(super::open()));
+    let whole = whole.nest(BASE, routes.router);
     finished(whole.into_openapi())
 });
 
@@ -119,7 +121,9 @@ pub(crate) fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Oper
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
 }
 
-fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+pub(super) fn operations_mut(
+    item: &mut PathItem,
+) -> impl Iterator<Item = (Method, &mut Operation)> {
     let all = [
         (Method::GET, &mut item.get),
         (Method::POST, &mut item.post),
@@ -145,13 +149,11 @@ fn finished(mut openapi: OpenApi) -> OpenApi {
 }
 
 fn complete(method: &Method, path: &str, operation: &mut Operation) {
-    let open = operation.security.is_some();
-    if !open {
-        let scope = bearer::scope(method, path);
-        let needed = SecurityRequirement::new(BEARER, [scope.as_str()]);
-        operation.security = Some(vec![needed]);
+    let scope = scope(operation);
+    let open = scope.is_none();
+    if let Some(scope) = scope {
         answer(operation, "401", "There is no token, or it does not work (any more).");
-        answer(operation, "403", &format!("The token lacks the scope `{}`.", scope.as_str()));
+        answer(operation, "403", &format!("The token lacks the scope `{scope}`."));
         answer(operation, "500", "The server could not do it; its log says why.");
     }
     let (in_path, body) = (path.contains('{'), operation.request_body.is_some());
@@ -179,6 +181,12 @@ fn complete(method: &Method, path: &str, operation: &mut Operation) {
             response.content.insert("application/problem+json".to_owned(), RefOr::T(problem));
         }
     }
+}
+
+/// The scope that an operation needs, as its route declared.
+fn scope(operation: &Operation) -> Option<String> {
+    let needed = serde_json::to_value(operation.security.as_ref()?.first()?).ok()?;
+    Some(needed.get(BEARER)?.get(0)?.as_str()?.to_owned())
 }
 
 /// Adds an answer unless the handler describes it itself.

@@ -5,16 +5,14 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use directory::error_chain::joined;
 use directory::reference::Candidate;
 use serde::{Deserialize, Serialize};
 use store::Scope;
 use utoipa::ToSchema;
 
-use crate::task::{
-    commit::{DecisionError, person::PersonError, settings::SettingsUnreadable},
-    follow::NotServed,
-    stopped::Stopped,
+use crate::{
+    service::{Kind, ServiceError},
+    task::{follow::NotServed, stopped::Stopped},
 };
 
 /// What went wrong, for the caller; the cause is logged where it happened.
@@ -80,11 +78,7 @@ impl Problem {
     }
 
     pub(super) fn lacks(who: &str, scope: Scope) -> Self {
-        let scope = scope.as_str();
-        let detail = format!(
-            "this needs the scope `{scope}`, which {who} lacks; `muster token add` with `--scope {scope}` makes one that has it"
-        );
-        Self::new(StatusCode::FORBIDDEN, detail)
+        ServiceError::lacks(who, scope).into()
     }
 
     pub(super) fn unauthorized() -> Self {
@@ -94,51 +88,37 @@ impl Problem {
     }
 }
 
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        let status = match error.kind {
+            Kind::Invalid => StatusCode::BAD_REQUEST,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Provider => StatusCode::BAD_GATEWAY,
+            Kind::GoesOn => StatusCode::GATEWAY_TIMEOUT,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self { candidates: error.candidates, ..Self::new(status, error.detail) }
+    }
+}
+
 impl From<anyhow::Error> for Problem {
     fn from(error: anyhow::Error) -> Self {
-        if let Some(decision) = error.downcast_ref::<DecisionError>() {
-            let missing = decision.is_missing();
-            let problem = if missing { Self::not_found } else { Self::conflict };
-            return problem(decision.to_string());
-        }
-        if let Some(person) = error.downcast_ref::<PersonError>() {
-            let text = person.to_string();
-            return match person {
-                PersonError::NotServed => Self::conflict(text),
-                PersonError::Several { wanted, candidates } => {
-                    Self::ambiguous(wanted, candidates.clone())
-                }
-                PersonError::Nobody { .. } => Self::not_found(text),
-                PersonError::Provider(_) => Self::new(StatusCode::BAD_GATEWAY, text),
-            };
-        }
-        if let Some(unreadable) = error.downcast_ref::<SettingsUnreadable>() {
-            return Self::conflict(unreadable.to_string());
-        }
-        if let Some(not_served) = error.downcast_ref::<NotServed>() {
-            return not_served.clone().into();
-        }
-        if let Some(stopped) = error.downcast_ref::<Stopped>() {
-            return (*stopped).into();
-        }
-        tracing::error!(error = joined(error.as_ref()), "a request to the admin API failed");
-        let detail = "the server could not do it; its log says why";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+        ServiceError::from(error).into()
     }
 }
 
 impl From<Stopped> for Problem {
     fn from(stopped: Stopped) -> Self {
-        match stopped {
-            Stopped::Shutdown => Self::new(StatusCode::SERVICE_UNAVAILABLE, stopped.to_string()),
-            _ => Self::conflict(stopped.to_string()),
-        }
+        ServiceError::from(stopped).into()
     }
 }
 
 impl From<NotServed> for Problem {
     fn from(not_served: NotServed) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, not_served.to_string())
+        ServiceError::from(not_served).into()
     }
 }
 

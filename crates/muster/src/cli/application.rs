@@ -11,10 +11,6 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::{
-    api::application::{
-        Add as AddBody, Credentials, MadeFor, Summary,
-        sight::{Change, Effect},
-    },
     api::directory::Summary as Directory,
     cli::{
         Done, Remote,
@@ -23,6 +19,10 @@ use crate::{
     },
     clock::Clock,
     safe,
+    service::application::{
+        Add as AddBody, Credentials, MadeFor, Summary,
+        sight::{Change, Effect},
+    },
 };
 
 /// The products that are told apart.
@@ -179,12 +179,10 @@ impl ApplicationCommand {
                     frozen_names: add.frozen_names,
                     addresses: add.addresses,
                     password: None,
+                    product: add.product.as_deref().and_then(Product::of_key),
                 };
                 let client = Client::new(&add.remote)?;
                 let credentials: Credentials = client.post("/applications", &body).await?;
-                if let Some(product) = &add.product {
-                    made_for(&client, &credentials.name, product).await?;
-                }
                 show_credentials(&credentials, &add.remote);
                 Ok(Done::Ok)
             }

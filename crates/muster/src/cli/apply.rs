@@ -18,7 +18,6 @@ use self::{
 use crate::{
     api::{
         alert::channel::Summary as Channel,
-        application::{Credentials, MadeFor, sight::Effect},
         directory::{Detail, Summary, is_held},
         secret::{Compare, Compared, Owner},
     },
@@ -27,6 +26,7 @@ use crate::{
         client::{Client, path_part},
     },
     safe,
+    service::application::{Credentials, MadeFor, sight::Effect},
 };
 
 /// Bring the server to what a file says; shows the difference.
@@ -208,7 +208,7 @@ impl Server<'_> {
     async fn change_sight(
         &self,
         item: &mut Item,
-        mut change: crate::api::application::sight::Change,
+        mut change: crate::service::application::sight::Change,
     ) -> anyhow::Result<()> {
         let path = format!("/applications/{}/sight", path_part(&item.name));
         change.dry_run = true;

@@ -30,6 +30,7 @@ use crate::{
     config::File,
     entropy, hashing,
     server::{self, Server},
+    service::Actor,
     task::keeper::Keeper,
 };
 
@@ -189,7 +190,9 @@ async fn administrator(server: &Server, password: &str) -> anyhow::Result<()> {
     let hash = hashing::hash(password.to_owned()).await?;
     let now = server.app.clock.now();
     let make = move |store: &store::Store| {
-        store.put_administrator(ADMINISTRATOR, store::Role::Administrator, &hash, now)
+        crate::audit::quietly(store, |change| {
+            change.put_administrator(ADMINISTRATOR, store::Role::Administrator, &hash, now)
+        })
     };
     server.app.blocking(make).await.map(drop)
 }
@@ -262,13 +265,13 @@ async fn first_read(name: &str, keeper: &Keeper) -> anyhow::Result<RunReport> {
 
 /// An application of the demo.
 struct Admitted {
-    credentials: api::application::Credentials,
+    credentials: crate::service::application::Credentials,
     directories: Vec<String>,
 }
 
 impl Admitted {
     async fn new(server: &Server, name: &str, directories: &[String]) -> anyhow::Result<Self> {
-        let add = api::application::Add {
+        let add = crate::service::application::Add {
             name: name.to_owned(),
             directories: directories.to_vec(),
             aggregate: false,
@@ -276,8 +279,10 @@ impl Admitted {
             frozen_names: false,
             addresses: Vec::new(),
             password: None,
+            product: None,
         };
-        let credentials = api::application::admit(&server.app, add).await.map_err(said)?;
+        let credentials =
+            crate::service::application::add(&server.app, &Actor::server("demo"), add).await?;
         Ok(Self { credentials, directories: directories.to_vec() })
     }
 
@@ -344,7 +349,7 @@ fn said(problem: api::Problem) -> anyhow::Error {
 fn instructions(
     server: &Server,
     data: &Path,
-    demo: &api::application::Credentials,
+    demo: &crate::service::application::Credentials,
     directory: &str,
 ) {
     println!("The demo is ready.");

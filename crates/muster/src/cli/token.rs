@@ -5,13 +5,13 @@ use reqwest::Method;
 use store::Scope;
 
 use crate::{
-    api::token::{Add as Wanted, Made, Summary},
     cli::{
         Done, Remote,
         client::{Client, path_part},
         table,
     },
     safe,
+    service::token::{Add as Wanted, Made, Summary},
 };
 
 /// Make, list and revoke tokens for the admin API.

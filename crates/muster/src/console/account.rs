@@ -170,7 +170,7 @@ pub(super) async fn set_password(
     visit
         .app()
         .blocking(move |store| {
-            store.set_administrator_password(id, &hashed)?;
+            crate::audit::quietly(store, |change| change.set_administrator_password(id, &hashed))?;
             store.end_console_sessions(id, Some(&token))
         })
         .await?;

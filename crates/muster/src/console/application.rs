@@ -13,7 +13,6 @@ use axum::{
 };
 use directory::{product_names::Product, resource_name};
 use serde::Deserialize;
-use serde_json::json;
 use store::{ApplicationRow, Store};
 
 use self::product::PRODUCTS;
@@ -21,13 +20,7 @@ use super::{
     page::{Frame, Refusal, Visit, sentence, show, show_with},
     words::{When, count, query_part, segment},
 };
-use crate::{
-    api::{
-        actions,
-        application::{Add, Summary, admit},
-    },
-    audit,
-};
+use crate::service::application::{self as service, Add, NewPassword, Summary};
 
 /// An application in a list.
 #[derive(Debug)]
@@ -66,7 +59,7 @@ impl ListPage {
 
 pub(super) async fn list(visit: Visit) -> Result<Response, Refusal> {
     let (app, now) = (visit.app(), visit.now());
-    let summaries = actions::applications(app).await?;
+    let summaries = service::list(app).await?;
     let rows = app.blocking(Store::applications).await?;
     let line = |summary: Summary| {
         let row = rows.iter().find(|row| row.name == summary.name);
@@ -179,21 +172,16 @@ pub(super) async fn add(visit: Visit, RawForm(body): RawForm) -> Result<Response
         frozen_names: false,
         addresses: addresses(&form.addresses),
         password: None,
+        product: Product::of_key(&form.product),
     };
-    let detail = json!({"after": {"directories": add.directories, "addresses": add.addresses,
-        "product": form.product}});
-    let made = match admit(visit.app(), add).await {
+    let made = match service::add(visit.app(), &visit.actor(), add).await {
         Ok(made) => made,
-        Err(problem) if problem.status < 500 => {
+        Err(problem) if problem.is_callers() => {
             let page = NewPage::of(&visit, form, Some(sentence(&problem.detail)));
             return show_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
         }
         Err(problem) => return Err(problem.into()),
     };
-    audit::record(visit.app(), &visit.actor(), "application.add", &made.name, detail).await;
-    if let Some(product) = Product::of_key(&form.product) {
-        actions::set_product(visit.app(), &made.name, Some(product)).await?;
-    }
     Ok(reveal(&visit, &made.name, made.password, &form.product))
 }
 
@@ -223,8 +211,8 @@ pub(super) async fn new_password(
     visit: Visit,
     Path(name): Path<String>,
 ) -> Result<Response, Refusal> {
-    let made = actions::new_password(visit.app(), &name).await?;
-    audit::record(visit.app(), &visit.actor(), "application.password", &made.name, json!({})).await;
+    let wanted = NewPassword::default();
+    let made = service::new_password(visit.app(), &visit.actor(), &name, wanted).await?;
     Ok(reveal(&visit, &made.name, made.password, "jira"))
 }
 
@@ -242,8 +230,8 @@ pub(super) async fn set_product(
     let row = row(&visit, &name).await?;
     let path = format!("/applications/{}", segment(&row.name));
     let product = Product::of_key(&typed.product);
-    let change = actions::set_product(visit.app(), &row.name, product).await?;
-    audit::record(visit.app(), &visit.actor(), "application.product", &row.name, change).await;
+    service::set_product(visit.app(), &visit.actor(), &row.name, service::MadeFor { product })
+        .await?;
     Ok(visit.done(&path, "The product is saved."))
 }
 
@@ -260,13 +248,10 @@ pub(super) async fn set_addresses(
 ) -> Result<Response, Refusal> {
     let row = row(&visit, &name).await?;
     let path = format!("/applications/{}", segment(&row.name));
-    match actions::set_addresses(visit.app(), &row.name, addresses(&typed.addresses)).await {
-        Ok(change) => {
-            let actor = visit.actor();
-            audit::record(visit.app(), &actor, "application.addresses", &row.name, change).await;
-            Ok(visit.done(&path, "The address rules are saved."))
-        }
-        Err(problem) if problem.status < 500 => Ok(visit.failed(&path, sentence(&problem.detail))),
+    let wanted = service::Addresses { addresses: addresses(&typed.addresses) };
+    match service::set_addresses(visit.app(), &visit.actor(), &row.name, wanted).await {
+        Ok(()) => Ok(visit.done(&path, "The address rules are saved.")),
+        Err(problem) if problem.is_callers() => Ok(visit.failed(&path, sentence(&problem.detail))),
         Err(problem) => Err(problem.into()),
     }
 }
@@ -281,8 +266,7 @@ pub(super) async fn remove(
         let path = format!("/applications/{}", segment(&row.name));
         return Ok(visit.failed(&path, "The name that was typed is not the application's."));
     }
-    actions::remove_application(visit.app(), &row.name).await?;
-    audit::record(visit.app(), &visit.actor(), "application.remove", &row.name, json!({})).await;
+    service::remove(visit.app(), &visit.actor(), &row.name).await?;
     Ok(visit.done("/applications", format!("{} gets no answer any more.", row.name)))
 }
 

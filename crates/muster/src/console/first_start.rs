@@ -20,11 +20,11 @@ use super::{
     session,
 };
 use crate::{
-    api::name::{Named, new_name},
-    audit::{self, Actor},
-    entropy,
+    audit, entropy,
     hashing::hash,
     password_policy,
+    service::Actor,
+    service::name::{Named, new_name},
 };
 
 #[derive(Debug, Template)]
@@ -109,13 +109,20 @@ pub(super) async fn accept(
     let (app, now) = (visit.app(), visit.now());
     let hashed = hash(password.to_owned()).await?;
     let used = entropy::digest(&token);
-    if !app.blocking(move |store| store.use_up_invitation(&used)).await? {
+    if !app
+        .blocking(move |store| {
+            crate::audit::quietly(store, |change| change.use_up_invitation(&used))
+        })
+        .await?
+    {
         return Err(spent());
     }
     let (role, stored) = (invitation.role, name.clone());
     let made = app
         .blocking(move |store| {
-            let made = store.put_administrator(&stored, role, &hashed, now)?;
+            let made = crate::audit::quietly(store, |change| {
+                change.put_administrator(&stored, role, &hashed, now)
+            })?;
             store.end_console_sessions(made.id, None)?;
             Ok(made)
         })

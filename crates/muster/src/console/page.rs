@@ -19,7 +19,7 @@ use super::{
 use crate::{
     api::{Problem, directory::Summary},
     app::App,
-    audit::Actor,
+    service::{Actor, ServiceError},
     task::state::DirectoryState,
 };
 
@@ -296,6 +296,12 @@ impl From<Problem> for Refusal {
             _ => "This cannot be done as it is",
         };
         Self { status, title: title.to_owned(), text: sentence(&problem.detail) }
+    }
+}
+
+impl From<ServiceError> for Refusal {
+    fn from(error: ServiceError) -> Self {
+        Problem::from(error).into()
     }
 }
 

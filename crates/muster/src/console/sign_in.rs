@@ -17,7 +17,7 @@ use super::{
     password::{Given, Judged},
     session, words,
 };
-use crate::audit::{self, Actor};
+use crate::{audit, service::Actor};
 
 #[derive(Debug, Template)]
 #[template(path = "sign_in.html")]

@@ -8,20 +8,13 @@ use axum::{
     response::Response,
 };
 use directory::resource_name::{from_path_form, path_form};
-use serde_json::json;
 use store::Scope;
 
 use super::{
     page::{Frame, Refusal, Visit, sentence, show},
     words::{When, segment},
 };
-use crate::{
-    api::{
-        actions,
-        token::{Add, Summary, detail},
-    },
-    audit,
-};
+use crate::service::token::{self, Add, Summary};
 
 /// Lives that are offered, in days, and in words.
 const LIVES: [(u32, &str); 4] =
@@ -109,7 +102,7 @@ impl TokensPage {
         };
         Ok(Self {
             frame: visit.frame("API tokens", "administrators"),
-            tokens: actions::tokens(visit.app()).await?.into_iter().map(line).collect(),
+            tokens: token::list(visit.app()).await?.into_iter().map(line).collect(),
             made: None,
             problem: None,
             typed: String::new(),
@@ -134,15 +127,14 @@ pub(super) async fn add(visit: Visit, RawForm(form): RawForm) -> Result<Response
     }
     let actor = visit.actor();
     let add = Add { name: name.clone(), scopes, days };
-    match actions::add_token(visit.app(), add, &actor.who).await {
+    // Whoever may open this form may hand out every scope.
+    match token::add(visit.app(), &actor, &Scope::ALL, add).await {
         Ok(made) => {
-            let (name, after) = (made.summary.name.clone(), detail(&made.summary));
-            let after = json!({"after": after});
-            audit::record(visit.app(), &actor, "token.add", &name, after).await;
+            let name = made.summary.name.clone();
             let page = TokensPage::of(&visit).await?;
             show(&TokensPage { made: Some((name, made.token)), ..page })
         }
-        Err(problem) if problem.status < 500 => {
+        Err(problem) if problem.is_callers() => {
             let problem = Some(sentence(&problem.detail));
             let page = TokensPage::of(&visit).await?;
             show(&TokensPage { problem, typed: name, ..page })
@@ -153,7 +145,6 @@ pub(super) async fn add(visit: Visit, RawForm(form): RawForm) -> Result<Response
 
 pub(super) async fn revoke(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
     let name = from_path_form(&name).into_owned();
-    actions::revoke_token(visit.app(), &path_form(&name)).await?;
-    audit::record(visit.app(), &visit.actor(), "token.remove", &name, json!({})).await;
+    token::revoke(visit.app(), &visit.actor(), &path_form(&name)).await?;
     Ok(visit.done("/tokens", format!("The token {name} never works again.")))
 }

@@ -81,7 +81,7 @@ impl Second {
 
 /// The product sees both directories, this one first.
 async fn sees(house: &mut House, order: [&str; 2]) {
-    let application = api::application::Add {
+    let application = service::application::Add {
         name: "both".to_owned(),
         directories: order.map(str::to_owned).to_vec(),
         aggregate: false,
@@ -90,7 +90,7 @@ async fn sees(house: &mut House, order: [&str; 2]) {
         addresses: Vec::new(),
         password: None,
     };
-    let credentials = api::application::admit(&house.server().app, application).await.unwrap();
+    let credentials = service::application::admit(&house.server().app, application).await.unwrap();
     let url = format!("{}/crowd", house.server().url);
     house.product = Product::new(&url, credentials.name, credentials.password);
 }

@@ -148,7 +148,7 @@ async fn server(data: &std::path::Path, tenants: &[Running]) -> Server {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
-    let application = api::application::Add {
+    let application = service::application::Add {
         name: "Jira".to_owned(),
         directories: names,
         aggregate: false,
@@ -157,7 +157,7 @@ async fn server(data: &std::path::Path, tenants: &[Running]) -> Server {
         addresses: Vec::new(),
         password: Some(PASSWORD.to_owned()),
     };
-    api::application::admit(&server.app, application).await.unwrap();
+    service::application::admit(&server.app, application).await.unwrap();
     server
 }
 

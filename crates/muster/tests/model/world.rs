@@ -206,7 +206,7 @@ impl World {
     }
 
     async fn watch(&mut self, name: &'static str, sees: &[usize], shape: Shape) {
-        let add = api::application::Add {
+        let add = service::application::Add {
             name: name.to_owned(),
             directories: sees.iter().map(|no| format!("directory {no}")).collect(),
             aggregate: shape.aggregate,
@@ -215,7 +215,7 @@ impl World {
             addresses: Vec::new(),
             password: None,
         };
-        let credentials = api::application::admit(&self.server().app, add).await.unwrap();
+        let credentials = service::application::admit(&self.server().app, add).await.unwrap();
         let url = format!("{}/crowd", self.server().url);
         let product = Product::new(&url, credentials.name, credentials.password);
         let sees = sees.to_vec();

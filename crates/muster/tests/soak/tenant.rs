@@ -206,7 +206,7 @@ impl Tenant {
         add.schedule = Some(schedule);
         let name = add.name.clone();
         let row = api::directory::connect_directory(app, add).await.unwrap();
-        let application = api::application::Add {
+        let application = service::application::Add {
             name: "product".to_owned(),
             directories: vec![name],
             aggregate: false,
@@ -215,7 +215,7 @@ impl Tenant {
             addresses: Vec::new(),
             password: None,
         };
-        let credentials = api::application::admit(app, application).await.unwrap();
+        let credentials = service::application::admit(app, application).await.unwrap();
         self.credentials = (credentials.name, credentials.password);
         self.directory = Some(row.id);
         self.ended(1).await

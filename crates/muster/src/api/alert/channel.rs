@@ -17,9 +17,9 @@ use crate::{
     api::{
         Problem, audit,
         extract::{Json, Path},
-        name::{Named, new_name},
     },
     app::App,
+    service::name::{Named, new_name},
 };
 
 /// Channels at the most.
@@ -130,7 +130,8 @@ pub(in crate::api) async fn add(
     let secret = SecretString::from(add.secret.clone().unwrap_or_default());
     let new = checked(name, add, secret)?;
     let added = new.name.clone();
-    app.blocking(move |store| store.add_channel(&new)).await?;
+    app.blocking(move |store| crate::audit::quietly(store, |change| change.add_channel(&new)))
+        .await?;
     app.alerts.look();
     Ok((StatusCode::CREATED, Json(summary(named(&app, &added).await?))))
 }
@@ -151,7 +152,10 @@ pub(in crate::api) async fn change(
         || json!({"before": row.settings, "after": new.settings, "new_secret": secret.is_some()}),
     );
     let id = row.id;
-    app.blocking(move |store| store.change_channel(id, &new, secret.as_ref())).await?;
+    app.blocking(move |store| {
+        crate::audit::quietly(store, |change| change.change_channel(id, &new, secret.as_ref()))
+    })
+    .await?;
     app.alerts.look();
     Ok(Json(summary(named(&app, &name).await?)))
 }
@@ -176,7 +180,8 @@ pub(in crate::api) async fn remove(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id = named(&app, &name).await?.id;
-    app.blocking(move |store| store.remove_channel(id)).await?;
+    app.blocking(move |store| crate::audit::quietly(store, |change| change.remove_channel(id)))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -11,9 +11,9 @@ use store::Schedule;
 use super::plan::Current;
 use crate::api::{
     alert::channel::Summary as Channel,
-    application::Summary as Application,
     directory::{Detail, usual_rules, usual_schedule},
 };
+use crate::service::application::Summary as Application;
 
 const HEAD: &str = "\
 # Settings of a Muster server, for `muster apply -f FILE`; docs/operators/apply.md explains every key.

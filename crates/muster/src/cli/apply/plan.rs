@@ -14,13 +14,13 @@ use super::document::{ApplicationPart, ChannelPart, DirectoryPart, Document, Ref
 use crate::{
     api::{
         alert::channel::{Definition, Summary as Channel},
-        application::{Add as NewApplication, Summary as Application, sight},
         connection::Change,
         directory::{Add as NewDirectory, Detail, usual_rules, usual_schedule},
-        name::{Named, objection},
         secret::Owner,
     },
     cli::apply::Server,
+    service::application::{Add as NewApplication, Summary as Application, sight},
+    service::name::{Named, objection},
 };
 
 /// What is on the server.
@@ -377,8 +377,8 @@ async fn application(
             frozen_names: part.frozen_names,
             addresses: part.addresses.clone(),
             password: password.transpose()?,
+            product: part.product,
         }));
-        item.steps.extend(part.product.map(|product| Step::Product(Some(product))));
         return Ok(item);
     };
     let mut item = Item::new(Owner::Application, &row.name, Action::Change);

@@ -8,21 +8,16 @@ use axum::{
 #[cfg(test)]
 use directory::id::Millis;
 use directory::{decisions::Digest, product_names::Product};
-use serde_json::json;
 
 use super::{connect::light, everywhere, row};
 use crate::{
-    api::{
-        actions,
-        application::{
-            Summary,
-            sight::{Change, Effect},
-        },
-    },
-    audit,
     console::{
         page::{Frame, Refusal, Visit, sentence, show},
         words::{count, segment},
+    },
+    service::application::{
+        self, Summary,
+        sight::{self, Change, Effect},
     },
 };
 
@@ -130,7 +125,7 @@ async fn page(
     changed: Option<(Change, Effect)>,
 ) -> Result<ApplicationPage, Refusal> {
     let row = row(visit, name).await?;
-    let summaries = actions::applications(visit.app()).await?;
+    let summaries = application::list(visit.app()).await?;
     let summary = summaries.into_iter().find(|summary| summary.name == row.name);
     let Some(summary) = summary else { return Err(Refusal::not_found("application")) };
     let Summary { mut directories, mut aggregate, mut nested_groups, mut frozen_names, .. } =
@@ -162,7 +157,7 @@ async fn page(
         .map(|served| served.size().users)
         .sum();
     let caller = visit.app().applications.callers().get(row.id);
-    let webhook = |webhook: crate::api::application::WebhookSummary| {
+    let webhook = |webhook: crate::service::application::WebhookSummary| {
         let how = match (webhook.off, webhook.failures) {
             (true, _) => "left alone: it could not be told too often".to_owned(),
             (false, 0) => "told of changes".to_owned(),
@@ -220,9 +215,9 @@ pub(in crate::console) async fn change(
         digest: change.digest.clone(),
         dry_run: false,
     };
-    let effect = match actions::change_sight(visit.app(), &row.name, asked).await {
+    let effect = match sight::change(visit.app(), &visit.actor(), &row.name, asked).await {
         Ok(effect) => effect,
-        Err(problem) if problem.status < 500 => {
+        Err(problem) if problem.is_callers() => {
             return Ok(visit.failed(&path, sentence(&problem.detail)));
         }
         Err(problem) => return Err(problem.into()),
@@ -230,21 +225,6 @@ pub(in crate::console) async fn change(
     if !effect.done {
         return show(&page(&visit, &name, Some((change, effect))).await?);
     }
-    let detail = json!({
-        "before": {
-            "aggregate": row.sight.aggregate,
-            "nested_groups": !row.sight.flattened,
-            "frozen_names": row.sight.frozen_names,
-            "directories": row.sight.directories,
-        },
-        "after": {
-            "aggregate": change.aggregate,
-            "nested_groups": change.nested_groups,
-            "frozen_names": change.frozen_names,
-            "directories": change.directories,
-        },
-    });
-    audit::record(visit.app(), &visit.actor(), "application.sight", &row.name, detail).await;
     Ok(visit.done(&path, "It sees that now."))
 }
 

@@ -118,7 +118,7 @@ impl SettingsPage {
 
     async fn of(visit: &Visit, name: &str, checks: Vec<Check>) -> Result<Self, Refusal> {
         let (detail, head) = found(visit, name, "settings").await?;
-        let applications = actions::applications(visit.app()).await?;
+        let applications = crate::service::application::list(visit.app()).await?;
         let readers = applications.into_iter().filter(|a| a.directories.contains(&head.name));
         let schedule = detail.schedule;
         let ms = |seconds: u64| i64::try_from(seconds).unwrap_or(0) * 1_000;

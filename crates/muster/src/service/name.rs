@@ -6,7 +6,7 @@ use directory::{
     text::line,
 };
 
-use super::Problem;
+use super::ServiceError;
 
 /// Characters of a name that a message repeats.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -48,14 +48,14 @@ pub(crate) fn new_name<'a>(
     what: Named,
     text: &str,
     others: impl IntoIterator<Item = &'a str>,
-) -> Result<String, Problem> {
+) -> Result<String, ServiceError> {
     if let Some(objection) = objection(what, text) {
-        return Err(Problem::bad_request(objection));
+        return Err(ServiceError::invalid(objection));
     }
     let name = resource_name::composed(text.trim()).into_owned();
     match others.into_iter().find(|other| resource_name::same(other, &name)) {
         None => Ok(name),
-        Some(other) => Err(Problem::conflict(format!(
+        Some(other) => Err(ServiceError::conflict(format!(
             "there is {} `{}` already; choose another name or remove it first",
             what.noun(),
             line(other, SHOWN_CHARS_MAX)
