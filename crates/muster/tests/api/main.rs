@@ -69,3 +69,19 @@ async fn did(house: &House, method: &str, path: &str, body: Value) -> Value {
 async fn get(house: &House, path: &str) -> Value {
     did(house, "GET", path, Value::Null).await
 }
+
+/// Makes a change of the store as a test does, with an entry of its own.
+pub fn changed<T>(
+    store: &store::Store,
+    work: impl FnOnce(&store::Change<'_>) -> Result<T, store::StoreError>,
+) -> Result<T, store::StoreError> {
+    let entry = store::NewAudit {
+        at: directory::id::Millis(0),
+        who: "test".to_owned(),
+        origin: "unknown".to_owned(),
+        action: "test.change".to_owned(),
+        object: String::new(),
+        detail: "{}".to_owned(),
+    };
+    store.change(|change| Ok(store::Changed::Kept(work(change)?, entry)))
+}

@@ -34,9 +34,13 @@ impl Browser {
         let hash = hash(PASSWORD.to_owned()).await.unwrap();
         let app = &house.server().app;
         let now = app.clock.now();
-        app.blocking(move |store| store.put_administrator("ann", Role::Administrator, &hash, now))
-            .await
-            .unwrap();
+        app.blocking(move |store| {
+            crate::changed(&store, |change| {
+                change.put_administrator("ann", Role::Administrator, &hash, now)
+            })
+        })
+        .await
+        .unwrap();
         let http = connect::http::local_client().unwrap();
         let form = format!("name=ann&password={}", PASSWORD.replace(' ', "+"));
         let url = format!("{}/sign-in", house.server().url);

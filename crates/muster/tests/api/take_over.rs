@@ -81,7 +81,7 @@ impl Second {
 
 /// The product sees both directories, this one first.
 async fn sees(house: &mut House, order: [&str; 2]) {
-    let application = service::application::Add {
+    let application = muster::service::application::Add {
         name: "both".to_owned(),
         directories: order.map(str::to_owned).to_vec(),
         aggregate: false,
@@ -89,8 +89,15 @@ async fn sees(house: &mut House, order: [&str; 2]) {
         frozen_names: false,
         addresses: Vec::new(),
         password: None,
+        product: None,
     };
-    let credentials = service::application::admit(&house.server().app, application).await.unwrap();
+    let credentials = muster::service::application::add(
+        &house.server().app,
+        &muster::service::Actor::server("test"),
+        application,
+    )
+    .await
+    .unwrap();
     let url = format!("{}/crowd", house.server().url);
     house.product = Product::new(&url, credentials.name, credentials.password);
 }

@@ -66,9 +66,11 @@ impl House {
         for (name, role) in [("ann", Role::Administrator), ("rita", Role::Reader)] {
             let hash = hash(PASSWORD.to_owned()).await.unwrap();
             let now = app.clock.now();
-            app.blocking(move |store| store.put_administrator(name, role, &hash, now))
-                .await
-                .unwrap();
+            app.blocking(move |store| {
+                crate::changed(&store, |change| change.put_administrator(name, role, &hash, now))
+            })
+            .await
+            .unwrap();
         }
         let router = console::router(Console::new(app.clone(), &file));
         let router = router.layer(from_fn_with_state(file.proxies(), peer::find));
@@ -329,7 +331,7 @@ async fn forms_refuse_names_that_cannot_be_addressed_and_pages_show_older_ones()
             sight,
             addresses: Vec::new(),
         };
-        house.app.store.add_application(&new, now).unwrap();
+        crate::changed(&house.app.store, |change| change.add_application(&new, now)).unwrap();
         let path = format!("/applications/{}", directory::resource_name::path_form(&name));
         assert!(house.get("/applications", &ann).await.body.contains(&format!("\"{path}\"")));
         assert_eq!(house.get(&path, &ann).await.status, StatusCode::OK, "{path}");
@@ -341,4 +343,20 @@ async fn forms_refuse_names_that_cannot_be_addressed_and_pages_show_older_ones()
         house.post(&remove, &ann, &format!("name={typed}")).await;
         assert!(house.app.store.applications().unwrap().is_empty(), "{name:?}");
     }
+}
+
+/// Makes a change of the store as a test does, with an entry of its own.
+pub fn changed<T>(
+    store: &store::Store,
+    work: impl FnOnce(&store::Change<'_>) -> Result<T, store::StoreError>,
+) -> Result<T, store::StoreError> {
+    let entry = store::NewAudit {
+        at: directory::id::Millis(0),
+        who: "test".to_owned(),
+        origin: "unknown".to_owned(),
+        action: "test.change".to_owned(),
+        object: String::new(),
+        detail: "{}".to_owned(),
+    };
+    store.change(|change| Ok(store::Changed::Kept(work(change)?, entry)))
 }

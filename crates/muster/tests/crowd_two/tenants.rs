@@ -148,7 +148,7 @@ async fn server(data: &std::path::Path, tenants: &[Running]) -> Server {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
-    let application = service::application::Add {
+    let application = muster::service::application::Add {
         name: "Jira".to_owned(),
         directories: names,
         aggregate: false,
@@ -156,8 +156,15 @@ async fn server(data: &std::path::Path, tenants: &[Running]) -> Server {
         frozen_names: false,
         addresses: Vec::new(),
         password: Some(PASSWORD.to_owned()),
+        product: None,
     };
-    service::application::admit(&server.app, application).await.unwrap();
+    muster::service::application::add(
+        &server.app,
+        &muster::service::Actor::server("test"),
+        application,
+    )
+    .await
+    .unwrap();
     server
 }
 

@@ -206,7 +206,7 @@ impl World {
     }
 
     async fn watch(&mut self, name: &'static str, sees: &[usize], shape: Shape) {
-        let add = service::application::Add {
+        let add = muster::service::application::Add {
             name: name.to_owned(),
             directories: sees.iter().map(|no| format!("directory {no}")).collect(),
             aggregate: shape.aggregate,
@@ -214,8 +214,15 @@ impl World {
             frozen_names: shape.frozen,
             addresses: Vec::new(),
             password: None,
+            product: None,
         };
-        let credentials = service::application::admit(&self.server().app, add).await.unwrap();
+        let credentials = muster::service::application::add(
+            &self.server().app,
+            &muster::service::Actor::server("test"),
+            add,
+        )
+        .await
+        .unwrap();
         let url = format!("{}/crowd", self.server().url);
         let product = Product::new(&url, credentials.name, credentials.password);
         let sees = sees.to_vec();

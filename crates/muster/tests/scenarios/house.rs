@@ -144,7 +144,7 @@ impl House {
         add.schedule = Some(Schedule { pull_every_s, full_every_s, notifications });
         let name = add.name.clone();
         let row = api::directory::connect_directory(&server.app, add).await.unwrap();
-        let application = service::application::Add {
+        let application = muster::service::application::Add {
             name: "product".to_owned(),
             directories: vec![name],
             aggregate: false,
@@ -152,8 +152,15 @@ impl House {
             frozen_names: false,
             addresses: Vec::new(),
             password: None,
+            product: None,
         };
-        let credentials = service::application::admit(&server.app, application).await.unwrap();
+        let credentials = muster::service::application::add(
+            &server.app,
+            &muster::service::Actor::server("test"),
+            application,
+        )
+        .await
+        .unwrap();
         let url = format!("{}/crowd", server.url);
         let mut oracle = Oracle::default();
         oracle.by_address = provider == Provider::Google;
@@ -280,7 +287,7 @@ impl House {
         while keeper.status().completed == 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let application = service::application::Add {
+        let application = muster::service::application::Add {
             name: "both".to_owned(),
             directories: vec![first, name.to_owned()],
             aggregate: false,
@@ -288,8 +295,15 @@ impl House {
             frozen_names: false,
             addresses: Vec::new(),
             password: None,
+            product: None,
         };
-        let credentials = service::application::admit(app, application).await.unwrap();
+        let credentials = muster::service::application::add(
+            app,
+            &muster::service::Actor::server("test"),
+            application,
+        )
+        .await
+        .unwrap();
         let url = format!("{}/crowd", self.server().url);
         self.product = Product::new(&url, credentials.name, credentials.password);
     }

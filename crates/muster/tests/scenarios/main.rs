@@ -314,3 +314,19 @@ async fn s14_a_link_to_another_host_is_not_followed(provider: Provider) {
 async fn s15_a_provider_that_shows_a_part_takes_nobody_away(provider: Provider) {
     lying::told(provider).await;
 }
+
+/// Makes a change of the store as a test does, with an entry of its own.
+pub fn changed<T>(
+    store: &store::Store,
+    work: impl FnOnce(&store::Change<'_>) -> Result<T, store::StoreError>,
+) -> Result<T, store::StoreError> {
+    let entry = store::NewAudit {
+        at: directory::id::Millis(0),
+        who: "test".to_owned(),
+        origin: "unknown".to_owned(),
+        action: "test.change".to_owned(),
+        object: String::new(),
+        detail: "{}".to_owned(),
+    };
+    store.change(|change| Ok(store::Changed::Kept(work(change)?, entry)))
+}

@@ -97,7 +97,9 @@ impl House {
         let hash = muster::hashing::hash(PASSWORD.to_owned()).await.unwrap();
         let now = app.clock.now();
         let put = move |store: &store::Store| {
-            store.put_administrator("ann", store::Role::Administrator, &hash, now)
+            crate::changed(&store, |change| {
+                change.put_administrator("ann", store::Role::Administrator, &hash, now)
+            })
         };
         app.blocking(put).await.unwrap();
         let url = format!("{}/sign-in", self.server().url);

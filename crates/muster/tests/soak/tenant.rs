@@ -206,7 +206,7 @@ impl Tenant {
         add.schedule = Some(schedule);
         let name = add.name.clone();
         let row = api::directory::connect_directory(app, add).await.unwrap();
-        let application = service::application::Add {
+        let application = muster::service::application::Add {
             name: "product".to_owned(),
             directories: vec![name],
             aggregate: false,
@@ -214,8 +214,15 @@ impl Tenant {
             frozen_names: false,
             addresses: Vec::new(),
             password: None,
+            product: None,
         };
-        let credentials = service::application::admit(app, application).await.unwrap();
+        let credentials = muster::service::application::add(
+            app,
+            &muster::service::Actor::server("test"),
+            application,
+        )
+        .await
+        .unwrap();
         self.credentials = (credentials.name, credentials.password);
         self.directory = Some(row.id);
         self.ended(1).await

@@ -48,7 +48,9 @@ fn a_matter_is_open_once_and_outlives_a_restart() {
     store.alert_told(told).unwrap();
     assert_eq!(store.alerts_told(NOW).unwrap(), [told]);
 
-    assert!(store.acknowledge_alert(alert.id, NOW.plus(2)).unwrap());
+    assert!(
+        crate::changed(&store, |change| change.acknowledge_alert(alert.id, NOW.plus(2))).unwrap()
+    );
     store.change_alert(alert.id, &text(&["a"]), Telling::Quietly, NOW.plus(3)).unwrap();
     assert_eq!((only(&store).version, only(&store).acknowledged), (1, Some(NOW.plus(2))));
     store.change_alert(alert.id, &text(&["a", "b"]), Telling::Again, NOW.plus(4)).unwrap();
@@ -57,7 +59,10 @@ fn a_matter_is_open_once_and_outlives_a_restart() {
     store.resolve_alert(alert.id, "nothing waits", &[], NOW.plus(5)).unwrap();
     let ended = only(&store);
     assert_eq!((ended.version, ended.resolved), (3, Some(NOW.plus(5))));
-    assert!(!store.acknowledge_alert(alert.id, NOW.plus(6)).unwrap(), "it has ended");
+    assert!(
+        !crate::changed(&store, |change| change.acknowledge_alert(alert.id, NOW.plus(6))).unwrap(),
+        "it has ended"
+    );
     store.raise_alert(MATTER, &text(&["a"]), NOW.plus(7)).unwrap();
     let alerts = store.alerts(NOW).unwrap();
     assert_eq!(alerts.len(), 2);
@@ -74,8 +79,8 @@ fn a_channel_is_kept_with_a_sealed_secret_and_counts_failures() {
     let data = tempfile::tempdir().unwrap();
     let id = {
         let store = open(data.path());
-        let id = store.add_channel(&channel("Ops")).unwrap();
-        let taken = store.add_channel(&channel("ops"));
+        let id = crate::changed(&store, |change| change.add_channel(&channel("Ops"))).unwrap();
+        let taken = crate::changed(&store, |change| change.add_channel(&channel("ops")));
         assert!(matches!(taken, Err(StoreError::NameTaken(_))), "{taken:?}");
         store.channel_failed(id, "no answer", NOW, NOW.plus(2)).unwrap();
         store.channel_failed(id, "still none", NOW.plus(2), NOW.plus(10)).unwrap();
@@ -94,26 +99,30 @@ fn a_channel_is_kept_with_a_sealed_secret_and_counts_failures() {
 
     let mut other = channel("Ops");
     other.kind = "webhook".to_owned();
-    store.change_channel(id, &other, None).unwrap();
+    crate::changed(&store, |change| change.change_channel(id, &other, None)).unwrap();
     let row = store.channels().unwrap().remove(0);
     assert_eq!((row.kind.as_str(), row.name.as_str()), ("webhook", "Ops"));
     assert_eq!(row.secret.expose_secret(), channel("").secret.expose_secret(), "kept");
     let secret = SecretString::from("another");
-    store.change_channel(id, &other, Some(&secret)).unwrap();
+    crate::changed(&store, |change| change.change_channel(id, &other, Some(&secret))).unwrap();
     assert_eq!(store.channels().unwrap()[0].secret.expose_secret(), "another");
-    store.remove_channel(id).unwrap();
+    crate::changed(&store, |change| change.remove_channel(id)).unwrap();
     assert!(store.channels().unwrap().is_empty());
-    assert!(store.add_channel(&channel("Ops")).unwrap() > id, "numbers are never given again");
+    assert!(
+        crate::changed(&store, |change| change.add_channel(&channel("Ops"))).unwrap() > id,
+        "numbers are never given again"
+    );
 }
 
 #[test]
 fn when_a_credential_ends_is_kept_with_its_directory() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let row = store.add_connection(&connection("contoso"), NOW).unwrap();
+    let row = crate::changed(&store, |change| change.add_connection(&connection("contoso"), NOW))
+        .unwrap();
     assert_eq!(row.expires, None);
-    store.set_expires(row.id, Some(NOW.plus(5))).unwrap();
+    crate::changed(&store, |change| change.set_expires(row.id, Some(NOW.plus(5)))).unwrap();
     assert_eq!(store.connection(row.id).unwrap().unwrap().expires, Some(NOW.plus(5)));
-    store.set_expires(row.id, None).unwrap();
+    crate::changed(&store, |change| change.set_expires(row.id, None)).unwrap();
     assert_eq!(store.connection(row.id).unwrap().unwrap().expires, None);
 }

@@ -15,17 +15,33 @@ use crate::{NOW, open};
 fn somebody_can_always_change_things() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let ann = store.put_administrator("Ann", Role::Administrator, "h1", NOW).unwrap();
-    let bob = store.put_administrator("bob", Role::Reader, "h2", NOW).unwrap();
-    assert!(!store.remove_administrator(ann.id).unwrap());
-    assert!(!store.set_administrator_role(ann.id, Role::Reader).unwrap());
-    assert!(store.set_administrator_role(bob.id, Role::Administrator).unwrap());
+    let ann = crate::changed(&store, |change| {
+        change.put_administrator("Ann", Role::Administrator, "h1", NOW)
+    })
+    .unwrap();
+    let bob =
+        crate::changed(&store, |change| change.put_administrator("bob", Role::Reader, "h2", NOW))
+            .unwrap();
+    assert!(!crate::changed(&store, |change| change.remove_administrator(ann.id)).unwrap());
+    assert!(
+        !crate::changed(&store, |change| change.set_administrator_role(ann.id, Role::Reader))
+            .unwrap()
+    );
+    assert!(
+        crate::changed(&store, |change| change.set_administrator_role(bob.id, Role::Administrator))
+            .unwrap()
+    );
     store.signed_in(bob.id, Millis(7)).unwrap();
-    assert!(store.remove_administrator(ann.id).unwrap());
-    let again = store.put_administrator("BOB", Role::Administrator, "h3", NOW).unwrap();
+    assert!(crate::changed(&store, |change| change.remove_administrator(ann.id)).unwrap());
+    let again = crate::changed(&store, |change| {
+        change.put_administrator("BOB", Role::Administrator, "h3", NOW)
+    })
+    .unwrap();
     assert_eq!((again.id, again.last_sign_in), (bob.id, Some(Millis(7))));
     assert_eq!(again.password_hash, "h3");
-    let new = store.put_administrator("ann", Role::Reader, "h4", NOW).unwrap();
+    let new =
+        crate::changed(&store, |change| change.put_administrator("ann", Role::Reader, "h4", NOW))
+            .unwrap();
     assert!(new.id > bob.id, "numbers are never given again");
     assert_eq!(store.administrator_named("ANN").unwrap(), Some(new));
 }
@@ -42,13 +58,24 @@ fn a_token_works_until_it_ends_or_is_revoked_and_its_name_is_free_then() {
         made: NOW,
         expires: Some(NOW.plus(10)),
     };
-    let first = store.add_api_token(&new("Ci", 1)).unwrap().unwrap();
+    let first =
+        crate::changed(&store, |change| change.add_api_token(&new("Ci", 1))).unwrap().unwrap();
     assert!(first.works(NOW.plus(9)) && !first.works(NOW.plus(10)));
-    assert!(store.add_api_token(&new("CI", 2)).unwrap().is_none(), "the name is taken");
+    assert!(
+        crate::changed(&store, |change| change.add_api_token(&new("CI", 2))).unwrap().is_none(),
+        "the name is taken"
+    );
     store.api_token_used(first.id, NOW.plus(1)).unwrap();
-    assert_eq!(store.revoke_api_token("ci", NOW.plus(2)).unwrap(), Some(first.id));
-    assert_eq!(store.revoke_api_token("ci", NOW.plus(3)).unwrap(), None);
-    let second = store.add_api_token(&new("ci", 2)).unwrap().unwrap();
+    assert_eq!(
+        crate::changed(&store, |change| change.revoke_api_token("ci", NOW.plus(2))).unwrap(),
+        Some(first.id)
+    );
+    assert_eq!(
+        crate::changed(&store, |change| change.revoke_api_token("ci", NOW.plus(3))).unwrap(),
+        None
+    );
+    let second =
+        crate::changed(&store, |change| change.add_api_token(&new("ci", 2))).unwrap().unwrap();
     assert!(second.id > first.id);
     let all = store.api_tokens().unwrap();
     assert_eq!(all.iter().map(|token| token.id).collect::<Vec<_>>(), [second.id, first.id]);
@@ -67,14 +94,14 @@ fn a_link_works_once_and_in_time() {
         role: Role::Administrator,
         expires: Millis(100),
     };
-    store.invite(&link(1, None), Millis(0)).unwrap();
-    store.invite(&link(2, Some("ann")), Millis(0)).unwrap();
-    store.invite(&link(3, None), Millis(0)).unwrap();
+    crate::changed(&store, |change| change.invite(&link(1, None), Millis(0))).unwrap();
+    crate::changed(&store, |change| change.invite(&link(2, Some("ann")), Millis(0))).unwrap();
+    crate::changed(&store, |change| change.invite(&link(3, None), Millis(0))).unwrap();
     let there = |token| store.invitation(&[token; 32], Millis(99)).unwrap().is_some();
     assert_eq!((there(1), there(2), there(3)), (false, true, true), "a new link replaces the old");
     assert!(store.invitation(&[2; 32], Millis(100)).unwrap().is_none());
-    assert!(store.use_up_invitation(&[3; 32]).unwrap());
-    assert!(!store.use_up_invitation(&[3; 32]).unwrap());
+    assert!(crate::changed(&store, |change| change.use_up_invitation(&[3; 32])).unwrap());
+    assert!(!crate::changed(&store, |change| change.use_up_invitation(&[3; 32])).unwrap());
 }
 
 #[test]
@@ -144,7 +171,7 @@ fn the_audit_log_is_read_backwards() {
             object: "entra".to_owned(),
             detail: "{}".to_owned(),
         };
-        store.audit(&entry).unwrap();
+        crate::recorded(&store, &entry);
     }
     let times = |filter: AuditFilter| -> Vec<i64> {
         store.audit_log(&filter).unwrap().iter().map(|row| row.entry.at.0).collect()

@@ -43,7 +43,9 @@ impl Bench {
     fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let store = open(data.path());
-        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+            .unwrap()
+            .id;
         let mut bench = Self { data, id, tenant: Tenant::default(), served: Directory::default() };
         let mut edits: Vec<Edit> = (0..8).map(|no| Edit::Put(no, person(no))).collect();
         edits.extend([Edit::Team(0, "All".to_owned()), Edit::Team(1, "Some".to_owned())]);
@@ -358,7 +360,7 @@ proptest! {
     ) {
         let data = tempfile::tempdir().unwrap();
         let store = open(data.path());
-        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW)).unwrap().id;
         let mut bench = Bench { data, id, tenant: Tenant::default(), served: Directory::default() };
         for (day, edits) in (0..).zip(&steps) {
             bench.run(&store, edits, day);
@@ -389,7 +391,7 @@ proptest! {
         let store = open(data.path());
         let settings = [("tenant".to_owned(), setting.clone())].into();
         let new = NewConnection { name: name.clone(), settings, ..connection("entra") };
-        let id = store.add_connection(&new, NOW).unwrap().id;
+        let id = crate::changed(&store, |change| change.add_connection(&new, NOW)).unwrap().id;
         let sight = Sight {
             directories: vec![id], aggregate: false, flattened: true, frozen_names: true,
         };
@@ -397,7 +399,7 @@ proptest! {
             name: name.clone(), password_hash: setting.clone(), sight: sight.clone(),
             addresses: vec![address.clone()],
         };
-        store.add_application(&application, NOW).unwrap();
+        crate::changed(&store, |change| change.add_application(&application, NOW)).unwrap();
         drop(store);
         let store = open(data.path());
         let row = store.connection(id).unwrap().unwrap();

@@ -30,8 +30,8 @@ proptest! {
     fn accepted_and_refused_names_are_read_as_they_were_written(runs in prop::collection::vec(renames(), 1..4)) {
         let data = tempfile::tempdir().unwrap();
         let store = open(data.path());
-        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
-        let other = store.add_connection(&connection("other"), NOW).unwrap().id;
+        let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW)).unwrap().id;
+        let other = crate::changed(&store, |change| change.add_connection(&connection("other"), NOW)).unwrap().id;
         let mut expected = Decisions::default();
         for (at, renames) in (1..).zip(runs) {
             let mut change = DecisionsChange::default();
@@ -47,7 +47,7 @@ proptest! {
         drop(store);
         let store = open(data.path());
         prop_assert_eq!(store.load_decisions(id).unwrap(), expected);
-        store.remove_connection(id).unwrap();
+        crate::changed(&store, |change| change.remove_connection(id)).unwrap();
         prop_assert_eq!(store.load_decisions(id).unwrap(), Decisions::default());
     }
 }
@@ -77,8 +77,9 @@ fn decide(store: &Store, id: DirectoryId, decisions: &DecisionsChange, now: Mill
 fn an_approved_take_over_ends_with_its_leaver_and_with_either_directory() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let [first, second] =
-        ["first", "second"].map(|name| store.add_connection(&connection(name), NOW).unwrap().id);
+    let [first, second] = ["first", "second"].map(|name| {
+        crate::changed(&store, |change| change.add_connection(&connection(name), NOW)).unwrap().id
+    });
     let mut served = run(&store, first, &Directory::default(), &some_people(9), NOW);
     served = run(&store, first, &served, &some_people(4), NOW.plus(1));
     let gone: Vec<UserNo> = store.gone_users().unwrap().iter().map(|gone| gone.no).collect();
@@ -113,7 +114,7 @@ fn an_approved_take_over_ends_with_its_leaver_and_with_either_directory() {
     for removed in [first, second] {
         approve(6);
         assert_eq!(kept(), all);
-        store.remove_connection(removed).unwrap();
+        crate::changed(&store, |change| change.remove_connection(removed)).unwrap();
         assert_eq!(kept(), [], "{removed}");
     }
 }

@@ -51,9 +51,9 @@ impl Fixture {
         let data = tempfile::tempdir().unwrap();
         let store = open(data.path());
         for name in ["entra", "other", "removed"] {
-            store.add_connection(&connection(name), NOW).unwrap();
+            crate::changed(&store, |change| change.add_connection(&connection(name), NOW)).unwrap();
         }
-        store.remove_connection(DirectoryId(3)).unwrap();
+        crate::changed(&store, |change| change.remove_connection(DirectoryId(3))).unwrap();
         let mut tenant = Tenant::default();
         let mut edits: Vec<Edit> = (0..6).map(|no| Edit::Put(no, person(no))).collect();
         edits.extend([Edit::Team(0, "All".to_owned()), Edit::Team(1, "Some".to_owned())]);
@@ -92,7 +92,7 @@ fn settings(store: &Store) {
             sight,
             addresses: vec!["192.0.2.0/24".to_owned()],
         };
-        store.add_application(&new, NOW).unwrap();
+        crate::changed(&store, |change| change.add_application(&new, NOW)).unwrap();
         let id = store.applications().unwrap().last().unwrap().id;
         let token = SecretString::from("t");
         store.add_webhook(id, "https://a.example/", Some(&token)).unwrap().unwrap();
@@ -103,8 +103,11 @@ fn settings(store: &Store) {
             alerts: vec!["held".to_owned()],
             secret: SecretString::from("s"),
         };
-        store.add_channel(&channel).unwrap();
-        store.put_administrator(&format!("{name}-ann"), Role::Administrator, "hash", NOW).unwrap();
+        crate::changed(&store, |change| change.add_channel(&channel)).unwrap();
+        crate::changed(&store, |change| {
+            change.put_administrator(&format!("{name}-ann"), Role::Administrator, "hash", NOW)
+        })
+        .unwrap();
         let number = u8::try_from(id).unwrap();
         let invitation = InvitationRow {
             token: [number; 32],
@@ -112,7 +115,7 @@ fn settings(store: &Store) {
             role: Role::Reader,
             expires: Millis(i64::MAX),
         };
-        store.invite(&invitation, NOW).unwrap();
+        crate::changed(&store, |change| change.invite(&invitation, NOW)).unwrap();
         let token = NewApiToken {
             name: format!("{name}-ci"),
             hash: [number; 32],
@@ -121,7 +124,7 @@ fn settings(store: &Store) {
             made: NOW,
             expires: Some(Millis(i64::MAX)),
         };
-        store.add_api_token(&token).unwrap().unwrap();
+        crate::changed(&store, |change| change.add_api_token(&token)).unwrap().unwrap();
         let content = SecretString::from("content");
         store.put_draft(&DraftRow { id: name.to_owned(), updated: NOW, content }).unwrap();
         let entry = NewAudit {
@@ -132,7 +135,7 @@ fn settings(store: &Store) {
             object: "entra".to_owned(),
             detail: "{}".to_owned(),
         };
-        store.audit(&entry).unwrap();
+        crate::recorded(&store, &entry);
     }
     for (directory, kind) in [(ENTRA, "held"), (OTHER, "failing")] {
         let matter = Matter { directory, directory_name: "entra", kind };
@@ -388,8 +391,10 @@ fn others_go_on(fixture: &Fixture, store: &Store, at: &str) {
     let matter = Matter { directory: OTHER, directory_name: "other", kind: "damaged" };
     store.raise_alert(matter, &AlertText::default(), now).unwrap();
     assert!(store.alerts(now).unwrap().iter().any(|row| row.kind == "damaged"), "{at}");
-    store.put_administrator("new", Role::Reader, "hash", now).unwrap();
-    let added = store.add_connection(&connection("new"), now).unwrap();
+    crate::changed(&store, |change| change.put_administrator("new", Role::Reader, "hash", now))
+        .unwrap();
+    let added =
+        crate::changed(&store, |change| change.add_connection(&connection("new"), now)).unwrap();
     assert_eq!(store.load_directory(added.id).unwrap().1, Directory::default(), "{at}");
 }
 

@@ -129,7 +129,7 @@ proptest! {
         let [first, second, id, why] = texts;
         let data = tempfile::tempdir().unwrap();
         let store = open(data.path());
-        let directory = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        let directory = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW)).unwrap().id;
         let holder = ProviderId::parse(&id).unwrap_or_else(|_| ProviderId::parse("p").unwrap());
         let name = Name::parse(&first).ok();
         let decisions = DecisionsChange {
@@ -172,30 +172,30 @@ proptest! {
             key: Some(second.clone()),
             ..connection("x")
         };
-        store.add_connection(&new, NOW).unwrap();
+        crate::changed(&store, |change| change.add_connection(&new, NOW)).unwrap();
         let sight = Sight { directories: vec![], aggregate: true, flattened: false, frozen_names: false };
         let application = NewApplication {
             name: name.clone(), password_hash: third.clone(), sight, addresses: vec![second.clone()],
         };
-        store.add_application(&application, NOW).unwrap();
-        store.set_application_product(1, Some(&third)).unwrap();
+        crate::changed(&store, |change| change.add_application(&application, NOW)).unwrap();
+        crate::changed(&store, |change| change.set_application_product(1, Some(&third))).unwrap();
         store.add_webhook(1, &second, Some(&sealed)).unwrap().unwrap();
         let channel = NewChannel {
             name: name.clone(), kind: second.clone(), settings: settings.clone(),
             alerts: vec![third.clone()], secret: sealed.clone(),
         };
-        store.add_channel(&channel).unwrap();
+        crate::changed(&store, |change| change.add_channel(&channel)).unwrap();
         store.channel_failed(1, &third, NOW, NOW).unwrap();
-        store.put_administrator(&name, Role::Reader, &third, NOW).unwrap();
+        crate::changed(&store, |change| change.put_administrator(&name, Role::Reader, &third, NOW)).unwrap();
         let invitation = InvitationRow {
             token: [1; 32], name: Some(name.clone()), role: Role::Reader, expires: Millis(i64::MAX),
         };
-        store.invite(&invitation, NOW).unwrap();
+        crate::changed(&store, |change| change.invite(&invitation, NOW)).unwrap();
         let token = NewApiToken {
             name: name.clone(), hash: [2; 32], scopes: vec![Scope::Write], made_by: second.clone(),
             made: NOW, expires: None,
         };
-        store.add_api_token(&token).unwrap().unwrap();
+        crate::changed(&store, |change| change.add_api_token(&token)).unwrap().unwrap();
         let draft = DraftRow { id: second.clone(), updated: NOW, content: sealed };
         store.put_draft(&draft).unwrap();
         drop(store);
@@ -222,7 +222,7 @@ proptest! {
         prop_assert_eq!((&row.name, &row.made_by, row.scopes), (&name, &second, vec![Scope::Write]));
         let draft = store.draft(&second).unwrap().unwrap();
         prop_assert_eq!(draft.content.expose_secret(), &secret);
-        store.remove_connection(DirectoryId(1)).unwrap();
+        crate::changed(&store, |change| change.remove_connection(DirectoryId(1))).unwrap();
         let kept = store.kept_keys().unwrap().remove(0);
         prop_assert_eq!((&kept.key, &kept.settings), (&second, &settings));
         prop_assert_eq!(&*kept.folded_name, &*directory::name::fold(&name));
@@ -240,7 +240,7 @@ proptest! {
             at: NOW, who: first.clone(), origin: second.clone(), action: third.clone(),
             object: secret.clone(), detail: first.clone(),
         };
-        store.audit(&entry).unwrap();
+        crate::recorded(&store, &entry);
         let text = AlertText {
             aspects: BTreeSet::from([first.clone()]), title: second.clone(), details: vec![third.clone()],
         };

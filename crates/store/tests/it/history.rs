@@ -36,8 +36,8 @@ proptest! {
         let data = tempfile::tempdir().unwrap();
         let store = open(data.path());
         // Entries of another directory lie in between.
-        let other = store.add_connection(&connection("other"), NOW).unwrap().id;
-        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        let other = crate::changed(&store, |change| change.add_connection(&connection("other"), NOW)).unwrap().id;
+        let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW)).unwrap().id;
         let (mut tenant, mut others) = (Tenant::default(), some_people(2));
         let (mut now_other, mut now) = (Directory::default(), Directory::default());
         let mut all: Served = Vec::new();
@@ -155,7 +155,9 @@ fn touches(change: &Change, node: Node) -> bool {
 fn somebody_who_is_gone_is_found_under_former_names_until_the_history_ends() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     let mut tenant = some_people(3);
     let first = run(&store, id, &Directory::default(), &tenant, NOW);
     let (no, user) = first.user_by_name("p1@example.org").unwrap();
@@ -178,7 +180,9 @@ fn somebody_who_is_gone_is_found_under_former_names_until_the_history_ends() {
 fn positions_that_are_not_kept_or_not_there_yet_are_told_apart() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     let mut tenant = some_people(3);
     let served = run(&store, id, &Directory::default(), &tenant, NOW);
     let head = store.head().unwrap();
@@ -204,7 +208,9 @@ fn positions_that_are_not_kept_or_not_there_yet_are_told_apart() {
 fn reports_of_old_runs_go_and_the_last_one_stays() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     let mut served = Directory::default();
     for count in 1..4 {
         served = run(&store, id, &served, &some_people(count), NOW.plus(i64::from(count)));
@@ -220,7 +226,9 @@ fn reports_of_old_runs_go_and_the_last_one_stays() {
 fn an_older_log_is_indexed_once() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     let mut tenant = some_people(3);
     let served = run(&store, id, &Directory::default(), &tenant, NOW);
     tenant.apply(&Edit::Join(0, 1));

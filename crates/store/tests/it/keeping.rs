@@ -144,7 +144,7 @@ proptest! {
     ) {
         let data = tempfile::tempdir().unwrap();
         let mut store = open(data.path());
-        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW)).unwrap().id;
         let mut served = Directory::default();
         let mut tenant = Tenant::default();
         for (step, edits) in steps.iter().enumerate() {
@@ -183,7 +183,9 @@ pub(crate) fn some_people(count: u8) -> Tenant {
 fn readers_of_the_log_get_whole_runs_and_a_persons_entries_include_memberships() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     let mut tenant = some_people(5);
     let served = run(&store, id, &Directory::default(), &tenant, NOW);
     assert_eq!(
@@ -214,7 +216,9 @@ fn readers_of_the_log_get_whole_runs_and_a_persons_entries_include_memberships()
 fn a_run_that_found_nothing_writes_its_report_only() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     let tenant = some_people(3);
     let served = run(&store, id, &Directory::default(), &tenant, NOW);
     let head = store.head().unwrap();
@@ -228,7 +232,9 @@ fn a_run_that_found_nothing_writes_its_report_only() {
 fn the_window_sums_what_was_applied_and_not_approved() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     let served = run(&store, id, &Directory::default(), &some_people(5), NOW);
     let window = store.run_window(id, NOW.plus(-DAY_MS)).unwrap();
     assert_eq!(window.first_size.map(|size| size.users), Some(5));
@@ -264,14 +270,16 @@ fn who_is_gone_is_kept_with_the_mirror() {
         expected.len()
     };
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     let mut served = run(&store, id, &Directory::default(), &some_people(9), NOW);
     assert_eq!(gone(&store, id), 0);
     served = run(&store, id, &served, &some_people(4), NOW.plus(1));
     assert!(gone(&store, id) > 0);
     run(&store, id, &served, &some_people(9), NOW.plus(2));
     assert_eq!(gone(&store, id), 0);
-    store.remove_connection(id).unwrap();
+    crate::changed(&store, |change| change.remove_connection(id)).unwrap();
     assert_eq!(store.gone_users().unwrap(), []);
 }
 
@@ -281,7 +289,9 @@ fn the_window_leaves_out_what_was_undone() {
     let gone = |applied: Applied| applied.users_removed + applied.users_deactivated;
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     let mut served = run(&store, id, &Directory::default(), &some_people(12), NOW);
     // Where each run ended, and who left by it.
     let mut runs = vec![(store.head().unwrap(), 0)];
@@ -313,17 +323,21 @@ fn the_window_leaves_out_what_was_undone() {
 fn numbers_are_never_given_again_and_a_removed_directory_leaves_nothing() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let first = store.add_connection(&connection("entra"), NOW).unwrap().id;
-    let taken = store.add_connection(&connection("ENTRA"), NOW);
+    let first = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
+    let taken = crate::changed(&store, |change| change.add_connection(&connection("ENTRA"), NOW));
     assert!(matches!(taken, Err(StoreError::NameTaken(_))), "{taken:?}");
     run(&store, first, &Directory::default(), &some_people(3), NOW);
-    store.remove_connection(first).unwrap();
+    crate::changed(&store, |change| change.remove_connection(first)).unwrap();
     assert_eq!(store.read_after(ChangeSeq(0), 10).unwrap(), []);
     assert_eq!(store.latest_runs(first, 10).unwrap(), []);
-    let second = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let second = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     assert_ne!(first, second);
     assert_eq!(store.load_directory(second).unwrap().1, Directory::default());
-    let gone = store.set_paused(first, true);
+    let gone = crate::changed(&store, |change| change.set_paused(first, true));
     assert!(matches!(gone, Err(StoreError::Removed)), "{gone:?}");
     let late = store.record_failed_run(first, &RunReport::default());
     assert!(matches!(late, Err(StoreError::Removed)), "{late:?}");
@@ -344,20 +358,21 @@ fn applications_come_back_as_they_were_added() {
         },
         addresses: vec!["10.0.0.0/8".to_owned()],
     };
-    store.add_application(&new, NOW).unwrap();
+    crate::changed(&store, |change| change.add_application(&new, NOW)).unwrap();
     assert!(matches!(
-        store.add_application(&NewApplication { name: "jira".to_owned(), ..new.clone() }, NOW),
+        crate::changed(&store, |change| change
+            .add_application(&NewApplication { name: "jira".to_owned(), ..new.clone() }, NOW)),
         Err(StoreError::NameTaken(_))
     ));
-    store.set_application_password(1, "$argon2id$2").unwrap();
+    crate::changed(&store, |change| change.set_application_password(1, "$argon2id$2")).unwrap();
     let rows = store.applications().unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].name.as_str(), rows[0].password_hash.as_str()), ("Jira", "$argon2id$2"));
     assert_eq!((&rows[0].sight, &rows[0].addresses), (&new.sight, &new.addresses));
     let other = Sight { flattened: false, frozen_names: true, ..new.sight };
-    store.set_sight(rows[0].id, &other).unwrap();
+    crate::changed(&store, |change| change.set_sight(rows[0].id, &other)).unwrap();
     assert_eq!(store.applications().unwrap()[0].sight, other);
-    store.remove_application(rows[0].id).unwrap();
+    crate::changed(&store, |change| change.remove_application(rows[0].id)).unwrap();
     assert_eq!(store.applications().unwrap(), []);
 }
 
@@ -439,7 +454,9 @@ fn an_older_copy_of_the_database_starts_a_new_epoch() {
     };
     let (id, after) = {
         let store = open(data.path());
-        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+            .unwrap()
+            .id;
         tenant.apply(&person(1, "ann"));
         (id, run(&store, id, &Directory::default(), &tenant, NOW))
     };

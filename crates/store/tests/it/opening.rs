@@ -12,7 +12,9 @@ use crate::{NOW, connection, open};
 fn a_secret_comes_back_and_lies_nowhere_in_the_clear() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     drop(store);
     for file in fs::read_dir(data.path()).unwrap() {
         let path = file.unwrap().path();
@@ -77,7 +79,9 @@ fn a_directory_that_cannot_be_made_is_named() {
 fn a_newer_database_is_refused_or_served_read_only_and_never_changed() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
-    let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+    let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+        .unwrap()
+        .id;
     drop(store);
     let set = |name: &str, value: &str| {
         let database = rusqlite::Connection::open(data.path().join("muster.db")).unwrap();
@@ -87,7 +91,10 @@ fn a_newer_database_is_refused_or_served_read_only_and_never_changed() {
     let store = open(data.path());
     assert!(store.read_only());
     assert_eq!(store.connections().unwrap().len(), 1);
-    assert!(matches!(store.set_paused(id, true), Err(StoreError::ReadOnly)));
+    assert!(matches!(
+        crate::changed(&store, |change| change.set_paused(id, true)),
+        Err(StoreError::ReadOnly)
+    ));
     drop(store);
     set("min_reader", "60");
     let error = Store::open(data.path()).unwrap_err();
@@ -151,7 +158,9 @@ fn directories_of_an_older_version_keep_the_limits_they_had() {
     ] {
         let data = tempfile::tempdir().unwrap();
         let store = open(data.path());
-        let id = store.add_connection(&connection("entra"), NOW).unwrap().id;
+        let id = crate::changed(&store, |change| change.add_connection(&connection("entra"), NOW))
+            .unwrap()
+            .id;
         drop(store);
         let database = rusqlite::Connection::open(data.path().join("muster.db")).unwrap();
         database.execute("UPDATE connection SET rules = ?1", [before]).unwrap();
@@ -176,7 +185,7 @@ fn directories_of_an_older_version_keep_the_limits_they_had() {
         assert_eq!(rest, as_before);
         // Once only: what is saved later stays.
         let new = open(data.path());
-        new.set_rules(id, &as_before).unwrap();
+        crate::changed(&new, |change| change.set_rules(id, &as_before)).unwrap();
         drop(new);
         assert_eq!(open(data.path()).connection(id).unwrap().unwrap().rules, as_before);
     }

@@ -15,7 +15,7 @@ fn application(store: &Store, name: &str) -> u32 {
     };
     let (name, password_hash) = (name.to_owned(), String::new());
     let new = NewApplication { name: name.clone(), password_hash, sight, addresses: Vec::new() };
-    store.add_application(&new, NOW).unwrap();
+    crate::changed(&store, |change| change.add_application(&new, NOW)).unwrap();
     store.applications().unwrap().into_iter().find(|row| row.name == name).unwrap().id
 }
 
@@ -74,7 +74,7 @@ fn an_application_has_twenty_at_the_most_and_takes_them_along() {
     assert!(store.add_webhook(jira, "http://a/more", None).unwrap().is_none());
     assert!(store.add_webhook(jira, "http://a/3", None).unwrap().is_some(), "a known one");
     assert!(store.add_webhook(wiki, "http://a/3", None).unwrap().is_some());
-    store.remove_application(jira).unwrap();
+    crate::changed(&store, |change| change.remove_application(jira)).unwrap();
     assert_eq!(store.webhooks().unwrap().len(), 1);
     let late = store.add_webhook(jira, "http://a/", None);
     assert!(matches!(late, Err(StoreError::Removed)), "{late:?}");
