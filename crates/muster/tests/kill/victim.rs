@@ -132,18 +132,21 @@ impl Victim {
     pub(crate) async fn revive_quickly(&mut self) {
         let file = self.data.path().join("admin.json");
         let _ = std::fs::remove_file(&file);
+        let said = self.data.path().join("said.txt");
         let child = Command::new(BINARY)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(self.data.path())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(&said).unwrap())
             .spawn()
             .unwrap();
         self.child = Some(child);
         let mut waited = Duration::ZERO;
         loop {
             assert!(waited < PATIENCE, "the server does not start");
-            assert!(self.child.as_mut().unwrap().try_wait().unwrap().is_none(), "it ended early");
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            let last_words = || std::fs::read_to_string(&said).unwrap_or_default();
+            assert!(ended.is_none(), "it ended early, {ended:?}: {}", last_words());
             if let Ok(admin) = std::fs::read_to_string(&file) {
                 self.admin = serde_json::from_str(&admin).unwrap();
                 let ready = format!("{}/health/ready", text(&self.admin, "url"));
