@@ -114,7 +114,7 @@ fn alerts() -> Routes {
         .change(Scope::Write, routes!(alert::channel::add))
         .change(Scope::Write, routes!(alert::channel::change))
         .change(Scope::Write, routes!(alert::channel::remove))
-        .change(Scope::Write, routes!(alert::channel::test))
+        .look(Scope::Write, routes!(alert::channel::test))
 }
 
 fn administrators() -> Routes {

@@ -5,7 +5,9 @@
 //! one entry of the audit log; a look writes nothing. Nothing here knows of HTTP servers, pages or command lines.
 
 pub mod actor;
+pub mod alert;
 pub mod application;
+pub mod channel;
 pub mod error;
 pub mod name;
 pub mod token;

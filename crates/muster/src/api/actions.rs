@@ -16,7 +16,6 @@ use store::{Role, Schedule};
 use super::{
     Problem,
     administrator::{self, Invite, NewRole},
-    alert::{self, channel},
     change::{self, Entry, Wanted},
     connection,
     directory::{self as directories, Decide, Detail, Summary, Sync},
@@ -198,34 +197,4 @@ pub async fn sign_out(app: &App, name: &str) -> Result<(), Problem> {
 /// Removes somebody who may sign in.
 pub async fn remove_administrator(app: &App, name: &str) -> Result<(), Problem> {
     administrator::remove(State(app.clone()), named(name)).await.map(drop)
-}
-
-/// What is the matter, and what was within a week.
-pub async fn alerts(app: &App) -> Result<alert::Alerts, Problem> {
-    Ok(alert::list(State(app.clone()), Query(alert::Wanted::default())).await?.0)
-}
-
-/// Somebody looks after an alert.
-pub async fn acknowledge(app: &App, id: u32) -> Result<(), Problem> {
-    alert::acknowledge(State(app.clone()), Path(id.to_string())).await.map(drop)
-}
-
-/// Who is told of alerts.
-pub async fn channels(app: &App) -> Result<Vec<channel::Summary>, Problem> {
-    Ok(channel::list(State(app.clone())).await?.0)
-}
-
-/// Tells somebody else too.
-pub async fn add_channel(app: &App, channel: channel::Definition) -> Result<(), Problem> {
-    channel::add(State(app.clone()), Json(channel)).await.map(drop)
-}
-
-/// Tells a channel something now.
-pub async fn test_channel(app: &App, name: &str) -> Result<channel::Tried, Problem> {
-    Ok(channel::test(State(app.clone()), named(name)).await?.0)
-}
-
-/// Tells a channel nothing any more.
-pub async fn remove_channel(app: &App, name: &str) -> Result<(), Problem> {
-    channel::remove(State(app.clone()), named(name)).await.map(drop)
 }

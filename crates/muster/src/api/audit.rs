@@ -112,7 +112,7 @@ pub(super) async fn list(
 }
 
 /// What writes its own entry, in the transaction of the change.
-const SERVICE: [&str; 2] = ["application", "token"];
+const SERVICE: [&str; 4] = ["alert", "application", "channel", "token"];
 
 /// What changes nothing, though it is no `GET`.
 const LOOKS: [&str; 2] = ["directory.check", "connection.check"];

@@ -9,17 +9,18 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::{
-    api::alert::{
-        Alerts,
-        channel::{Definition, Summary, Tried},
-    },
     cli::{
         Done, Remote,
         client::{Client, path_part},
         connection::read_secret,
         table,
     },
-    safe, text_file,
+    safe,
+    service::{
+        alert::Alerts,
+        channel::{Definition, Summary, Tried},
+    },
+    text_file,
 };
 
 /// See what is the matter, and be told of it.

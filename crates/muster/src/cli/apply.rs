@@ -17,7 +17,6 @@ use self::{
 };
 use crate::{
     api::{
-        alert::channel::Summary as Channel,
         directory::{Detail, Summary, is_held},
         secret::{Compare, Compared, Owner},
     },
@@ -26,7 +25,10 @@ use crate::{
         client::{Client, path_part},
     },
     safe,
-    service::application::{Credentials, MadeFor, sight::Effect},
+    service::{
+        application::{Credentials, MadeFor, sight::Effect},
+        channel::Summary as Channel,
+    },
 };
 
 /// Bring the server to what a file says; shows the difference.

@@ -12,18 +12,15 @@ use axum::{
 #[cfg(test)]
 use directory::id::Millis;
 use directory::resource_name::{from_path_form, path_form};
-use serde_json::json;
 
 use super::{
     page::{Frame, Refusal, Visit, sentence, show},
     words::{When, segment},
 };
-use crate::{
-    api::{
-        Problem, actions,
-        alert::{Alert, channel},
-    },
-    audit,
+use crate::service::{
+    ServiceError,
+    alert::{self, Alert},
+    channel,
 };
 
 /// Settings of a mailbox that the form has.
@@ -108,9 +105,9 @@ pub(super) async fn list(visit: Visit) -> Result<Response, Refusal> {
         acknowledged: alert.acknowledged.map(|at| When::new(at, now)),
         told: alert.told.join(", "),
     };
-    let lines = actions::alerts(app).await?.alerts.into_iter().map(line);
+    let lines = alert::list(app, &alert::Wanted::default()).await?.alerts.into_iter().map(line);
     let (past, open) = lines.partition(|line| line.resolved.is_some());
-    let channels = actions::channels(app).await?.into_iter().map(|channel| ChannelLine {
+    let channels = channel::list(app).await?.into_iter().map(|channel| ChannelLine {
         path: format!("/alerts/channels/{}", segment(&channel.name)),
         name: channel.name,
         kind: channel.kind,
@@ -127,35 +124,35 @@ pub(super) async fn list(visit: Visit) -> Result<Response, Refusal> {
     show(&AlertsPage { frame: visit.frame("Alerts", "alerts"), open, past, channels })
 }
 
-pub(super) async fn acknowledge(visit: Visit, Path(id): Path<u32>) -> Result<Response, Refusal> {
-    let done = actions::acknowledge(visit.app(), id).await;
+pub(super) async fn acknowledge(visit: Visit, Path(id): Path<String>) -> Result<Response, Refusal> {
+    let done = alert::acknowledge(visit.app(), &visit.actor(), &id).await;
     let text = "Noted that you look after it; it stays until it is over.";
-    told(&visit, done, ("alert.acknowledge", &id.to_string()), text).await
+    told(&visit, done, text)
 }
 
 pub(super) async fn add_channel(visit: Visit, RawForm(body): RawForm) -> Result<Response, Refusal> {
-    let mut channel = channel::Definition::default();
+    let mut wanted = channel::Definition::default();
     let mut settings = BTreeMap::new();
     for (key, value) in url::form_urlencoded::parse(&body) {
         let value = value.trim().to_owned();
         match &*key {
-            "name" => channel.name = value,
-            "kind" => channel.kind = value,
-            "secret" => channel.secret = Some(value).filter(|secret| !secret.is_empty()),
-            "alert" => channel.alerts.push(value),
+            "name" => wanted.name = value,
+            "kind" => wanted.kind = value,
+            "secret" => wanted.secret = Some(value).filter(|secret| !secret.is_empty()),
+            "alert" => wanted.alerts.push(value),
             key if MAIL.contains(&key) && !value.is_empty() => {
                 settings.insert(key.to_owned(), value);
             }
             _ => {}
         }
     }
-    if channel.kind == "email" {
-        channel.settings = settings;
+    if wanted.kind == "email" {
+        wanted.settings = settings;
     }
-    let name = channel.name.clone();
+    let name = wanted.name.clone();
     let text = format!("{name} is told from now on. Try it once.");
-    let done = actions::add_channel(visit.app(), channel).await;
-    told(&visit, done, ("channel.add", &name), &text).await
+    let done = channel::add(visit.app(), &visit.actor(), wanted).await;
+    told(&visit, done.map(drop), &text)
 }
 
 pub(super) async fn test_channel(
@@ -163,7 +160,7 @@ pub(super) async fn test_channel(
     Path(name): Path<String>,
 ) -> Result<Response, Refusal> {
     let name = from_path_form(&name).into_owned();
-    let tried = actions::test_channel(visit.app(), &path_form(&name)).await?;
+    let tried = channel::test(visit.app(), &path_form(&name)).await?;
     Ok(match tried.problem {
         None => visit.done("/alerts", format!("{name} was told; look there.")),
         Some(problem) => visit.failed("/alerts", sentence(&problem)),
@@ -175,26 +172,16 @@ pub(super) async fn remove_channel(
     Path(name): Path<String>,
 ) -> Result<Response, Refusal> {
     let name = from_path_form(&name).into_owned();
-    let done = actions::remove_channel(visit.app(), &path_form(&name)).await;
+    let done = channel::remove(visit.app(), &visit.actor(), &path_form(&name)).await;
     let text = format!("{name} is told nothing any more.");
-    told(&visit, done, ("channel.remove", &name), &text).await
+    told(&visit, done, &text)
 }
 
 /// Goes back to the page, which says what was done, or why it was not.
-async fn told(
-    visit: &Visit,
-    done: Result<(), Problem>,
-    (action, object): (&str, &str),
-    text: &str,
-) -> Result<Response, Refusal> {
+fn told(visit: &Visit, done: Result<(), ServiceError>, text: &str) -> Result<Response, Refusal> {
     match done {
-        Ok(()) => {
-            audit::record(visit.app(), &visit.actor(), action, object, json!({})).await;
-            Ok(visit.done("/alerts", text))
-        }
-        Err(problem) if problem.status < 500 => {
-            Ok(visit.failed("/alerts", sentence(&problem.detail)))
-        }
-        Err(problem) => Err(problem.into()),
+        Ok(()) => Ok(visit.done("/alerts", text)),
+        Err(error) if error.is_callers() => Ok(visit.failed("/alerts", sentence(&error.detail))),
+        Err(error) => Err(error.into()),
     }
 }

@@ -90,7 +90,8 @@ async fn changes_runs_and_the_audit_log_lead_back_to_their_beginning() {
     let ids = numbers(&runs, "id");
     assert!(runs.len() == 6 && ids.is_sorted_by(|a, b| a > b), "{ids:?}");
     let (audit, _) = all(&house, "/audit?", 2).await;
-    assert!(audit.len() == 5 && numbers(&audit, "id").is_sorted_by(|a, b| a > b));
+    let of_tokens = audit.iter().filter(|entry| entry["action"] == "token.add").count();
+    assert!(of_tokens == 5 && numbers(&audit, "id").is_sorted_by(|a, b| a > b));
 
     let head = get(&house, "/server").await["head"].as_u64().unwrap();
     let mut cursor = String::new();

@@ -228,7 +228,8 @@ async fn over_a_network_only_encrypted_and_then_with_a_bound_cookie() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_are_not_tried_for_ever() {
-    let house = House::stopped("trusted_proxies = [\"127.0.0.1\"]\nallow_plain_http = true\n").await;
+    let house =
+        House::stopped("trusted_proxies = [\"127.0.0.1\"]\nallow_plain_http = true\n").await;
     let from = async |address: &str, form: &str| {
         let headers = [("sec-fetch-site", "same-origin"), ("x-forwarded-for", address)];
         house.ask(Method::POST, "/sign-in", &headers, form).await

@@ -9,11 +9,8 @@ use serde::Serialize;
 use store::Schedule;
 
 use super::plan::Current;
-use crate::api::{
-    alert::channel::Summary as Channel,
-    directory::{Detail, usual_rules, usual_schedule},
-};
-use crate::service::application::Summary as Application;
+use crate::api::directory::{Detail, usual_rules, usual_schedule};
+use crate::service::{application::Summary as Application, channel::Summary as Channel};
 
 const HEAD: &str = "\
 # Settings of a Muster server, for `muster apply -f FILE`; docs/operators/apply.md explains every key.

@@ -13,13 +13,13 @@ use store::Schedule;
 use super::document::{ApplicationPart, ChannelPart, DirectoryPart, Document, Reference};
 use crate::{
     api::{
-        alert::channel::{Definition, Summary as Channel},
         connection::Change,
         directory::{Add as NewDirectory, Detail, usual_rules, usual_schedule},
         secret::Owner,
     },
     cli::apply::Server,
     service::application::{Add as NewApplication, Summary as Application, sight},
+    service::channel::{Definition, Summary as Channel},
     service::name::{Named, objection},
 };
 
