@@ -125,6 +125,8 @@ fn administrators() -> Routes {
         .change(Scope::Admin, routes!(administrator::link))
         .change(Scope::Admin, routes!(administrator::set_role))
         .change(Scope::Admin, routes!(administrator::sign_out))
+        .look(Scope::Admin, routes!(administrator::invitations))
+        .change(Scope::Admin, routes!(administrator::revoke))
         .look(Scope::Admin, routes!(token::list))
         .change(Scope::Admin, routes!(token::add))
         .change(Scope::Admin, routes!(token::revoke))

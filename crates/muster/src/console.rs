@@ -142,6 +142,7 @@ fn administrator_pages() -> Router {
         .route("/administrators/{name}/link", post(administrators::link))
         .route("/administrators/{name}/sign-out", post(administrators::sign_out))
         .route("/administrators/{name}/remove", post(administrators::remove))
+        .route("/invitations/revoke", post(administrators::revoke))
         .route("/tokens", get(tokens::list).post(tokens::add))
         .route("/tokens/{name}/revoke", post(tokens::revoke))
 }

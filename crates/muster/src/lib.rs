@@ -20,7 +20,6 @@ pub mod hashing;
 pub mod health;
 pub mod hooks;
 pub mod http;
-pub mod invitation;
 pub mod password_policy;
 pub mod peer;
 pub mod product;

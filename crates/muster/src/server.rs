@@ -22,7 +22,9 @@ use crate::{
     clock::Clock,
     config::File,
     console::{self, Console},
-    crowd, entropy, health, hooks, http, invitation, peer, sign_in,
+    crowd, entropy, health, hooks, http, peer,
+    service::administrator,
+    sign_in,
     task::{
         floors::StoredFloors, sessions::StoredSessions, standing::Task, sweep,
         webhooks::StoredWebhooks,
@@ -95,8 +97,7 @@ impl Server {
         app.start().await?;
         app.driver.start(Task::Sweep.as_str(), sweep::run(app.clone(), kept_ms)).await;
         let base = app.public_url.as_ref().map_or(url.as_str(), |public| public.as_str());
-        let first_link = invitation::first_link(&app, base.trim_end_matches('/')).await?;
-        let first_link = first_link.map(|invitation::FirstLink(link)| link);
+        let first_link = administrator::first_link(&app, base.trim_end_matches('/')).await?;
         let router = router(&app, &token, file);
         let serving = serve(listener, router, app.clone());
         Ok(Self { app, url, token, first_link, serving })

@@ -5,6 +5,7 @@
 //! one entry of the audit log; a look writes nothing. Nothing here knows of HTTP servers, pages or command lines.
 
 pub mod actor;
+pub mod administrator;
 pub mod alert;
 pub mod application;
 pub mod channel;

@@ -4,13 +4,13 @@
 //! only hashes are kept.
 
 use directory::{id::Millis, name::fold, resource_name::composed};
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{Row, Transaction};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Store, StoreError,
+    Change, Scope, Store, StoreError,
     db::small,
-    unreadable::{Lenient, or_none, readable},
+    unreadable::{Lenient, readable},
 };
 
 /// What somebody may do.
@@ -77,6 +77,50 @@ pub struct InvitationRow {
     pub role: Role,
     /// When it stops working.
     pub expires: Millis,
+    /// Who made it: it works only while they may make one.
+    pub made_by: Maker,
+}
+
+impl InvitationRow {
+    /// What names it in a list: the beginning of its digest.
+    pub fn id(&self) -> String {
+        self.token.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Who made a one-time link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Maker {
+    /// The server at its first start, for the first administrator: the link works while there is none.
+    FirstStart,
+    /// The server's own token.
+    Server,
+    /// The administrator of this name: the link dies with them and with their right.
+    Administrator(String),
+    /// The token of this name: the link dies with it.
+    Token(String),
+}
+
+impl Maker {
+    /// As it is kept. No name has a colon.
+    fn text(&self) -> String {
+        match self {
+            Self::FirstStart => "first-start:".to_owned(),
+            Self::Server => "server:".to_owned(),
+            Self::Administrator(name) => format!("administrator:{name}"),
+            Self::Token(name) => format!("token:{name}"),
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Some(match text.split_once(':')? {
+            ("first-start", "") => Self::FirstStart,
+            ("server", "") => Self::Server,
+            ("administrator", name) => Self::Administrator(name.to_owned()),
+            ("token", name) => Self::Token(name.to_owned()),
+            _ => return None,
+        })
+    }
 }
 
 const COLUMNS: &str = "id, name, role, password_hash, created, last_sign_in";
@@ -108,47 +152,42 @@ impl Store {
         })
     }
 
-    /// Remembers that somebody signed in.
-    pub fn signed_in(&self, id: u32, now: Millis) -> Result<(), StoreError> {
-        self.0.main.write(|transaction| {
-            let update = "UPDATE administrator SET last_sign_in = ?2 WHERE id = ?1";
-            transaction.execute(update, (id, now.0)).map(drop)?;
-            Ok(())
-        })
-    }
-
     /// The link of a token, if it still works.
     pub fn invitation(
         &self,
         token: &[u8; 32],
         now: Millis,
     ) -> Result<Option<InvitationRow>, StoreError> {
-        self.0.main.read(|transaction| {
-            let select =
-                "SELECT name, role, expires FROM invitation WHERE token = ?1 AND expires > ?2";
-            let found = transaction.query_row(select, (token, now.0), |row| {
-                Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
-            });
-            let found = or_none(found.optional().map_err(StoreError::from))?;
-            let Some((name, role, expires)) = found else { return Ok(None) };
-            // A link that cannot be read lets nobody in.
-            let Some(role) = Role::parse(&role) else { return Ok(None) };
-            Ok(Some(InvitationRow { token: *token, name, role, expires: Millis(expires) }))
-        })
+        self.0.main.read(|transaction| invitation(transaction, token, now))
+    }
+
+    /// All links that still work.
+    pub fn invitations(&self, now: Millis) -> Result<Vec<InvitationRow>, StoreError> {
+        self.0.main.read(|transaction| invitations(transaction, now))
     }
 }
 
 impl Change<'_> {
+    /// Remembers that somebody signed in.
+    pub fn signed_in(&self, id: u32, now: Millis) -> Result<(), StoreError> {
+        let update = "UPDATE administrator SET last_sign_in = ?2 WHERE id = ?1";
+        self.transaction.execute(update, (id, now.0))?;
+        Ok(())
+    }
+
     /// All administrators, as [`Store::administrators`].
     pub fn administrators(&self) -> Result<Vec<AdministratorRow>, StoreError> {
         list(self.transaction)
     }
 
-    /// Removes an administrator; `false` when nobody could change anything any more then. Their sessions end with them.
+    /// Removes an administrator; `false` when nobody could change anything any more then. One-time
+    /// links for them and by them die with them.
     pub fn remove_administrator(&self, id: u32) -> Result<bool, StoreError> {
         let transaction = self.transaction;
         let removed = another(transaction, id)?;
         if removed {
+            self.forget_links_for(id)?;
+            self.forget_links_by(id)?;
             transaction.execute("DELETE FROM administrator WHERE id = ?1", [id])?;
         }
         Ok(removed)
@@ -172,22 +211,69 @@ impl Change<'_> {
                      role = excluded.role, password_hash = excluded.password_hash",
             (name, fold(name), role.as_str(), password_hash, now.0),
         )?;
-        one(transaction, "folded_name = ?1", fold(name))?.ok_or(StoreError::Removed)
+        let row = one(transaction, "folded_name = ?1", fold(name))?.ok_or(StoreError::Removed)?;
+        self.forget_links_for(row.id)?;
+        // There is an administrator from now on.
+        let first = Maker::FirstStart.text();
+        transaction.execute("DELETE FROM invitation WHERE made_by = ?1", [first])?;
+        Ok(row)
     }
 
-    /// Gives an administrator another password.
+    /// The link of a token, as [`Store::invitation`].
+    pub fn invitation(
+        &self,
+        token: &[u8; 32],
+        now: Millis,
+    ) -> Result<Option<InvitationRow>, StoreError> {
+        invitation(self.transaction, token, now)
+    }
+
+    /// Takes the link that a list calls so out of use; gives it.
+    pub fn revoke_invitation(
+        &self,
+        id: &str,
+        now: Millis,
+    ) -> Result<Option<InvitationRow>, StoreError> {
+        let found = invitations(self.transaction, now)?.into_iter().find(|row| row.id() == id);
+        if let Some(row) = &found {
+            self.use_up_invitation(&row.token)?;
+        }
+        Ok(found)
+    }
+
+    fn forget_links_for(&self, id: u32) -> Result<(), StoreError> {
+        let delete =
+            "DELETE FROM invitation WHERE name = (SELECT name FROM administrator WHERE id = ?1)";
+        self.transaction.execute(delete, [id])?;
+        Ok(())
+    }
+
+    fn forget_links_by(&self, id: u32) -> Result<(), StoreError> {
+        let delete = "DELETE FROM invitation
+                      WHERE made_by = (SELECT 'administrator:' || name FROM administrator WHERE id = ?1)";
+        self.transaction.execute(delete, [id])?;
+        Ok(())
+    }
+
+    /// Gives an administrator another password; links by which they could have chosen one die.
     pub fn set_administrator_password(&self, id: u32, hash: &str) -> Result<(), StoreError> {
         let transaction = self.transaction;
+        self.forget_links_for(id)?;
         let update = "UPDATE administrator SET password_hash = ?2 WHERE id = ?1";
         let changed = transaction.execute(update, (id, hash))?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Removed) }
     }
 
-    /// Gives an administrator another role; `false` when nobody could change anything any more then.
+    /// Gives an administrator another role; `false` when nobody could change anything any more then. Links for them die, and
+    /// a reader's links for others.
     pub fn set_administrator_role(&self, id: u32, role: Role) -> Result<bool, StoreError> {
         let transaction = self.transaction;
         if role == Role::Reader && !another(transaction, id)? {
             return Ok(false);
+        }
+        self.forget_links_for(id)?;
+        if role == Role::Reader {
+            self.forget_links_by(id)?;
         }
         let update = "UPDATE administrator SET role = ?2 WHERE id = ?1";
         transaction.execute(update, (id, role.as_str()))?;
@@ -202,8 +288,14 @@ impl Change<'_> {
             (now.0, &invitation.name),
         )?;
         transaction.execute(
-            "INSERT INTO invitation (token, name, role, expires) VALUES (?1, ?2, ?3, ?4)",
-            (invitation.token, &invitation.name, invitation.role.as_str(), invitation.expires.0),
+            "INSERT INTO invitation (token, name, role, expires, made_by) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (
+                invitation.token,
+                &invitation.name,
+                invitation.role.as_str(),
+                invitation.expires.0,
+                invitation.made_by.text(),
+            ),
         )?;
         Ok(())
     }
@@ -220,6 +312,50 @@ fn list(transaction: &Transaction<'_>) -> Result<Vec<AdministratorRow>, StoreErr
     let mut select = transaction.prepare_cached(&select)?;
     let rows = select.query(())?;
     readable(rows, administrator)
+}
+
+/// The links that work: not too old, readable, and made by somebody who still may make one.
+fn invitations(
+    transaction: &Transaction<'_>,
+    now: Millis,
+) -> Result<Vec<InvitationRow>, StoreError> {
+    let mut select = transaction.prepare_cached(
+        "SELECT token, name, role, expires, made_by FROM invitation WHERE expires > ?1 ORDER BY expires, token",
+    )?;
+    let rows = select.query([now.0])?;
+    let mut found = readable(rows, |row| {
+        let (role, made_by): (String, String) = (row.get(2)?, row.get(4)?);
+        // A link that cannot be read lets nobody in.
+        let unreadable = || StoreError::Damaged("a one-time link".to_owned());
+        Ok(InvitationRow {
+            token: row.get(0)?,
+            name: row.get(1)?,
+            role: Role::parse(&role).ok_or_else(unreadable)?,
+            expires: Millis(row.get(3)?),
+            made_by: Maker::parse(&made_by).ok_or_else(unreadable)?,
+        })
+    })?;
+    let administrators = list(transaction)?;
+    let tokens = crate::api_tokens::list(transaction)?;
+    found.retain(|row| match &row.made_by {
+        Maker::FirstStart => administrators.is_empty(),
+        Maker::Server => true,
+        Maker::Administrator(name) => administrators.iter().any(|maker| {
+            maker.name == *name && maker.is_whole() && maker.role == Role::Administrator
+        }),
+        Maker::Token(name) => tokens.iter().any(|token| {
+            token.name == *name && token.works(now) && token.scopes.contains(&Scope::Admin)
+        }),
+    });
+    Ok(found)
+}
+
+fn invitation(
+    transaction: &Transaction<'_>,
+    token: &[u8; 32],
+    now: Millis,
+) -> Result<Option<InvitationRow>, StoreError> {
+    Ok(invitations(transaction, now)?.into_iter().find(|row| row.token == *token))
 }
 
 /// Whether there is an administrator beside this one who can get in.

@@ -162,11 +162,17 @@ impl Change<'_> {
         let id = transaction
             .query_row(update, (fold(name), now.0), |row| row.get::<_, i64>(0))
             .optional()?;
+        // Whom it invited does not come in any more.
+        transaction.execute(
+            "DELETE FROM invitation WHERE made_by IN
+             (SELECT 'token:' || name FROM api_token WHERE id = ?1)",
+            [id],
+        )?;
         id.map(small).transpose()
     }
 }
 
-fn list(transaction: &Transaction<'_>) -> Result<Vec<ApiTokenRow>, StoreError> {
+pub(crate) fn list(transaction: &Transaction<'_>) -> Result<Vec<ApiTokenRow>, StoreError> {
     let select =
         format!("SELECT {COLUMNS} FROM api_token ORDER BY revoked IS NOT NULL, folded_name, id");
     let mut select = transaction.prepare_cached(&select)?;

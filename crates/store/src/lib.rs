@@ -64,7 +64,7 @@ use directory::{
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::{
-    administrators::{AdministratorRow, InvitationRow, Role},
+    administrators::{AdministratorRow, InvitationRow, Maker, Role},
     alerts::{AlertRow, AlertText, Matter, Telling, Told},
     api_tokens::{ApiTokenRow, NewApiToken, Scope},
     applications::{ApplicationRow, NewApplication, Sight},

@@ -9,10 +9,10 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::{MAIN_FILE, STATE_FILE, StoreError, gone, log_index};
 
 /// The schema that this program writes.
-pub(crate) const SCHEMA: u32 = 18;
+pub(crate) const SCHEMA: u32 = 19;
 /// The oldest schema whose programs may still read what this one writes: older ones would serve users under the
 /// number of their directory, and products delete whom they know by another key; or show leavers for their successors.
-const MIN_READER: u32 = 18;
+const MIN_READER: u32 = 19;
 
 /// Brings the main database to [`SCHEMA`]; says whether it may be written.
 pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
@@ -45,6 +45,7 @@ pub(crate) fn main(connection: &mut Connection) -> Result<bool, StoreError> {
             ),
             ("V17__refused_names", include_str!("../migrations/main/V17__refused_names.sql")),
             ("V18__take_over", include_str!("../migrations/main/V18__take_over.sql")),
+            ("V19__invitation_maker", include_str!("../migrations/main/V19__invitation_maker.sql")),
         ],
     )?;
     let transaction = connection.transaction()?;

@@ -366,6 +366,10 @@ fn is_scopes(text: &str) -> bool {
     text.split_whitespace().all(|scope| Scope::parse(scope).is_some())
 }
 
+fn is_maker(text: &str) -> bool {
+    crate::Maker::parse(text).is_some()
+}
+
 fn is_role(text: &str) -> bool {
     Role::parse(text).is_some()
 }

@@ -11,11 +11,10 @@ use directory::{
     report::RunReport,
     rules::Rules,
 };
-use store::{Role, Schedule};
+use store::Schedule;
 
 use super::{
     Problem,
-    administrator::{self, Invite, NewRole},
     change::{self, Entry, Wanted},
     connection,
     directory::{self as directories, Decide, Detail, Summary, Sync},
@@ -176,25 +175,4 @@ pub async fn history(
     limit: usize,
 ) -> anyhow::Result<Vec<Entry>> {
     change::of(app, directory, node, limit).await
-}
-
-/// A one-time link for somebody new.
-pub async fn invite(app: &App, base: &str, invite: Invite) -> Result<String, Problem> {
-    Ok(administrator::make_link(app, base, invite).await?.link)
-}
-
-/// Gives somebody another role.
-pub async fn set_role(app: &App, name: &str, role: Role) -> Result<(), Problem> {
-    let body = Json(NewRole { role });
-    administrator::set_role(State(app.clone()), named(name), body).await.map(drop)
-}
-
-/// Ends all of somebody's sessions.
-pub async fn sign_out(app: &App, name: &str) -> Result<(), Problem> {
-    administrator::sign_out(State(app.clone()), named(name)).await.map(drop)
-}
-
-/// Removes somebody who may sign in.
-pub async fn remove_administrator(app: &App, name: &str) -> Result<(), Problem> {
-    administrator::remove(State(app.clone()), named(name)).await.map(drop)
 }

@@ -112,7 +112,8 @@ pub(super) async fn list(
 }
 
 /// What writes its own entry, in the transaction of the change.
-const SERVICE: [&str; 4] = ["alert", "application", "channel", "token"];
+const SERVICE: [&str; 6] =
+    ["administrator", "alert", "application", "channel", "invitation", "token"];
 
 /// What changes nothing, though it is no `GET`.
 const LOOKS: [&str; 2] = ["directory.check", "connection.check"];
@@ -157,7 +158,8 @@ pub(super) async fn write_down(
     // A look that changes nothing is none of its business.
     let looked = said.dry_run || LOOKS.contains(&action.as_str());
     if response.status().is_success() && !looked {
-        let actor = Actor { who: who.unwrap_or_else(|| "nobody".to_owned()), origin };
+        let who = who.unwrap_or_else(|| "nobody".to_owned());
+        let actor = Actor { who, ..Actor::own_token(origin) };
         let mut detail = json!({"request": format!("{method} {path}"), "reason": said.reason});
         if let (Value::Object(detail), Value::Object(told)) = (&mut detail, told) {
             detail.extend(told);

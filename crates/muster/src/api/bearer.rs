@@ -38,6 +38,8 @@ impl TokenHash {
 pub(super) struct Bearer {
     /// What the audit log calls them.
     pub(super) who: String,
+    /// The token's name; none for the server's own.
+    pub(super) token: Option<String>,
     /// What they may do.
     pub(super) scopes: Vec<Scope>,
 }
@@ -51,7 +53,11 @@ impl<S: Sync> FromRequestParts<S> for By {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let bearer = parts.extensions.get::<Bearer>().ok_or_else(Problem::unauthorized)?;
-        Ok(Self(Actor { who: bearer.who.clone(), origin: Peer::of(parts).client }))
+        let origin = Peer::of(parts).client;
+        Ok(Self(match &bearer.token {
+            Some(name) => Actor::token(name, origin),
+            None => Actor::own_token(origin),
+        }))
     }
 }
 
@@ -84,7 +90,11 @@ pub(super) async fn authenticate(
 
 async fn bearer(app: &App, local: &TokenHash, given: &[u8; 32]) -> anyhow::Result<Option<Bearer>> {
     if bool::from(given.ct_eq(&local.0)) {
-        return Ok(Some(Bearer { who: LOCAL.to_owned(), scopes: Scope::ALL.to_vec() }));
+        return Ok(Some(Bearer {
+            who: LOCAL.to_owned(),
+            token: None,
+            scopes: Scope::ALL.to_vec(),
+        }));
     }
     let now = app.clock.now();
     // Asked for each time: a token that is revoked, by whichever replica, lets nobody in from then on.
@@ -98,5 +108,6 @@ async fn bearer(app: &App, local: &TokenHash, given: &[u8; 32]) -> anyhow::Resul
         let id = row.id;
         app.blocking(move |store| store.api_token_used(id, now)).await?;
     }
-    Ok(Some(Bearer { who: format!("token {}", row.name), scopes: row.scopes }))
+    let who = format!("token {}", row.name);
+    Ok(Some(Bearer { who, token: Some(row.name), scopes: row.scopes }))
 }

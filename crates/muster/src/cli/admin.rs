@@ -5,12 +5,12 @@ use serde_json::json;
 use store::Role;
 
 use crate::{
-    api::administrator::{Invite, Link},
     cli::{
         Done, Remote,
         client::{Client, path_part},
     },
     safe,
+    service::administrator::{Invite, Link},
 };
 
 /// Look after the console's administrators.

@@ -189,12 +189,14 @@ impl Demo {
 async fn administrator(server: &Server, password: &str) -> anyhow::Result<()> {
     let hash = hashing::hash(password.to_owned()).await?;
     let now = server.app.clock.now();
-    let make = move |store: &store::Store| {
-        crate::audit::quietly(store, |change| {
-            change.put_administrator(ADMINISTRATOR, store::Role::Administrator, &hash, now)
-        })
+    let make = move |change: &store::Change<'_>| {
+        let role = store::Role::Administrator;
+        change.put_administrator(ADMINISTRATOR, role, &hash, now)?;
+        let detail = json!({"role": role.as_str()});
+        let entry = Actor::server("demo").entry(now, "administrator.add", ADMINISTRATOR, &detail);
+        Ok(store::Changed::Kept((), entry))
     };
-    server.app.blocking(make).await.map(drop)
+    Ok(server.app.change(make).await?)
 }
 
 /// Makes room for a new demo; never clears a server's data that a demo did not make.

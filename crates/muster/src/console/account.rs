@@ -8,7 +8,6 @@ use axum::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::json;
 
 use super::{
     page::{Frame, Refusal, THEME_COOKIE, Theme, Visit, show, show_with},
@@ -19,9 +18,9 @@ use super::{
     words::{self, When},
 };
 use crate::{
-    audit,
     hashing::hash,
     password_policy::{self, Owner, objection},
+    service::administrator,
 };
 
 /// How long the theme is remembered.
@@ -166,24 +165,15 @@ pub(super) async fn set_password(
         return show_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
     let hashed = hash(new.password.expose_secret().to_owned()).await?;
-    let (id, token) = (who.administrator.id, who.token);
-    visit
-        .app()
-        .blocking(move |store| {
-            crate::audit::quietly(store, |change| change.set_administrator_password(id, &hashed))?;
-            store.end_console_sessions(id, Some(&token))
-        })
-        .await?;
-    audit::record(visit.app(), &visit.actor(), "administrator.password", name, json!({})).await;
+    let whose = (who.administrator.id, who.token);
+    administrator::set_own_password(visit.app(), &visit.actor(), whose, hashed).await?;
     Ok(visit.done("/account", "Your password is changed; everywhere else you are signed out."))
 }
 
 pub(super) async fn sign_out_everywhere(visit: Visit) -> Result<Response, Refusal> {
     if let Some(who) = &visit.who {
-        let id = who.administrator.id;
-        visit.app().blocking(move |store| store.end_console_sessions(id, None)).await?;
-        let name = who.administrator.name.clone();
-        audit::record(visit.app(), &visit.actor(), "session.end_all", &name, json!({})).await;
+        let name = &who.administrator.name;
+        administrator::sign_out(visit.app(), &visit.actor(), name).await?;
     }
     let cookie = session::no_cookie(&visit.caller);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/sign-in")).into_response())

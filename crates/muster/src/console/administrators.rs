@@ -6,17 +6,15 @@ use askama::Template;
 use axum::{Form, extract::Path, response::Response};
 use directory::resource_name;
 use serde::Deserialize;
-use serde_json::json;
 use store::{AdministratorRow, Role, Store};
 
 use super::{
     page::{Frame, Refusal, Visit, sentence, show},
     words::{When, segment},
 };
-use crate::{
-    api::{Problem, actions, administrator::Invite},
-    audit,
-    invitation::link_for,
+use crate::service::{
+    ServiceError,
+    administrator::{self, Invite, Link, Open},
 };
 
 #[derive(Debug, Template)]
@@ -24,6 +22,8 @@ use crate::{
 pub(super) struct AdministratorsPage {
     frame: Frame,
     people: Vec<Line>,
+    /// Links that nobody followed yet.
+    open: Vec<OpenLine>,
     /// A link that was just made: for whom, and the link.
     link: Option<(String, String)>,
     problem: Option<String>,
@@ -38,6 +38,15 @@ struct Line {
     created: When,
     last: Option<When>,
     this: bool,
+}
+
+#[derive(Debug)]
+struct OpenLine {
+    id: String,
+    name: Option<String>,
+    reader: bool,
+    made_by: String,
+    expires: When,
 }
 
 impl AdministratorsPage {
@@ -55,6 +64,13 @@ impl AdministratorsPage {
         Self {
             frame: Frame::sample(),
             people: vec![line(true), line(false)],
+            open: vec![OpenLine {
+                id: "00ff".to_owned(),
+                name: None,
+                reader: true,
+                made_by: "ann".to_owned(),
+                expires: when,
+            }],
             link: Some(("bob".to_owned(), "http://127.0.0.1/first-start/t".to_owned())),
             problem: Some("There is somebody of that name.".to_owned()),
             typed: "bob".to_owned(),
@@ -73,7 +89,16 @@ impl AdministratorsPage {
             last: row.last_sign_in.map(|at| When::new(at, now)),
             this: Some(row.id) == own,
         };
+        let open = administrator::invitations(visit.app()).await?.into_iter();
+        let open = open.map(|Open { id, name, role, expires, made_by }| OpenLine {
+            id,
+            name,
+            reader: role == Role::Reader,
+            made_by,
+            expires: When::new(expires, now),
+        });
         Ok(Self {
+            open: open.collect(),
             frame: visit.frame("Administrators", "administrators"),
             people: rows.iter().map(line).collect(),
             link: None,
@@ -97,29 +122,41 @@ pub(super) async fn invite(visit: Visit, Form(invite): Form<Typed>) -> Result<Re
     let name = invite.name.trim().to_owned();
     let role = Role::parse(&invite.role).unwrap_or(Role::Reader);
     let wanted = Invite { name: Some(name.clone()), role };
-    match actions::invite(visit.app(), &visit.base(), wanted).await {
-        Ok(link) => {
-            let detail = json!({"role": role.as_str()});
-            audit::record(visit.app(), &visit.actor(), "administrator.invite", &name, detail).await;
+    match administrator::invite(visit.app(), &visit.actor(), &visit.base(), wanted).await {
+        Ok(Link { link }) => {
             let page = AdministratorsPage::of(&visit).await?;
             show(&AdministratorsPage { link: Some((name, link)), ..page })
         }
-        Err(problem) if problem.status < 500 => {
-            let problem = Some(sentence(&problem.detail));
+        Err(error) if error.is_callers() => {
+            let problem = Some(sentence(&error.detail));
             let page = AdministratorsPage::of(&visit).await?;
             show(&AdministratorsPage { problem, typed: name, ..page })
         }
-        Err(problem) => Err(problem.into()),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// A new link for somebody who lost their password.
 pub(super) async fn link(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
     let row = named(&visit, name).await?;
-    let link = link_for(visit.app(), &visit.base(), Some(row.name.clone()), row.role).await?;
-    audit::record(visit.app(), &visit.actor(), "administrator.link", &row.name, json!({})).await;
+    let (actor, base) = (visit.actor(), visit.base());
+    let Link { link } = administrator::link(visit.app(), &actor, &base, &row.name).await?;
     let page = AdministratorsPage::of(&visit).await?;
     show(&AdministratorsPage { link: Some((row.name, link)), ..page })
+}
+
+#[derive(Deserialize)]
+pub(super) struct Revoked {
+    id: String,
+}
+
+/// Takes a one-time link out of use.
+pub(super) async fn revoke(
+    visit: Visit,
+    Form(revoked): Form<Revoked>,
+) -> Result<Response, Refusal> {
+    let done = administrator::revoke(visit.app(), &visit.actor(), &revoked.id).await;
+    told(&visit, done, "The link works no more.".to_owned())
 }
 
 #[derive(Deserialize)]
@@ -135,21 +172,20 @@ pub(super) async fn set_role(
     let row = named(&visit, name).await?;
     let role =
         Role::parse(&new.role).ok_or_else(|| Refusal::bad_request("There is no such role."))?;
-    if let Err(problem) = actions::set_role(visit.app(), &row.name, role).await {
-        return refused(&visit, problem);
-    }
-    let detail = json!({"before": row.role.as_str(), "after": role.as_str()});
-    audit::record(visit.app(), &visit.actor(), "administrator.role", &row.name, detail).await;
-    let text = format!("{} is {} now.", row.name, article(role));
-    Ok(visit.done("/administrators", text))
+    let wanted = administrator::NewRole { role };
+    let done = administrator::set_role(visit.app(), &visit.actor(), &row.name, wanted).await;
+    told(&visit, done, format!("{} is {} now.", row.name, article(role)))
 }
 
-/// What the page says when something does not fit how things stand.
-fn refused(visit: &Visit, problem: Problem) -> Result<Response, Refusal> {
-    if problem.status < 500 {
-        return Ok(visit.failed("/administrators", sentence(&problem.detail)));
+/// Goes back to the page, which says what was done, or why it was not.
+fn told(visit: &Visit, done: Result<(), ServiceError>, text: String) -> Result<Response, Refusal> {
+    match done {
+        Ok(()) => Ok(visit.done("/administrators", text)),
+        Err(error) if error.is_callers() => {
+            Ok(visit.failed("/administrators", sentence(&error.detail)))
+        }
+        Err(error) => Err(error.into()),
     }
-    Err(problem.into())
 }
 
 fn article(role: Role) -> &'static str {
@@ -161,19 +197,14 @@ fn article(role: Role) -> &'static str {
 
 pub(super) async fn sign_out(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
     let row = named(&visit, name).await?;
-    actions::sign_out(visit.app(), &row.name).await?;
-    audit::record(visit.app(), &visit.actor(), "session.end_all", &row.name, json!({})).await;
-    Ok(visit.done("/administrators", format!("{} is signed out everywhere.", row.name)))
+    let done = administrator::sign_out(visit.app(), &visit.actor(), &row.name).await;
+    told(&visit, done, format!("{} is signed out everywhere.", row.name))
 }
 
 pub(super) async fn remove(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
     let row = named(&visit, name).await?;
-    if let Err(problem) = actions::remove_administrator(visit.app(), &row.name).await {
-        return refused(&visit, problem);
-    }
-    let detail = json!({"before": {"role": row.role.as_str()}});
-    audit::record(visit.app(), &visit.actor(), "administrator.remove", &row.name, detail).await;
-    Ok(visit.done("/administrators", format!("{} cannot sign in any more.", row.name)))
+    let done = administrator::remove(visit.app(), &visit.actor(), &row.name).await;
+    told(&visit, done, format!("{} cannot sign in any more.", row.name))
 }
 
 async fn named(visit: &Visit, name: String) -> Result<AdministratorRow, Refusal> {

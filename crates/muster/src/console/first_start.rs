@@ -11,8 +11,7 @@ use axum::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::json;
-use store::{InvitationRow, Role, Store};
+use store::{Role, Store};
 
 use super::{
     account::chosen_objection,
@@ -20,11 +19,13 @@ use super::{
     session,
 };
 use crate::{
-    audit, entropy,
     hashing::hash,
     password_policy,
-    service::Actor,
-    service::name::{Named, new_name},
+    service::{
+        Actor,
+        administrator::{self, Invited},
+        name::{Named, new_name},
+    },
 };
 
 #[derive(Debug, Template)]
@@ -54,7 +55,7 @@ impl FirstStartPage {
         }
     }
 
-    fn of(visit: &Visit, token: String, invitation: &InvitationRow) -> Self {
+    fn of(visit: &Visit, token: String, invitation: &Invited) -> Self {
         let title = match &invitation.name {
             None => "Make the first administrator",
             Some(_) => "Choose your password",
@@ -106,31 +107,12 @@ pub(super) async fn accept(
         };
         return show_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
-    let (app, now) = (visit.app(), visit.now());
-    let hashed = hash(password.to_owned()).await?;
-    let used = entropy::digest(&token);
-    if !app
-        .blocking(move |store| {
-            crate::audit::quietly(store, |change| change.use_up_invitation(&used))
-        })
-        .await?
-    {
-        return Err(spent());
-    }
-    let (role, stored) = (invitation.role, name.clone());
-    let made = app
-        .blocking(move |store| {
-            let made = crate::audit::quietly(store, |change| {
-                change.put_administrator(&stored, role, &hashed, now)
-            })?;
-            store.end_console_sessions(made.id, None)?;
-            Ok(made)
-        })
-        .await?;
-    let actor = Actor { who: name.clone(), origin: visit.caller.client };
-    let detail = json!({"role": role.as_str(), "by": "one-time link"});
-    audit::record(app, &actor, "administrator.password", &name, detail).await;
-    let cookie = session::start(app, &made, &headers, &visit.caller).await?;
+    let (app, origin) = (visit.app(), visit.caller.client);
+    let password_hash = hash(password.to_owned()).await?;
+    let choice = administrator::Chosen { name, password_hash };
+    let made = administrator::accept(app, origin, &token, choice).await?.ok_or_else(spent)?;
+    let actor = Actor::administrator(&made.name, origin);
+    let cookie = session::start(app, &actor, &made, (&headers, &visit.caller)).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
 }
 
@@ -144,10 +126,8 @@ async fn chosen_name(visit: &Visit, typed: &str) -> Result<(String, Option<Strin
     })
 }
 
-async fn invitation(visit: &Visit, token: &str) -> Result<InvitationRow, Refusal> {
-    let (digest, now) = (entropy::digest(token), visit.now());
-    let found = visit.app().blocking(move |store| store.invitation(&digest, now)).await?;
-    found.ok_or_else(spent)
+async fn invitation(visit: &Visit, token: &str) -> Result<Invited, Refusal> {
+    administrator::invited(visit.app(), token).await?.ok_or_else(spent)
 }
 
 fn spent() -> Refusal {

@@ -148,8 +148,8 @@ impl Visit {
 
     /// Whoever is here, for the audit log.
     pub(crate) fn actor(&self) -> Actor {
-        let who = self.who.as_ref().map(|who| who.administrator.name.clone());
-        Actor { who: who.unwrap_or_else(|| "nobody".to_owned()), origin: self.caller.client }
+        let who = self.who.as_ref().map_or("nobody", |who| &who.administrator.name);
+        Actor::administrator(who, self.caller.client)
     }
 
     /// How products and people reach this server, without a slash at the end.

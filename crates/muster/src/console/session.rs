@@ -10,7 +10,11 @@ use directory::id::{HOUR_MS, MINUTE_MS, Millis};
 use store::{AdministratorRow, ConsoleSessionRow, Role};
 
 use super::request::Caller;
-use crate::{app::App, entropy};
+use crate::{
+    app::App,
+    entropy,
+    service::{Actor, ServiceError, administrator},
+};
 
 /// A session ends when it was not used for so long.
 const IDLE_MS: i64 = 4 * HOUR_MS;
@@ -68,10 +72,10 @@ pub(crate) async fn find(
 /// Signs somebody in; gives the cookie.
 pub(crate) async fn start(
     app: &App,
+    actor: &Actor,
     administrator: &AdministratorRow,
-    headers: &HeaderMap,
-    caller: &Caller,
-) -> anyhow::Result<HeaderValue> {
+    (headers, caller): (&HeaderMap, &Caller),
+) -> Result<HeaderValue, ServiceError> {
     let id = URL_SAFE_NO_PAD.encode(entropy::bytes::<32>());
     let now = app.clock.now();
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
@@ -83,12 +87,8 @@ pub(crate) async fn start(
         origin: caller.client.to_string(),
         agent: agent.unwrap_or_default().chars().take(AGENT_CHARS_MAX).collect(),
     };
-    let administrator = administrator.id;
-    app.blocking(move |store| {
-        store.start_console_session(&row, (now.plus(-IDLE_MS), now.plus(-LIFE_MS)))?;
-        store.signed_in(administrator, now)
-    })
-    .await?;
+    let past = (now.plus(-IDLE_MS), now.plus(-LIFE_MS));
+    administrator::start_session(app, actor, row, past).await?;
     Ok(set_cookie(cookie_name(caller), &id, "", caller))
 }
 

@@ -9,7 +9,6 @@ use axum::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::json;
 use store::Store;
 
 use super::{
@@ -17,7 +16,7 @@ use super::{
     password::{Given, Judged},
     session, words,
 };
-use crate::{audit, service::Actor};
+use crate::service::Actor;
 
 #[derive(Debug, Template)]
 #[template(path = "sign_in.html")]
@@ -105,9 +104,8 @@ pub(super) async fn sign_in(
     let Some(administrator) = found.filter(|_| judged == Judged::Right) else {
         return again("Name or password is wrong.".to_owned(), StatusCode::UNAUTHORIZED);
     };
-    let cookie = session::start(app, &administrator, &headers, &visit.caller).await?;
-    let actor = Actor { who: administrator.name.clone(), origin: visit.caller.client };
-    audit::record(app, &actor, "session.start", &administrator.name, json!({})).await;
+    let actor = Actor::administrator(&administrator.name, visit.caller.client);
+    let cookie = session::start(app, &actor, &administrator, (&headers, &visit.caller)).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(own_path(&next))).into_response())
 }
 

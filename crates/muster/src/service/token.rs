@@ -171,7 +171,7 @@ pub async fn revoke(app: &App, actor: &Actor, name: &str) -> Result<(), ServiceE
         let row = resource_name::find(rows, &name, |row| &row.name).ok_or_else(missing)?;
         change.revoke_api_token(&row.name, now)?;
         let before = json!({"before": {"id": row.id, "scopes": row.scopes}});
-        let entry = actor.entry(now, "token.revoke", &row.name, &before);
+        let entry = actor.entry(now, "token.remove", &row.name, &before);
         Ok(Changed::Kept((), entry))
     };
     let changing = app.clone();

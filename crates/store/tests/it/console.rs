@@ -31,7 +31,7 @@ fn somebody_can_always_change_things() {
         crate::changed(&store, |change| change.set_administrator_role(bob.id, Role::Administrator))
             .unwrap()
     );
-    store.signed_in(bob.id, Millis(7)).unwrap();
+    crate::changed(&store, |change| change.signed_in(bob.id, Millis(7))).unwrap();
     assert!(crate::changed(&store, |change| change.remove_administrator(ann.id)).unwrap());
     let again = crate::changed(&store, |change| {
         change.put_administrator("BOB", Role::Administrator, "h3", NOW)
@@ -93,6 +93,7 @@ fn a_link_works_once_and_in_time() {
         name: name.map(str::to_owned),
         role: Role::Administrator,
         expires: Millis(100),
+        made_by: store::Maker::Server,
     };
     crate::changed(&store, |change| change.invite(&link(1, None), Millis(0))).unwrap();
     crate::changed(&store, |change| change.invite(&link(2, Some("ann")), Millis(0))).unwrap();

@@ -114,6 +114,7 @@ fn settings(store: &Store) {
             name: Some(format!("{name}-bob")),
             role: Role::Reader,
             expires: Millis(i64::MAX),
+            made_by: store::Maker::Server,
         };
         crate::changed(&store, |change| change.invite(&invitation, NOW)).unwrap();
         let token = NewApiToken {

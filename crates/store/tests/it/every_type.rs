@@ -188,7 +188,7 @@ proptest! {
         store.channel_failed(1, &third, NOW, NOW).unwrap();
         crate::changed(&store, |change| change.put_administrator(&name, Role::Reader, &third, NOW)).unwrap();
         let invitation = InvitationRow {
-            token: [1; 32], name: Some(name.clone()), role: Role::Reader, expires: Millis(i64::MAX),
+            token: [1; 32], name: Some(name.clone()), role: Role::Reader, expires: Millis(i64::MAX), made_by: store::Maker::Server,
         };
         crate::changed(&store, |change| change.invite(&invitation, NOW)).unwrap();
         let token = NewApiToken {

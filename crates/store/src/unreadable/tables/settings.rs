@@ -7,8 +7,8 @@ use super::{
             Sealed, Small, Text,
         },
         Removed::{Kept, TakenOut},
-        Table, is_directories, is_pin, is_role, is_rules, is_schedule, is_scopes, is_settings,
-        is_texts,
+        Table, is_directories, is_maker, is_pin, is_role, is_rules, is_schedule, is_scopes,
+        is_settings, is_texts,
     },
     column, needed,
 };
@@ -280,6 +280,7 @@ pub(super) const INVITATION: Table = Table {
         needed("name", OptionalText),
         needed("role", Fits(is_role)),
         needed("expires", Number),
+        needed("made_by", Fits(is_maker)),
     ],
     removed: TakenOut("taken out; invite again"),
     is_settings: true,
