@@ -9,6 +9,7 @@ pub mod administrator;
 pub mod alert;
 pub mod application;
 pub mod channel;
+pub mod connection;
 pub mod error;
 pub mod name;
 pub mod token;
@@ -39,6 +40,17 @@ impl App {
         &self,
         work: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
     ) -> Result<T, ServiceError> {
+        self.run_out(work).await?
+    }
+
+    /// The same for what cannot fail, such as a request that is answered.
+    ///
+    /// # Errors
+    /// When the work panicked.
+    pub async fn run_out<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ServiceError> {
         let (tell, told) = oneshot::channel();
         // Boxed: it is moved to a task.
         let work = Box::pin(work);
@@ -47,8 +59,7 @@ impl App {
             let _ = tell.send(work.await);
         };
         self.driver.start("change", task).await;
-        let panicked = || ServiceError::from(anyhow::anyhow!("a change panicked"));
-        told.await.unwrap_or_else(|_| Err(panicked()))
+        Ok(told.await.context("a change panicked")?)
     }
 
     /// Makes a change in the store, with its entry of the audit log in the same transaction, and has what is kept in memory

@@ -11,13 +11,11 @@ use directory::{
     report::RunReport,
     rules::Rules,
 };
-use store::Schedule;
 
 use super::{
     Problem,
     change::{self, Entry, Wanted},
-    connection,
-    directory::{self as directories, Decide, Detail, Summary, Sync},
+    directory::{self as directories, Decide, Detail, Summary},
     discard::{self, Discards, Withdraw},
     explain::{self, Explained},
     extract::{Json, Path, Query},
@@ -103,23 +101,6 @@ pub async fn unpin(app: &App, name: &str, how: Unpin) -> Result<Undone, Problem>
     Ok(undo::unpin(State(app.clone()), named(name), Json(how)).await?.0)
 }
 
-/// Stops a directory's schedule, or starts it.
-pub async fn set_paused(app: &App, name: &str, paused: bool) -> Result<(), Problem> {
-    let app = State(app.clone());
-    let done = if paused {
-        directories::pause(app, named(name)).await
-    } else {
-        directories::resume(app, named(name)).await
-    };
-    done.map(drop)
-}
-
-/// Asks for a run; gives the number to wait for.
-pub async fn sync(app: &App, name: &str, full: bool) -> Result<u64, Problem> {
-    let asked = directories::sync(State(app.clone()), named(name), Json(Sync { full })).await;
-    asked.map(|(_, queued)| queued.0.ticket)
-}
-
 /// Reads one person now.
 pub async fn sync_person(app: &App, name: &str, user: &str) -> Result<person::OneRead, Problem> {
     let whom = person::Whom { user: user.to_owned() };
@@ -134,21 +115,6 @@ pub async fn set_rules(app: &App, name: &str, rules: Rules) -> Result<RunReport,
 /// Checks a directory's connection.
 pub async fn check(app: &App, name: &str) -> Result<ProbeReport, Problem> {
     Ok(directories::check(State(app.clone()), named(name)).await?.0)
-}
-
-/// Removes a directory that no application reads.
-pub async fn remove_directory(app: &App, name: &str) -> Result<(), Problem> {
-    directories::remove(State(app.clone()), named(name)).await.map(drop)
-}
-
-/// Replaces a directory's schedule.
-pub async fn set_schedule(app: &App, name: &str, schedule: Schedule) -> Result<(), Problem> {
-    connection::set_schedule(State(app.clone()), named(name), Json(schedule)).await.map(drop)
-}
-
-/// Changes how a directory's provider is reached.
-pub async fn reconnect(app: &App, name: &str, change: connection::Change) -> Result<(), Problem> {
-    connection::change(State(app.clone()), named(name), Json(change)).await.map(drop)
 }
 
 /// Why somebody is or is not there.

@@ -115,6 +115,16 @@ pub(super) async fn list(
 const SERVICE: [&str; 6] =
     ["administrator", "alert", "application", "channel", "invitation", "token"];
 
+/// The same for some of a noun's verbs.
+const SERVICE_VERBS: [&str; 6] = [
+    "directory.remove",
+    "directory.sync",
+    "directory.pause",
+    "directory.resume",
+    "directory.schedule",
+    "directory.connection",
+];
+
 /// What changes nothing, though it is no `GET`.
 const LOOKS: [&str; 2] = ["directory.check", "connection.check"];
 
@@ -138,7 +148,10 @@ pub(super) async fn write_down(
         return next.run(request).await;
     }
     let path = request.uri().path().to_owned();
-    if SERVICE.contains(&&*named(&method, &path).0.split('.').next().unwrap_or_default()) {
+    let action = named(&method, &path).0;
+    if SERVICE.contains(&&*action.split('.').next().unwrap_or_default())
+        || SERVICE_VERBS.contains(&&*action)
+    {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
@@ -148,25 +161,46 @@ pub(super) async fn write_down(
     };
     let said: Said = serde_json::from_slice(&bytes).unwrap_or_default();
     let who = parts.extensions.get::<Bearer>().map(|bearer| bearer.who.clone());
-    let answering = async {
-        let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
-        (response, SAID.with(RefCell::take))
-    };
-    let (response, told) = SAID.scope(RefCell::new(Value::Null), answering).await;
-    let (action, object) = named(&method, &path);
+    // Whatever becomes of the caller, what was begun is brought to its end, and written down.
+    let recording = app.clone();
+    let answered = app.run_out(async move {
+        let answering = async {
+            let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+            (response, SAID.with(RefCell::take))
+        };
+        let (response, told) = SAID.scope(RefCell::new(Value::Null), answering).await;
+        let request = (&method, &*path);
+        if response.status().is_success() {
+            written_down(&recording, (who, origin), (request, said), told).await;
+        }
+        response
+    });
+    match answered.await {
+        Ok(response) => response,
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+/// Writes down what a request did, unless it only looked.
+async fn written_down(
+    app: &App,
+    (who, origin): (Option<String>, crate::peer::Origin),
+    ((method, path), said): ((&Method, &str), Said),
+    told: Value,
+) {
+    let (action, object) = named(method, path);
     let object = if object.is_empty() { said.name.unwrap_or_default() } else { object };
     // A look that changes nothing is none of its business.
     let looked = said.dry_run || LOOKS.contains(&action.as_str());
-    if response.status().is_success() && !looked {
+    if !looked {
         let who = who.unwrap_or_else(|| "nobody".to_owned());
         let actor = Actor { who, ..Actor::own_token(origin) };
         let mut detail = json!({"request": format!("{method} {path}"), "reason": said.reason});
         if let (Value::Object(detail), Value::Object(told)) = (&mut detail, told) {
             detail.extend(told);
         }
-        audit::record(&app, &actor, &action, &object, detail).await;
+        audit::record(app, &actor, &action, &object, detail).await;
     }
-    response
 }
 
 /// What a request does, as the console calls it, and to what.

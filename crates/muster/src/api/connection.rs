@@ -10,18 +10,21 @@ use connect::{Connector, ProbeReport};
 use directory::id::Millis;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use store::{NewConnection, Schedule};
+use store::Schedule;
 use utoipa::ToSchema;
 
 use crate::{
     api::{
-        Problem, audit,
-        directory::{Add, CHECK_PATIENCE, keeper, named},
+        Problem,
+        bearer::By,
+        directory::{Add, CHECK_PATIENCE},
         extract::{Json, Path},
     },
     app::App,
-    task::stopped::Stopped,
+    service::{
+        ServiceError,
+        connection::{self, Reconnect},
+    },
 };
 
 /// What is to be different.
@@ -37,6 +40,19 @@ pub struct Change {
     /// The day on which the credential stops working, such as `2027-03-01`; empty for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+}
+
+impl Change {
+    /// The same, read.
+    ///
+    /// # Errors
+    /// When the day cannot be read.
+    pub(crate) fn read(self) -> Result<Reconnect, ServiceError> {
+        let expires =
+            self.expires.as_deref().map(day).transpose().map_err(ServiceError::invalid)?;
+        let secret = self.secret.filter(|secret| !secret.is_empty()).map(SecretString::from);
+        Ok(Reconnect { settings: self.settings, secret, expires })
+    }
 }
 
 /// Reads the day on which a credential stops working: its beginning, in UTC, so that nobody is late. Empty is none.
@@ -67,59 +83,11 @@ pub fn shown_day(at: Millis) -> String {
 ))]
 pub(super) async fn change(
     State(app): State<App>,
+    By(actor): By,
     Path(name): Path<String>,
     Json(change): Json<Change>,
 ) -> Result<Json<BTreeMap<String, String>>, Problem> {
-    let row = named(&app, &name).await?;
-    let expires = change.expires.as_deref().map(day).transpose().map_err(Problem::bad_request)?;
-    let only_expires = expires.is_some() && change.settings.is_empty() && change.secret.is_none();
-    let mut settings = row.settings.clone();
-    for (key, value) in change.settings {
-        match value {
-            Some(value) => drop(settings.insert(key, value)),
-            None => drop(settings.remove(&key)),
-        }
-    }
-    let secret = change.secret.filter(|secret| !secret.is_empty()).map(SecretString::from);
-    let checked = NewConnection {
-        name: row.name,
-        provider: row.provider,
-        settings: settings.clone(),
-        secret: secret.clone().unwrap_or(row.secret),
-        rules: row.rules,
-        schedule: row.schedule,
-        key: None,
-    };
-    app.check_settings(&checked).map_err(|error| Problem::bad_request(error.to_string()))?;
-    audit::say(
-        || json!({"before": row.settings, "after": settings, "new_credential": secret.is_some()}),
-    );
-    let (id, kept) = (row.id, settings.clone());
-    // What was known of the old credential's end does not hold for a new one.
-    let expires = expires.or_else(|| secret.as_ref().map(|_| None));
-    app.blocking(move |store| {
-        if let Some(expires) = expires {
-            crate::audit::quietly(store, |change| change.set_expires(id, expires))?;
-        }
-        if only_expires {
-            Ok(())
-        } else {
-            crate::audit::quietly(store, |change| change.reconnect(id, &kept, secret.as_ref()))
-        }
-    })
-    .await?;
-    app.alerts.look();
-    if only_expires {
-        return Ok(Json(settings));
-    }
-    let keeper = keeper(&app, id)?;
-    keeper.stop(Stopped::Reconnected);
-    keeper.settings_changed().await;
-    app.watches.changed();
-    if !row.paused {
-        keeper.request(true);
-    }
-    Ok(Json(settings))
+    Ok(Json(connection::reconnect(&app, &actor, &name, change.read()?).await?))
 }
 
 /// Changes when the provider is read.
@@ -129,27 +97,11 @@ pub(super) async fn change(
 ))]
 pub(super) async fn set_schedule(
     State(app): State<App>,
+    By(actor): By,
     Path(name): Path<String>,
     Json(schedule): Json<Schedule>,
 ) -> Result<StatusCode, Problem> {
-    if schedule.pull_every_s < 10 || schedule.full_every_s < schedule.pull_every_s {
-        let detail = "pull_every_s is 10 seconds or more, and full_every_s is not less than that";
-        return Err(Problem::bad_request(detail));
-    }
-    if schedule.notifications && app.public_url.is_none() {
-        let detail = "a provider can tell of changes only if it can reach this server: set `public_url` in the \
-                      configuration file (https://…), start the server again, and then switch notifications on";
-        return Err(Problem::conflict(detail));
-    }
-    let row = named(&app, &name).await?;
-    audit::say(|| json!({"before": row.schedule, "after": schedule}));
-    let id = row.id;
-    app.blocking(move |store| {
-        crate::audit::quietly(store, |change| change.set_schedule(id, &schedule))
-    })
-    .await?;
-    keeper(&app, id)?.settings_changed().await;
-    app.watches.changed();
+    connection::set_schedule(&app, &actor, &name, schedule).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

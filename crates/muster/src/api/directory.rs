@@ -28,21 +28,25 @@ use utoipa::ToSchema;
 use crate::{
     api::{
         Problem, audit,
+        bearer::By,
         connection::shown_day,
         extract::{Json, Path},
     },
     app::App,
     directory_key,
-    service::name::{Named, new_name},
+    service::{
+        connection,
+        name::{Named, new_name},
+    },
     task::{
         Status, Waiting,
         commit::{self, Choice, Decision, Step},
-        keeper::Keeper,
         state::DirectoryState,
-        stopped::Stopped,
-        watch::{self, Standing},
+        watch::Standing,
     },
 };
+
+pub(super) use crate::service::connection::{keeper, named};
 
 /// How long a provider's request to wait is followed in a check, for which somebody waits.
 pub(crate) const CHECK_PATIENCE: Duration = Duration::from_secs(15);
@@ -358,29 +362,10 @@ pub async fn add_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem
 ))]
 pub(super) async fn remove(
     State(app): State<App>,
+    By(actor): By,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let row = named(&app, &name).await?;
-    let readers = app.blocking(store::Store::applications).await?;
-    let readers: Vec<&str> = readers
-        .iter()
-        .filter(|a| a.sight.directories.contains(&row.id))
-        .map(|a| a.name.as_str())
-        .collect();
-    if !readers.is_empty() {
-        let detail = format!(
-            "applications read this directory: {}; its people would vanish from them, so remove those first",
-            readers.join(", ")
-        );
-        return Err(Problem::conflict(detail));
-    }
-    watch::forget(&app, &row).await?;
-    app.let_go(row.id);
-    audit::say(|| json!({"before": {"provider": row.provider, "settings": row.settings}}));
-    let id = row.id;
-    app.blocking(move |store| crate::audit::quietly(store, |change| change.remove_connection(id)))
-        .await?;
-    app.published_up_to_date().await?;
+    connection::remove(&app, &actor, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -418,15 +403,11 @@ pub(super) async fn check(
 ))]
 pub(super) async fn sync(
     State(app): State<App>,
+    By(actor): By,
     Path(name): Path<String>,
     Json(sync): Json<Sync>,
 ) -> Result<(StatusCode, Json<Queued>), Problem> {
-    let row = named(&app, &name).await?;
-    if row.paused {
-        let detail = format!("`{name}` is paused; `muster directory resume {name}` first");
-        return Err(Problem::conflict(detail));
-    }
-    let ticket = keeper(&app, row.id)?.request(sync.full);
+    let ticket = connection::sync(&app, &actor, &name, sync.full).await?;
     Ok((StatusCode::ACCEPTED, Json(Queued { ticket })))
 }
 
@@ -470,9 +451,11 @@ pub(super) async fn discard(
 ))]
 pub(super) async fn pause(
     State(app): State<App>,
+    By(actor): By,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    set_paused(&app, &name, true).await
+    connection::set_paused(&app, &actor, &name, true).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Starts the schedule.
@@ -482,9 +465,11 @@ pub(super) async fn pause(
 ))]
 pub(super) async fn resume(
     State(app): State<App>,
+    By(actor): By,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    set_paused(&app, &name, false).await
+    connection::set_paused(&app, &actor, &name, false).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Replaces the rules, and brings the directory to them.
@@ -540,32 +525,6 @@ async fn decide(
 
 pub(super) fn refused(problems: &RuleProblems) -> Problem {
     Problem::bad_request(problems.to_string())
-}
-
-async fn set_paused(app: &App, name: &str, paused: bool) -> Result<StatusCode, Problem> {
-    let row = named(app, name).await?;
-    let id = row.id;
-    app.blocking(move |store| crate::audit::quietly(store, |change| change.set_paused(id, paused)))
-        .await?;
-    let keeper = keeper(app, id)?;
-    if paused {
-        keeper.stop(Stopped::Paused);
-    }
-    keeper.settings_changed().await;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-pub(super) async fn named(app: &App, name: &str) -> Result<ConnectionRow, Problem> {
-    let missing = || {
-        Problem::not_found(format!(
-            "there is no directory `{name}`; `muster directory list` shows all"
-        ))
-    };
-    app.connection_named(name).await?.ok_or_else(missing)
-}
-
-pub(super) fn keeper(app: &App, id: DirectoryId) -> Result<Arc<Keeper>, Problem> {
-    app.keeper(id).ok_or_else(|| Problem::conflict("this directory is being removed"))
 }
 
 /// Who cannot be served, or not under the name that the rules make.

@@ -16,11 +16,11 @@ use utoipa::ToSchema;
 
 use super::{
     Problem, audit,
-    directory::{keeper, named},
     extract::{Json, Path},
 };
 use crate::{
     app::App,
+    service::connection::{keeper, named},
     task::commit::{
         self, Decision, Step,
         withdraw::{self, Withdrawal},

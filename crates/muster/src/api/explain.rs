@@ -12,12 +12,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     Problem,
     change::{self, Entry},
-    directory::{keeper, named},
     extract::{Json, Path, Query},
     product_names,
 };
 use crate::{
     app::App,
+    service::connection::{keeper, named},
     task::{
         commit::{self, person},
         take_over,

@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 
 use super::{
     Problem,
-    directory::{keeper, named},
     extract::{Json, Path},
 };
 use crate::{
     app::App,
+    service::connection::{keeper, named},
     task::{
         Waiting,
         commit::{self, person},

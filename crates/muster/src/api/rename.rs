@@ -20,11 +20,11 @@ use utoipa::ToSchema;
 
 use super::{
     Problem, audit,
-    directory::{keeper, named},
     extract::{Json, Path},
 };
 use crate::{
     app::App,
+    service::connection::{keeper, named},
     task::{
         commit::{
             self, Decision, Step, person,

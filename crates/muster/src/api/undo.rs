@@ -16,13 +16,13 @@ use utoipa::ToSchema;
 
 use super::{
     Problem,
-    directory::{keeper, named},
     entry::{group_change, user_change},
     extract::{Json, Path},
     preview::PreviewKind,
 };
 use crate::{
     app::App,
+    service::connection::{keeper, named},
     task::commit::{
         self, Step,
         pin::{self, Preview},

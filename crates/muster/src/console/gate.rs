@@ -67,7 +67,16 @@ async fn pass(console: Console, request: Request, next: Next, closed: bool) -> R
         return finished(&visit, answer);
     }
     parts.extensions.insert(visit.clone());
-    let response = next.run(Request::from_parts(parts, body)).await;
+    let request = Request::from_parts(parts, body);
+    if reads {
+        let response = next.run(request).await;
+        return finished(&visit, response);
+    }
+    // Whatever becomes of the browser, what was begun is brought to its end.
+    let response = match console.app.run_out(async move { next.run(request).await }).await {
+        Ok(response) => response,
+        Err(error) => Refusal::from(error).into_response(),
+    };
     finished(&visit, response)
 }
 

@@ -17,8 +17,11 @@ use muster::{
     config::File,
     console::{self, Console},
     hashing::hash,
-    invitation::{self, first_link},
     peer,
+    service::{
+        Actor,
+        administrator::{self, Invite},
+    },
 };
 use store::Role;
 use tempfile::TempDir;
@@ -108,6 +111,27 @@ impl House {
         let body = to_bytes(body, 1 << 20).await.unwrap();
         let body = String::from_utf8_lossy(&body).into_owned();
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// A link for somebody who is there, made by the server's own token.
+    async fn link_for(&self, name: &str) -> String {
+        let actor = Actor::server("test");
+        administrator::link(&self.app, &actor, "", name).await.unwrap().link
+    }
+
+    /// A link for a reader who is new, made by the server's own token.
+    async fn invite(&self, name: Option<&str>) -> String {
+        let wanted = Invite { name: name.map(str::to_owned), role: Role::Reader };
+        let actor = Actor::server("test");
+        administrator::invite(&self.app, &actor, "", wanted).await.unwrap().link
+    }
+
+    /// The link that an administrator makes on their page.
+    async fn invited_by(&self, cookie: &str, name: &str, role: &str) -> String {
+        let form = format!("name={name}&role={role}");
+        let page = self.post("/administrators", cookie, &form).await.body;
+        let at = page.find("/first-start/").unwrap();
+        page[at..].split('<').next().unwrap().to_owned()
     }
 
     async fn post(&self, path: &str, cookie: &str, body: &str) -> Answer {
@@ -281,12 +305,72 @@ async fn sessions_end_everywhere_at_once() {
     assert_eq!(house.get("/", &ann).await.status, StatusCode::OK, "the last one stays");
 }
 
+/// What becomes of one-time links when something happens to whom they are for or to who made them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_dies_with_whom_it_is_for_and_with_who_made_it() {
+    const FORM: &str = "password=another+long+one&again=another+long+one";
+    // What happens, as requests of ann's, and whether rita's own link, ann's link for `zoe` and bob's link for `kim` work.
+    let cases: [(&[(&str, &str)], [bool; 3]); 7] = [
+        (&[], [true, true, true]),
+        (&[("/administrators/rita/role", "role=administrator")], [false, true, true]),
+        (&[("/administrators/rita/remove", "")], [false, true, true]),
+        (&[("/administrators/bob/role", "role=reader")], [true, true, false]),
+        (&[("/administrators/bob/remove", "")], [true, true, false]),
+        (&[("/administrators/bob/sign-out", "")], [true, true, true]),
+        (
+            &[
+                ("/administrators/bob/remove", ""),
+                ("/administrators", "name=bob&role=administrator"),
+            ],
+            [true, true, false],
+        ),
+    ];
+    for (events, expected) in cases {
+        let house = House::new("").await;
+        let ann = house.sign_in("ann").await;
+        let link = house.invited_by(&ann, "bob", "administrator").await;
+        let answer = house.post(&link, "", FORM).await;
+        let bob = answer.header(header::SET_COOKIE).split(';').next().unwrap().to_owned();
+        let links = [
+            house.link_for("rita").await,
+            house.invited_by(&ann, "zoe", "administrator").await,
+            house.invited_by(&bob, "kim", "reader").await,
+        ];
+        for (path, form) in events {
+            let status = house.post(path, &ann, form).await.status;
+            assert!(status.is_success() || status.is_redirection(), "{path}: {status}");
+        }
+        for (link, works) in links.iter().zip(expected) {
+            let status = house.post(link, "", FORM).await.status;
+            let wanted = if works { StatusCode::SEE_OTHER } else { StatusCode::NOT_FOUND };
+            assert_eq!(status, wanted, "{events:?}: {link}");
+        }
+    }
+    // A role is read when the link is used: what was meant for a reader makes nobody else's account a reader's.
+    let house = House::new("").await;
+    let nameless = house.invite(None).await;
+    let answer = house.post(&nameless, "", &format!("name=ann&{FORM}")).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(house.get("/", &house.sign_in("ann").await).await.status, StatusCode::OK);
+    // A link that is open is listed, without what lets somebody in, and revoked.
+    let ann = house.sign_in("ann").await;
+    let page = house.get("/administrators", &ann).await.body;
+    assert!(page.contains("whoever follows it chooses a name"));
+    let secret = nameless.rsplit('/').next().unwrap();
+    assert!(!page.contains(secret));
+    let id = page.split("name=\"id\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    house.post("/invitations/revoke", &ann, &format!("id={id}")).await;
+    assert_eq!(house.get(&nameless, "").await.status, StatusCode::NOT_FOUND);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_lets_one_in_and_first_links_are_only_for_the_first() {
     let house = House::new("").await;
-    assert!(first_link(&house.app, "http://x").await.unwrap().is_none(), "there is somebody");
-    let link =
-        invitation::link_for(&house.app, "", Some("rita".to_owned()), Role::Reader).await.unwrap();
+    assert!(
+        administrator::first_link(&house.app, "http://x").await.unwrap().is_none(),
+        "there is somebody"
+    );
+    let link = house.link_for("rita").await;
     let old = house.sign_in("rita").await;
     let form = "password=another+long+one&again=another+long+one";
     let answer = house.post(&link, "", form).await;
@@ -317,12 +401,12 @@ async fn forms_refuse_names_that_cannot_be_addressed_and_pages_show_older_ones()
         let answer = house.post("/alerts/channels", &ann, &form).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER);
         assert!(house.app.store.channels().unwrap().is_empty(), "{name}");
-        let link = invitation::link_for(&house.app, "", None, Role::Reader).await.unwrap();
+        let link = house.invite(None).await;
         let form = format!("password=another+long+one&again=another+long+one&name={name}");
         let answer = house.post(&link, "", &form).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
     }
-    let link = invitation::link_for(&house.app, "", None, Role::Reader).await.unwrap();
+    let link = house.invite(None).await;
     let form = "password=another+long+one&again=another+long+one&name=ANN";
     let answer = house.post(&link, "", form).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "nobody takes an account over");

@@ -93,7 +93,14 @@ impl Tenant {
     /// The same server after a stop and a start; it reads no more, so that what it serves is what it had.
     pub(crate) async fn restarted(self) -> Self {
         let name = self.provider.name();
-        api::actions::set_paused(&self.server.app, name, true).await.unwrap();
+        muster::service::connection::set_paused(
+            &self.server.app,
+            &muster::service::Actor::server("test"),
+            name,
+            true,
+        )
+        .await
+        .unwrap();
         self.server.stop().await;
         Self { server: serve(self.data.path(), &self.clock).await, ..self }
     }

@@ -6,17 +6,16 @@ use connect::{ProbeReport, StepOutcome};
 use directory::resource_name;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::json;
 use store::Schedule;
 
 use super::{Head, found, frame};
 use crate::{
     api::{actions, connection::Change},
-    audit,
     console::{
         page::{Frame, Refusal, Visit, sentence, show},
         words::length,
     },
+    service::connection as service,
 };
 
 /// A step of a check.
@@ -168,22 +167,20 @@ pub(in crate::console) async fn set_schedule(
     Path(name): Path<String>,
     Form(new): Form<NewSchedule>,
 ) -> Result<Response, Refusal> {
-    let (detail, head) = found(&visit, &name, "settings").await?;
+    let (_, head) = found(&visit, &name, "settings").await?;
     let schedule = Schedule {
         pull_every_s: new.pull_minutes.saturating_mul(60),
         full_every_s: new.full_hours.saturating_mul(3_600),
         notifications: new.notifications == "on",
     };
     let back = format!("{}/settings", head.path);
-    match actions::set_schedule(visit.app(), &name, schedule).await {
+    match service::set_schedule(visit.app(), &visit.actor(), &name, schedule).await {
         Ok(()) => {}
-        Err(problem) if problem.status < 500 => {
+        Err(problem) if problem.is_callers() => {
             return Ok(visit.failed(&back, sentence(&problem.detail)));
         }
         Err(problem) => return Err(problem.into()),
     }
-    let change = json!({"before": detail.schedule, "after": schedule});
-    audit::record(visit.app(), &visit.actor(), "directory.schedule", &head.name, change).await;
     Ok(visit.done(&back, "The schedule is saved."))
 }
 
@@ -208,15 +205,13 @@ pub(in crate::console) async fn set_credential(
     }
     let expires = Some(new.expires.trim().to_owned());
     let change = Change { secret: Some(secret), expires, ..Change::default() };
-    match actions::reconnect(visit.app(), &name, change).await {
-        Ok(()) => {}
-        Err(problem) if problem.status < 500 => {
+    match service::reconnect(visit.app(), &visit.actor(), &name, change.read()?).await {
+        Ok(_) => {}
+        Err(problem) if problem.is_callers() => {
             return Ok(visit.failed(&back, sentence(&problem.detail)));
         }
         Err(problem) => return Err(problem.into()),
     }
-    let detail = json!({"credential": "replaced"});
-    audit::record(visit.app(), &visit.actor(), "directory.credential", &head.name, detail).await;
     Ok(visit.done(&back, "The new credential is kept; everything is read with it now."))
 }
 
@@ -233,9 +228,7 @@ pub(in crate::console) async fn sync(
 ) -> Result<Response, Refusal> {
     let (_, head) = found(&visit, &name, "").await?;
     let full = how.full == "on";
-    actions::sync(visit.app(), &name, full).await?;
-    let detail = json!({"full": full});
-    audit::record(visit.app(), &visit.actor(), "directory.sync", &head.name, detail).await;
+    service::sync(visit.app(), &visit.actor(), &name, full).await?;
     Ok(visit.done(&head.path, "A run is under way; below it shows what it does."))
 }
 
@@ -255,14 +248,12 @@ pub(in crate::console) async fn resume(
 
 async fn set_paused(visit: &Visit, name: &str, paused: bool) -> Result<Response, Refusal> {
     let (_, head) = found(visit, name, "").await?;
-    actions::set_paused(visit.app(), name, paused).await?;
-    let (action, text) = if paused {
-        ("directory.pause", "The schedule is stopped; what is served stays as it is.")
+    service::set_paused(visit.app(), &visit.actor(), name, paused).await?;
+    let text = if paused {
+        "The schedule is stopped; what is served stays as it is."
     } else {
-        ("directory.resume", "The schedule goes on.")
+        "The schedule goes on."
     };
-    let change = json!({"before": {"paused": !paused}, "after": {"paused": paused}});
-    audit::record(visit.app(), &visit.actor(), action, &head.name, change).await;
     Ok(visit.done(&head.path, text))
 }
 
@@ -277,20 +268,17 @@ pub(in crate::console) async fn remove(
     Path(name): Path<String>,
     Form(confirmed): Form<Confirmed>,
 ) -> Result<Response, Refusal> {
-    let (detail, head) = found(&visit, &name, "settings").await?;
+    let (_, head) = found(&visit, &name, "settings").await?;
     let back = format!("{}/settings", head.path);
     if !resource_name::confirms(&confirmed.name, &head.name) {
         return Ok(visit.failed(&back, "The name that was typed is not the directory's."));
     }
-    match actions::remove_directory(visit.app(), &name).await {
+    match service::remove(visit.app(), &visit.actor(), &name).await {
         Ok(()) => {}
-        Err(problem) if problem.status == 409 => {
+        Err(problem) if problem.is_callers() => {
             return Ok(visit.failed(&back, sentence(&problem.detail)));
         }
         Err(problem) => return Err(problem.into()),
     }
-    let before =
-        json!({"before": {"provider": detail.summary.provider, "settings": detail.settings}});
-    audit::record(visit.app(), &visit.actor(), "directory.remove", &head.name, before).await;
     Ok(visit.done("/", format!("The directory {} is removed.", head.name)))
 }
