@@ -73,7 +73,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("console", &["crate::cli", "load_mirror", "load_served", "load_directory", "rusqlite"]),
     ("audit", &["crate::api", "crate::cli", "crate::console"]),
     ("api", &["crate::crowd::xml", "crate::crowd::json", "crate::cli", "crate::console"]),
-    ("invitation", &["crate::api", "crate::cli", "crate::console"]),
+    // Use cases know no HTTP server, no page and no command line.
+    (
+        "service",
+        &["crate::api", "crate::cli", "crate::console", "crate::http", "axum", "askama", "clap"],
+    ),
     ("task", &["crate::api", "crate::cli", "axum::"]),
     ("http", &["crate::", "store::", "connect::", "directory::"]),
     ("app", &["crate::cli"]),
