@@ -369,11 +369,17 @@ pub async fn set_role(
     name: &str,
     NewRole { role }: NewRole,
 ) -> Result<(), ServiceError> {
+    let now = app.clock.now();
     let setting = move |change: &Change<'_>, row: &AdministratorRow| {
         if !change.set_administrator_role(row.id, role)? {
             return Err(last());
         }
-        Ok(json!({"before": row.role.as_str(), "after": role.as_str()}))
+        let ended = match role {
+            Role::Administrator => Vec::new(),
+            Role::Reader => end_tokens(change, row, now)?,
+        };
+        let (before, after) = (row.role.as_str(), role.as_str());
+        Ok(json!({"before": before, "after": after, "tokens_revoked": ended}))
     };
     change_one(app, actor, (name, "administrator.role"), (false, setting)).await
 }
@@ -392,13 +398,31 @@ pub async fn sign_out(app: &App, actor: &Actor, name: &str) -> Result<(), Servic
 /// # Errors
 /// When they are not there, or nobody could change anything any more.
 pub async fn remove(app: &App, actor: &Actor, name: &str) -> Result<(), ServiceError> {
-    let removing = |change: &Change<'_>, row: &AdministratorRow| {
+    let now = app.clock.now();
+    let removing = move |change: &Change<'_>, row: &AdministratorRow| {
         if !change.remove_administrator(row.id)? {
             return Err(last());
         }
-        Ok(json!({"before": {"role": row.role.as_str()}}))
+        let ended = end_tokens(change, row, now)?;
+        Ok(json!({"before": {"role": row.role.as_str()}, "tokens_revoked": ended}))
     };
     change_one(app, actor, (name, "administrator.remove"), (true, removing)).await
+}
+
+/// Revokes the tokens that an administrator made; returns their names.
+fn end_tokens(
+    change: &Change<'_>,
+    maker: &AdministratorRow,
+    now: Millis,
+) -> Result<Vec<String>, ServiceError> {
+    let mut ended = Vec::new();
+    for token in change.api_tokens()? {
+        if token.revoked.is_none() && resource_name::same(&token.made_by, &maker.name) {
+            change.revoke_api_token(&token.name, now)?;
+            ended.push(token.name);
+        }
+    }
+    Ok(ended)
 }
 
 fn last() -> ServiceError {

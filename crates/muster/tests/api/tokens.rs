@@ -2,9 +2,17 @@
 
 use std::sync::atomic::Ordering;
 
-use directory::id::DAY_MS;
+use directory::id::{DAY_MS, Millis};
+use muster::{
+    peer::Origin,
+    service::{
+        Actor,
+        token::{self, Add},
+    },
+};
 use serde_json::{Value, json};
 use simulator::Provider;
+use store::{Role, Scope};
 
 use crate::{
     ask, did, get,
@@ -94,4 +102,41 @@ async fn the_audit_log_says_which_token_did_what_and_what_was_before() {
     let whole = get(&house, "/audit").await.to_string();
     assert!(!whole.contains("planted-secret") && !whole.contains(&token));
     assert!(whole.contains("token.add"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_end_when_their_maker_leaves_or_becomes_a_reader() {
+    let house = House::build(Provider::Entra, Plan::small(75)).await;
+    let app = house.server().app.clone();
+    let people = ["ann", "bob", "cid", "dan"];
+    for name in people {
+        let put = |change: &store::Change<'_>| {
+            change.put_administrator(name, Role::Administrator, "hash", Millis(1))
+        };
+        crate::changed(&app.store, put).unwrap();
+    }
+    let mut tokens = Vec::new();
+    for name in people {
+        let actor = Actor::administrator(name, Origin::Unknown);
+        let wanted = Add { name: format!("of {name}"), scopes: vec![Scope::Read], days: None };
+        tokens.push(token::add(&app, &actor, &Scope::ALL, wanted).await.unwrap().token);
+    }
+    let status = async |token: &str| {
+        ask(&house, Some(token), ("GET", "/directories"), Value::Null).await.status.as_u16()
+    };
+    did(&house, "DELETE", "/administrators/bob", Value::Null).await;
+    did(&house, "PUT", "/administrators/cid/role", json!({"role": "reader"})).await;
+    did(&house, "PUT", "/administrators/dan/role", json!({"role": "administrator"})).await;
+    for (token, expected) in tokens.iter().zip([200, 401, 401, 200]) {
+        assert_eq!(status(token).await, expected);
+    }
+    let log = get(&house, "/audit").await;
+    let entry = |action: &str, object: &str| {
+        let items = log["items"].as_array().unwrap();
+        let fits = |item: &&Value| item["action"] == action && item["object"] == object;
+        items.iter().find(fits).unwrap()["detail"]["tokens_revoked"].clone()
+    };
+    assert_eq!(entry("administrator.remove", "bob"), json!(["of bob"]));
+    assert_eq!(entry("administrator.role", "cid"), json!(["of cid"]));
+    assert_eq!(entry("administrator.role", "dan"), json!([]));
 }
