@@ -84,7 +84,8 @@ pub struct InvitationRow {
 impl InvitationRow {
     /// What names it in a list: the beginning of its digest.
     pub fn id(&self) -> String {
-        self.token.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let first = self.token.first_chunk().copied().map_or(0, u64::from_be_bytes);
+        format!("{first:016x}")
     }
 }
 

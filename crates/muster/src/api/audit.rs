@@ -1,10 +1,10 @@
 //! The audit log in the admin API, and what the admin API itself writes into it.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::LazyLock};
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::Method,
     middleware::Next,
     response::{IntoResponse, Response},
@@ -125,8 +125,11 @@ const SERVICE_VERBS: [&str; 6] = [
     "directory.connection",
 ];
 
-/// What changes nothing, though it is no `GET`.
-const LOOKS: [&str; 2] = ["directory.check", "connection.check"];
+/// What changes something, as its routes declare.
+static CHANGES: LazyLock<Vec<(Method, String)>> = LazyLock::new(|| {
+    let changes = super::declared().into_iter().filter(|route| route.changes);
+    changes.map(|route| (route.method, format!("{}{}", super::openapi::BASE, route.path))).collect()
+});
 
 /// What of a request's body is written down: never a secret.
 #[derive(Default, Deserialize)]
@@ -144,13 +147,15 @@ pub(super) async fn write_down(
     next: Next,
 ) -> Response {
     let method = request.method().clone();
-    if matches!(method, Method::GET | Method::HEAD) {
+    let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let changes = |matched: String| CHANGES.contains(&(method.clone(), matched));
+    if !matched.is_some_and(changes) {
         return next.run(request).await;
     }
     let path = request.uri().path().to_owned();
     let action = named(&method, &path).0;
-    if SERVICE.contains(&&*action.split('.').next().unwrap_or_default())
-        || SERVICE_VERBS.contains(&&*action)
+    if action.split('.').next().is_some_and(|noun| SERVICE.contains(&noun))
+        || SERVICE_VERBS.contains(&action.as_str())
     {
         return next.run(request).await;
     }
@@ -191,7 +196,7 @@ async fn written_down(
     let (action, object) = named(method, path);
     let object = if object.is_empty() { said.name.unwrap_or_default() } else { object };
     // A look that changes nothing is none of its business.
-    let looked = said.dry_run || LOOKS.contains(&action.as_str());
+    let looked = said.dry_run;
     if !looked {
         let who = who.unwrap_or_else(|| "nobody".to_owned());
         let actor = Actor { who, ..Actor::own_token(origin) };

@@ -106,12 +106,12 @@ impl From<anyhow::Error> for ServiceError {
     fn from(error: anyhow::Error) -> Self {
         match error.downcast::<StoreError>() {
             Ok(error) => error.into(),
-            Err(error) => known(error),
+            Err(error) => known(&error),
         }
     }
 }
 
-fn known(error: anyhow::Error) -> ServiceError {
+fn known(error: &anyhow::Error) -> ServiceError {
     if let Some(decision) = error.downcast_ref::<DecisionError>() {
         let text = decision.to_string();
         let missing = decision.is_missing();
@@ -140,10 +140,10 @@ fn known(error: anyhow::Error) -> ServiceError {
     if let Some(busy) = error.downcast_ref::<Busy>() {
         return ServiceError::unavailable(busy.to_string());
     }
-    internal(joined(error.as_ref()))
+    internal(&joined(error.as_ref()))
 }
 
-fn internal(error: String) -> ServiceError {
+fn internal(error: &str) -> ServiceError {
     tracing::error!(error, "a request could not be carried out");
     ServiceError::new(Kind::Internal, "the server could not do it; its log says why")
 }
@@ -155,7 +155,7 @@ impl From<StoreError> for ServiceError {
             StoreError::NameTaken(_) | StoreError::KeyTaken(_) => Self::conflict(error.to_string()),
             StoreError::Removed => Self::not_found(error.to_string()),
             StoreError::ReadOnly => Self::unavailable(error.to_string()),
-            error => internal(joined(&error)),
+            error => internal(&joined(&error)),
         }
     }
 }

@@ -59,7 +59,13 @@ async fn no_name_of_an_object_changes_the_right_that_a_route_needs() {
         for word in &words {
             let at = (route.method.as_str(), &*filled(&route, word));
             let answer = ask(&house, Some(lacking), at, json!({})).await;
-            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{at:?} without {needed:?}");
+            // A word may lead to another route, which does not know the method or needs the same right at least.
+            let refused = [StatusCode::FORBIDDEN, StatusCode::METHOD_NOT_ALLOWED];
+            assert!(
+                refused.contains(&answer.status),
+                "{at:?} without {needed:?}: {}",
+                answer.status
+            );
             if !route.path.contains('{') {
                 break;
             }
@@ -126,7 +132,7 @@ fn changes() -> Vec<(&'static str, &'static str, Value, &'static str)> {
             "application.addresses",
         ),
         ("PUT", "/applications/wiki/product", json!({"product": "jira"}), "application.product"),
-        ("POST", "/applications/wiki/sight", json!({"nested_groups": true}), "application.sight"),
+        ("POST", "/applications/wiki/sight", json!({"aggregate": true}), "application.sight"),
         ("POST", "/applications/wiki/password", json!({}), "application.password"),
         ("DELETE", "/applications/wiki", Value::Null, "application.remove"),
         ("POST", "/alerts/channels", channel, "channel.add"),
@@ -143,7 +149,7 @@ fn changes() -> Vec<(&'static str, &'static str, Value, &'static str)> {
         ("POST", "/directories/entra/pause", Value::Null, "directory.pause"),
         ("POST", "/directories/entra/resume", Value::Null, "directory.resume"),
         ("PUT", "/directories/entra/rules", json!({}), "directory.rules"),
-        ("POST", "/directories/entra/undo", json!({"to": 1}), "directory.undo"),
+        ("POST", "/directories/entra/undo", json!({"to": "{head}"}), "directory.undo"),
         ("POST", "/directories/entra/unpin", json!({}), "directory.unpin"),
         ("DELETE", "/applications/product", Value::Null, "application.remove"),
         ("DELETE", "/directories/entra", Value::Null, "directory.remove"),
@@ -157,6 +163,11 @@ async fn a_change_leaves_one_entry() {
         let open = get(&house, "/invitations").await;
         let open = open[0]["id"].as_str().unwrap_or_default();
         let path = path.replace("{open}", open);
+        let body = if body["to"] == "{head}" {
+            json!({"to": house.server().app.store.head().unwrap().0})
+        } else {
+            body
+        };
         let before = entries(&house);
         did(&house, method, &path, body).await;
         let filter = AuditFilter { limit: 1, ..AuditFilter::default() };

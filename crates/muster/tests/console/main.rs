@@ -80,7 +80,7 @@ impl House {
             let hash = hash(PASSWORD.to_owned()).await.unwrap();
             let now = app.clock.now();
             app.blocking(move |store| {
-                crate::changed(&store, |change| change.put_administrator(name, role, &hash, now))
+                crate::changed(store, |change| change.put_administrator(name, role, &hash, now))
             })
             .await
             .unwrap();
@@ -310,7 +310,8 @@ async fn sessions_end_everywhere_at_once() {
 async fn a_link_dies_with_whom_it_is_for_and_with_who_made_it() {
     const FORM: &str = "password=another+long+one&again=another+long+one";
     // What happens, as requests of ann's, and whether rita's own link, ann's link for `zoe` and bob's link for `kim` work.
-    let cases: [(&[(&str, &str)], [bool; 3]); 7] = [
+    type Events = &'static [(&'static str, &'static str)];
+    let cases: [(Events, [bool; 3]); 7] = [
         (&[], [true, true, true]),
         (&[("/administrators/rita/role", "role=administrator")], [false, true, true]),
         (&[("/administrators/rita/remove", "")], [false, true, true]),
