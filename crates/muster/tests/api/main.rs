@@ -17,6 +17,7 @@ mod product_names;
 mod random;
 mod references;
 mod renames;
+mod schedule;
 mod shown;
 mod take_over;
 mod tasks;
