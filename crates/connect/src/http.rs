@@ -4,6 +4,7 @@
 //! read to its end or counts as not read; nothing of a request's headers or body reaches an error.
 
 use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
@@ -344,7 +345,27 @@ impl Http {
 /// # Errors
 /// When the TLS library cannot be started.
 pub fn local_client() -> Result<Client, reqwest::Error> {
-    builder(false).no_proxy().build()
+    // A resolver must not lead plain http for this machine to another one.
+    let here = [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()];
+    let here = here.map(|address| SocketAddr::new(address, 0));
+    builder(false).no_proxy().resolve_to_addrs("localhost", &here).build()
+}
+
+/// Returns an HTTP client for an https server. It trusts these authorities only or, without any, the system's;
+/// `outside` sends requests through the system's proxy.
+///
+/// # Errors
+/// When the system has no certificates, or the TLS library cannot be started.
+pub fn https_client(
+    authorities: Option<Vec<reqwest::Certificate>>,
+    outside: bool,
+) -> Result<Client, reqwest::Error> {
+    let builder = builder(true).https_only(true);
+    let builder = if outside { builder } else { builder.no_proxy() };
+    match authorities {
+        Some(authorities) => builder.tls_certs_only(authorities).build(),
+        None => builder.build(),
+    }
 }
 
 /// An HTTP client for addresses that others chose: quick to give up, with a resolver that says where it may go.

@@ -20,6 +20,7 @@ pub mod migration;
 mod news;
 pub mod preview;
 pub mod product_names;
+mod remote;
 pub mod rename;
 pub mod repair;
 pub mod rules;
@@ -30,10 +31,10 @@ pub mod token;
 pub mod undo;
 pub mod when;
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use ::directory::error_chain::joined;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, builder::OsStringValueParser};
 
 use crate::safe;
 
@@ -91,6 +92,12 @@ pub struct Remote {
     /// Print JSON instead of text for people.
     #[arg(long)]
     pub json: bool,
+    /// Trust only the authorities in this file for the server's TLS certificate, instead of the system's (PEM).
+    #[arg(long, value_name = "FILE", env = "MUSTER_CA_FILE", value_parser = OsStringValueParser::new())]
+    pub ca_file: Option<OsString>,
+    /// Use http:// to another machine: the token and all data go over the network unencrypted.
+    #[arg(long)]
+    pub insecure_http: bool,
 }
 
 /// The command line itself is wrong, as far as only a command can tell.

@@ -47,6 +47,8 @@ pub struct File {
 const HISTORY_DAYS: u32 = 400;
 /// The shortest history: products may ask for the events of a day, and the guard counts a day.
 const HISTORY_DAYS_MIN: u32 = 2;
+/// The longest history, in days: a hundred years.
+const HISTORY_DAYS_MAX: u32 = 36_500;
 
 /// An address or a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -103,8 +105,10 @@ impl File {
     /// When it is too short for products and guard.
     pub fn history_ms(&self) -> anyhow::Result<i64> {
         let days = self.history_days.unwrap_or(HISTORY_DAYS);
-        if days < HISTORY_DAYS_MIN {
-            bail!("history_days is {days}; it is {HISTORY_DAYS_MIN} at least");
+        if !(HISTORY_DAYS_MIN..=HISTORY_DAYS_MAX).contains(&days) {
+            bail!(
+                "history_days is {days}; it is {HISTORY_DAYS_MIN} at least, and {HISTORY_DAYS_MAX} at most"
+            );
         }
         Ok(i64::from(days) * DAY_MS)
     }
@@ -159,10 +163,17 @@ mod tests {
     }
 
     #[test]
-    fn the_history_is_kept_for_400_days_and_never_for_less_than_two() {
+    fn the_history_is_kept_for_400_days_and_within_bounds() {
         assert_eq!(File::default().history_ms().unwrap(), 400 * DAY_MS);
-        let file: File = toml::from_str("history_days = 1").unwrap();
-        assert!(file.history_ms().unwrap_err().to_string().contains("history_days is 1"));
+        for days in [0, 1, 36_501, u32::MAX] {
+            let file: File = toml::from_str(&format!("history_days = {days}")).unwrap();
+            let error = file.history_ms().unwrap_err().to_string();
+            assert!(error.contains(&format!("history_days is {days}")), "{error}");
+        }
+        for days in [2, 36_500] {
+            let file: File = toml::from_str(&format!("history_days = {days}")).unwrap();
+            assert_eq!(file.history_ms().unwrap(), i64::from(days) * DAY_MS);
+        }
     }
 
     #[test]

@@ -39,6 +39,40 @@ impl Default for Schedule {
     }
 }
 
+/// The shortest time between two runs, in seconds.
+const EVERY_S_MIN: u64 = 10;
+/// The longest time between two runs, in seconds: 366 days.
+const EVERY_S_MAX: u64 = 366 * 24 * 3_600;
+
+/// Errors of a schedule that cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// Runs too close together, or too far apart.
+    #[error("pull_every_s is {0}; it is {EVERY_S_MIN} seconds or more, and {EVERY_S_MAX} at most")]
+    Pull(u64),
+    /// Complete runs more often than runs, or too far apart.
+    #[error(
+        "full_every_s is {0}; it is not less than pull_every_s, and {EVERY_S_MAX} seconds at most"
+    )]
+    Full(u64),
+}
+
+impl Schedule {
+    /// Returns the schedule if its periods are within their bounds.
+    ///
+    /// # Errors
+    /// Names the period that is not, and the bounds.
+    pub fn checked(self) -> Result<Self, ScheduleError> {
+        if !(EVERY_S_MIN..=EVERY_S_MAX).contains(&self.pull_every_s) {
+            return Err(ScheduleError::Pull(self.pull_every_s));
+        }
+        if !(self.pull_every_s..=EVERY_S_MAX).contains(&self.full_every_s) {
+            return Err(ScheduleError::Full(self.full_every_s));
+        }
+        Ok(self)
+    }
+}
+
 /// Says that a directory was put back and stays as it is (DESIGN.md 10.12).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -369,4 +403,27 @@ fn parsed<T: serde::de::DeserializeOwned>(json: &str) -> Option<T> {
 
 fn purpose(id: DirectoryId) -> String {
     format!("secret of directory {id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_outside_its_bounds_is_refused() {
+        let year = 366 * 24 * 3_600;
+        let of = |pull_every_s, full_every_s| {
+            Schedule { pull_every_s, full_every_s, notifications: false }.checked()
+        };
+        assert!(Schedule::default().checked().is_ok());
+        for (pull, full) in [(10, 10), (10, year), (year, year)] {
+            assert!(of(pull, full).is_ok(), "{pull} {full}");
+        }
+        for pull in [0, 9, year + 1, u64::MAX / 1_000, i64::MAX.cast_unsigned(), u64::MAX] {
+            assert_eq!(of(pull, year), Err(ScheduleError::Pull(pull)));
+        }
+        for full in [0, 299, year + 1, u64::MAX / 1_000, i64::MAX.cast_unsigned(), u64::MAX] {
+            assert_eq!(of(300, full), Err(ScheduleError::Full(full)));
+        }
+    }
 }

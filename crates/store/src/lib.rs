@@ -74,7 +74,7 @@ pub use self::{
     change::{Change, Changed},
     change_log::{DamagedEntry, LogSlice},
     channels::{ChannelRow, NewChannel},
-    connections::{ConnectionRow, KeptKey, NewConnection, Pin, Schedule},
+    connections::{ConnectionRow, KeptKey, NewConnection, Pin, Schedule, ScheduleError},
     console_sessions::ConsoleSessionRow,
     damage::{Damage, Instead, Place},
     drafts::DraftRow,

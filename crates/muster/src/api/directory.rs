@@ -324,11 +324,12 @@ pub async fn add_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem
     let others = rows.iter().map(|row| row.name.as_str());
     let name = new_name(Named::Directory, &add.name, others)?;
     let key = add.key.as_deref().map(directory_key::checked).transpose();
+    let schedule = add.schedule.unwrap_or_else(|| usual_schedule(&add.provider)).checked();
     let mut new = NewConnection {
         name,
         key: key.map_err(|error| Problem::bad_request(error.to_string()))?,
         rules: add.rules.unwrap_or_else(|| usual_rules(&add.provider)),
-        schedule: add.schedule.unwrap_or_else(|| usual_schedule(&add.provider)),
+        schedule: schedule.map_err(|error| Problem::bad_request(error.to_string()))?,
         provider: add.provider,
         settings: add.settings,
         secret: SecretString::from(add.secret),

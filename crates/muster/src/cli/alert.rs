@@ -99,7 +99,7 @@ pub struct Add {
     secret_file: Option<PathBuf>,
     /// File with the certificate of the authority that signed the mail server's certificate, PEM.
     #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
+    mail_ca_file: Option<PathBuf>,
     /// An alert that it is told of: held, failing, credential, set_aside, near_limit, not_served, damaged, unreadable or
     /// recovered; may be repeated, all when not given.
     #[arg(long = "alert", value_name = "KIND")]
@@ -184,7 +184,7 @@ impl Add {
                 bail!("--set {key}=… is given twice");
             }
         }
-        if let Some(file) = self.ca_file {
+        if let Some(file) = self.mail_ca_file {
             let pem = text_file::read(&file)
                 .with_context(|| format!("the certificate {} cannot be read", file.display()))?;
             settings.insert("ca".to_owned(), pem);

@@ -11,7 +11,11 @@ use serde_json::Value;
 
 use crate::{
     api::Problem,
-    cli::{Remote, news::News},
+    cli::{
+        Remote,
+        news::News,
+        remote::{self, ServerAddress, Source},
+    },
     config, safe,
     server::AdminFile,
 };
@@ -53,19 +57,21 @@ impl Client {
     }
 
     fn of(remote: &Remote, texts: Texts) -> anyhow::Result<Self> {
-        let (url, token) = if let Some(pair) = config::remote_from_environment() {
-            if pair.1.is_empty() {
+        let (url, token, source) = if let Some((url, token)) = config::remote_from_environment() {
+            if token.is_empty() {
                 bail!(
                     "MUSTER_URL is set and MUSTER_TOKEN is not; set both, or neither to use --data"
                 );
             }
-            pair
+            (url, token, Source::Environment)
         } else {
             let file = AdminFile::read(&remote.data)?;
-            (file.url, file.token)
+            (file.url, file.token, Source::AdminFile)
         };
-        let http = connect::http::local_client().context("no HTTP client could be made")?;
-        Ok(Self { http, base: url.trim_end_matches('/').to_owned(), token, texts })
+        let authorities = remote::authorities(remote.ca_file.as_deref())?;
+        let address = ServerAddress::new(&url, source, remote.insecure_http)?;
+        let http = address.client(authorities)?;
+        Ok(Self { http, base: address.into_base(), token, texts })
     }
 
     /// `GET`, and the answer's body.
@@ -178,7 +184,7 @@ impl Client {
                  still be at it, and goes on in the background; `muster directory list` shows what runs and waits"
             )
         } else if error.is_connect() {
-            anyhow::anyhow!("no server answers at {base}; is `muster serve` running?")
+            remote::not_connected(base, error).into()
         } else {
             let why = causes(error).unwrap_or_else(|| "no details".to_owned());
             anyhow::anyhow!(
@@ -197,6 +203,9 @@ impl Client {
             return Ok(response);
         }
         let status = response.status();
+        if status.is_redirection() {
+            return Err(remote::redirected(&self.base, &response).into());
+        }
         match response.json::<Problem>().await {
             Ok(problem) => {
                 bail!("{}{}", safe::terminal(&problem.detail), candidates(&problem))

@@ -91,10 +91,7 @@ pub async fn set_schedule(
     name: &str,
     schedule: Schedule,
 ) -> Result<(), ServiceError> {
-    if schedule.pull_every_s < 10 || schedule.full_every_s < schedule.pull_every_s {
-        let detail = "pull_every_s is 10 seconds or more, and full_every_s is not less than that";
-        return Err(ServiceError::invalid(detail));
-    }
+    let schedule = schedule.checked().map_err(|error| ServiceError::invalid(error.to_string()))?;
     if schedule.notifications && app.public_url.is_none() {
         let detail = "a provider can tell of changes only if it can reach this server: set `public_url` in the \
                       configuration file (https://…), start the server again, and then switch notifications on";

@@ -18,6 +18,7 @@ mod random;
 mod references;
 mod renames;
 mod rights;
+mod schedule;
 mod shown;
 mod take_over;
 mod tasks;

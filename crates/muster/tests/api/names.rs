@@ -93,11 +93,11 @@ async fn names_are_kept_in_one_form_and_given_once_in_any_case() {
             let hash = muster::hashing::hash("p".to_owned()).await.unwrap();
             let store = &house.server().app.store;
             let now = house.server().app.clock.now();
-            crate::changed(&store, |change| {
+            crate::changed(store, |change| {
                 change.put_administrator("boss", Role::Administrator, &hash, now)
             })
             .unwrap();
-            crate::changed(&store, |change| {
+            crate::changed(store, |change| {
                 change.put_administrator("Zoë Straße", Role::Reader, &hash, now)
             })
             .unwrap();
@@ -152,10 +152,8 @@ fn keep_all(house: &House, names: &[String]) {
     let store = &house.server().app.store;
     let now = house.server().app.clock.now();
     let entra = store.connections().unwrap().remove(0);
-    crate::changed(&store, |change| {
-        change.put_administrator("boss", Role::Administrator, "h", now)
-    })
-    .unwrap();
+    crate::changed(store, |change| change.put_administrator("boss", Role::Administrator, "h", now))
+        .unwrap();
     for (at, name) in names.iter().enumerate() {
         let sight = Sight {
             directories: vec![entra.id],
@@ -169,7 +167,7 @@ fn keep_all(house: &House, names: &[String]) {
             sight,
             addresses: Vec::new(),
         };
-        crate::changed(&store, |change| change.add_application(&application, now)).unwrap();
+        crate::changed(store, |change| change.add_application(&application, now)).unwrap();
         let channel = NewChannel {
             name: name.clone(),
             kind: "slack".to_owned(),
@@ -177,7 +175,7 @@ fn keep_all(house: &House, names: &[String]) {
             alerts: Vec::new(),
             secret: SecretString::from("https://hooks.example.org/x"),
         };
-        crate::changed(&store, |change| change.add_channel(&channel)).unwrap();
+        crate::changed(store, |change| change.add_channel(&channel)).unwrap();
         let token = NewApiToken {
             name: name.clone(),
             hash: [u8::try_from(at).unwrap(); 32],
@@ -186,8 +184,8 @@ fn keep_all(house: &House, names: &[String]) {
             made: now,
             expires: None,
         };
-        crate::changed(&store, |change| change.add_api_token(&token)).unwrap().unwrap();
-        crate::changed(&store, |change| change.put_administrator(name, Role::Reader, "h", now))
+        crate::changed(store, |change| change.add_api_token(&token)).unwrap().unwrap();
+        crate::changed(store, |change| change.put_administrator(name, Role::Reader, "h", now))
             .unwrap();
         let directory = NewConnection {
             name: name.clone(),
@@ -198,7 +196,7 @@ fn keep_all(house: &House, names: &[String]) {
             schedule: entra.schedule,
             key: None,
         };
-        crate::changed(&store, |change| change.add_connection(&directory, now)).unwrap();
+        crate::changed(store, |change| change.add_connection(&directory, now)).unwrap();
     }
 }
 

@@ -35,7 +35,7 @@ impl Browser {
         let app = &house.server().app;
         let now = app.clock.now();
         app.blocking(move |store| {
-            crate::changed(&store, |change| {
+            crate::changed(store, |change| {
                 change.put_administrator("ann", Role::Administrator, &hash, now)
             })
         })

@@ -176,14 +176,14 @@ async fn a_credential_that_is_about_to_end_is_told_in_time_and_by_mail() {
         all.extend(people);
         all
     };
-    let ca = ["--ca-file", ca.to_str().unwrap()];
+    let ca = ["--mail-ca-file", ca.to_str().unwrap()];
     let with = |security| [&settings(security)[..], &ca].concat();
     // Nothing is sent to a server whose certificate nobody vouches for.
     let foreign = MailServer::start(Way::StartTls).await;
     let other = demo.data.path().join("other.pem");
     fs::write(&other, &foreign.authority).unwrap();
     let untrusted =
-        [&settings("security=starttls")[..], &["--ca-file", other.to_str().unwrap()]].concat();
+        [&settings("security=starttls")[..], &["--mail-ca-file", other.to_str().unwrap()]].concat();
     assert_eq!(add(&demo, "untrusted", PASSWORD, &untrusted).code, 0);
     let ran = demo.muster(&["alert", "channel", "test", "untrusted"]);
     assert!(ran.code == 1 && ran.stderr.contains("not trusted"), "{ran:?}");
@@ -242,7 +242,7 @@ async fn mail_goes_over_tls_from_the_beginning_and_never_without_the_tls_that_wa
         add(&demo, name, PASSWORD, &arguments)
     };
     let login = ["--set", "username=muster"];
-    let trust = ["--ca-file", ca.to_str().unwrap()];
+    let trust = ["--mail-ca-file", ca.to_str().unwrap()];
     assert_eq!(add_mail("tls", &tls, "tls", &[&login[..], &trust].concat()).code, 0);
     assert_eq!(demo.muster(&["alert", "channel", "test", "tls"]).code, 0);
     assert!(tls.mails()[0].contains("Subject: Muster: test"), "{:?}", tls.mails());

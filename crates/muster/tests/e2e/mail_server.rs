@@ -57,14 +57,16 @@ impl Drop for MailServer {
 /// The one password that it lets in.
 pub(crate) const PASSWORD: &str = "the-mail-password";
 
-/// A certificate for this machine and the authority that signed it.
-fn certificates() -> (ServerConfig, String) {
+/// A certificate for these names, good until this year, and the authority that signed it.
+pub(crate) fn certificates(names: &[&str], until: i32) -> (ServerConfig, String) {
     let mut parameters = CertificateParams::new(Vec::new()).unwrap();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let own = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut own = CertificateParams::new(names).unwrap();
+    own.not_after = rcgen::date_time_ymd(until, 1, 1);
+    let own = own.signed_by(&key, &authority).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
@@ -78,7 +80,7 @@ fn certificates() -> (ServerConfig, String) {
 impl MailServer {
     #[expect(clippy::disallowed_methods, reason = "the server belongs to the test")]
     pub(crate) async fn start(way: Way) -> Self {
-        let (config, authority) = certificates();
+        let (config, authority) = certificates(&["localhost", "127.0.0.1"], 4096);
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

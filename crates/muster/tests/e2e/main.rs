@@ -24,6 +24,7 @@ mod product;
 mod questions;
 mod random;
 mod receiver;
+mod remote;
 mod service;
 mod sources;
 mod webhooks;

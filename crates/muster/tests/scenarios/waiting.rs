@@ -97,7 +97,7 @@ impl House {
         let hash = muster::hashing::hash(PASSWORD.to_owned()).await.unwrap();
         let now = app.clock.now();
         let put = move |store: &store::Store| {
-            crate::changed(&store, |change| {
+            crate::changed(store, |change| {
                 change.put_administrator("ann", store::Role::Administrator, &hash, now)
             })
         };

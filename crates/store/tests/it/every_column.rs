@@ -92,7 +92,7 @@ fn settings(store: &Store) {
             sight,
             addresses: vec!["192.0.2.0/24".to_owned()],
         };
-        crate::changed(&store, |change| change.add_application(&new, NOW)).unwrap();
+        crate::changed(store, |change| change.add_application(&new, NOW)).unwrap();
         let id = store.applications().unwrap().last().unwrap().id;
         let token = SecretString::from("t");
         store.add_webhook(id, "https://a.example/", Some(&token)).unwrap().unwrap();
@@ -103,8 +103,8 @@ fn settings(store: &Store) {
             alerts: vec!["held".to_owned()],
             secret: SecretString::from("s"),
         };
-        crate::changed(&store, |change| change.add_channel(&channel)).unwrap();
-        crate::changed(&store, |change| {
+        crate::changed(store, |change| change.add_channel(&channel)).unwrap();
+        crate::changed(store, |change| {
             change.put_administrator(&format!("{name}-ann"), Role::Administrator, "hash", NOW)
         })
         .unwrap();
@@ -116,7 +116,7 @@ fn settings(store: &Store) {
             expires: Millis(i64::MAX),
             made_by: store::Maker::Server,
         };
-        crate::changed(&store, |change| change.invite(&invitation, NOW)).unwrap();
+        crate::changed(store, |change| change.invite(&invitation, NOW)).unwrap();
         let token = NewApiToken {
             name: format!("{name}-ci"),
             hash: [number; 32],
@@ -125,7 +125,7 @@ fn settings(store: &Store) {
             made: NOW,
             expires: Some(Millis(i64::MAX)),
         };
-        crate::changed(&store, |change| change.add_api_token(&token)).unwrap().unwrap();
+        crate::changed(store, |change| change.add_api_token(&token)).unwrap().unwrap();
         let content = SecretString::from("content");
         store.put_draft(&DraftRow { id: name.to_owned(), updated: NOW, content }).unwrap();
         let entry = NewAudit {
@@ -136,7 +136,7 @@ fn settings(store: &Store) {
             object: "entra".to_owned(),
             detail: "{}".to_owned(),
         };
-        crate::recorded(&store, &entry);
+        crate::recorded(store, &entry);
     }
     for (directory, kind) in [(ENTRA, "held"), (OTHER, "failing")] {
         let matter = Matter { directory, directory_name: "entra", kind };
@@ -392,10 +392,10 @@ fn others_go_on(fixture: &Fixture, store: &Store, at: &str) {
     let matter = Matter { directory: OTHER, directory_name: "other", kind: "damaged" };
     store.raise_alert(matter, &AlertText::default(), now).unwrap();
     assert!(store.alerts(now).unwrap().iter().any(|row| row.kind == "damaged"), "{at}");
-    crate::changed(&store, |change| change.put_administrator("new", Role::Reader, "hash", now))
+    crate::changed(store, |change| change.put_administrator("new", Role::Reader, "hash", now))
         .unwrap();
     let added =
-        crate::changed(&store, |change| change.add_connection(&connection("new"), now)).unwrap();
+        crate::changed(store, |change| change.add_connection(&connection("new"), now)).unwrap();
     assert_eq!(store.load_directory(added.id).unwrap().1, Directory::default(), "{at}");
 }
 

@@ -15,7 +15,7 @@ fn application(store: &Store, name: &str) -> u32 {
     };
     let (name, password_hash) = (name.to_owned(), String::new());
     let new = NewApplication { name: name.clone(), password_hash, sight, addresses: Vec::new() };
-    crate::changed(&store, |change| change.add_application(&new, NOW)).unwrap();
+    crate::changed(store, |change| change.add_application(&new, NOW)).unwrap();
     store.applications().unwrap().into_iter().find(|row| row.name == name).unwrap().id
 }
 
