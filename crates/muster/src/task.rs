@@ -87,11 +87,17 @@ impl Driver {
         self.running.lock().get(name).is_some_and(|count| *count > 0)
     }
 
-    /// Waits for all tasks to end.
+    /// Waits for all tasks to end, those that they start meanwhile too.
     pub async fn join(&self) {
-        let mut tasks = self.tasks.lock().await;
-        while let Some(ended) = tasks.join_next().await {
-            log_panic(ended);
+        loop {
+            // Not under the lock: a change that is brought to its end may start a task.
+            let mut tasks = std::mem::take(&mut *self.tasks.lock().await);
+            if tasks.is_empty() {
+                return;
+            }
+            while let Some(ended) = tasks.join_next().await {
+                log_panic(ended);
+            }
         }
     }
 }
@@ -197,7 +203,9 @@ pub type Issues = Vec<Issue>;
 
 #[cfg(test)]
 mod tests {
-    use super::Driver;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
 
     #[tokio::test]
     async fn a_task_that_ended_by_whatever_end_is_seen_not_to_run() {
@@ -212,5 +220,19 @@ mod tests {
         drop(stop);
         driver.join().await;
         assert!(!driver.runs("steady"));
+    }
+
+    #[tokio::test]
+    async fn what_a_task_starts_while_the_driver_ends_is_waited_for() {
+        let (driver, done) = (Arc::new(Driver::default()), Arc::new(AtomicBool::new(false)));
+        let (starting, noting) = (Arc::clone(&driver), Arc::clone(&done));
+        let outer = async move {
+            tokio::task::yield_now().await;
+            let inner = async move { noting.store(true, Ordering::SeqCst) };
+            starting.start("inner", inner).await;
+        };
+        driver.start("outer", outer).await;
+        driver.join().await;
+        assert!(done.load(Ordering::SeqCst));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use directory::id::Millis;
 use muster::api::{Declared, declared};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -117,6 +118,10 @@ fn changes() -> Vec<(&'static str, &'static str, Value, &'static str)> {
             "administrator.invite",
         ),
         ("DELETE", "/invitations/{open}", Value::Null, "invitation.revoke"),
+        ("POST", "/administrators/bob/link", Value::Null, "administrator.link"),
+        ("POST", "/administrators/bob/sign-out", Value::Null, "session.end_all"),
+        ("PUT", "/administrators/bob/role", json!({"role": "reader"}), "administrator.role"),
+        ("DELETE", "/administrators/bob", Value::Null, "administrator.remove"),
         ("POST", "/tokens", json!({"name": "ci", "scopes": ["read"]}), "token.add"),
         ("DELETE", "/tokens/ci", Value::Null, "token.remove"),
         (
@@ -159,6 +164,12 @@ fn changes() -> Vec<(&'static str, &'static str, Value, &'static str)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_leaves_one_entry() {
     let house = House::build(Provider::Entra, Plan::small(92)).await;
+    for name in ["boss", "bob"] {
+        let put = |change: &store::Change<'_>| {
+            change.put_administrator(name, store::Role::Administrator, "hash", Millis(1))
+        };
+        crate::changed(&house.server().app.store, put).unwrap();
+    }
     for (method, path, body, action) in changes() {
         let open = get(&house, "/invitations").await;
         let open = open[0]["id"].as_str().unwrap_or_default();

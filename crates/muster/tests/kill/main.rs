@@ -25,7 +25,7 @@ use simulator::Provider;
 use self::victim::{Lock, Victim};
 
 /// One point of a run, and how it is known to be reached.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Point {
     /// The first page is asked for.
     ReadingBegins,
@@ -67,16 +67,22 @@ async fn kill_at(victim: &mut Victim, point: Point) {
             ]))
             .await;
         }
+        Point::BeforeCommit => {
+            // Asking for a run is written down, so the database is locked after that and before the run commits.
+            victim
+                .faults(json!([{"route": ".", "kind": "delay", "delay_ms": 300, "times": 1}]))
+                .await;
+        }
         _ => {}
     }
+    let lock = (point == Point::Committed).then(|| Lock::of(&victim.database("state.db")));
+    victim.ask_for_a_run(true).await;
     let lock = match point {
         Point::BeforeCommit => Some(Lock::of(&victim.database("muster.db"))),
-        Point::Committed => Some(Lock::of(&victim.database("state.db"))),
-        _ => None,
+        _ => lock,
     };
     let log = victim.database("muster.db-wal");
     let written = std::fs::metadata(&log).map(|file| file.len()).unwrap_or_default();
-    victim.ask_for_a_run(true).await;
     match point {
         Point::ReadingBegins | Point::Reading => victim.until_asked().await,
         Point::Confirming => victim.until_phase("confirming").await,
