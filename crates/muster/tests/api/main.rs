@@ -1,6 +1,8 @@
 //! The admin API as programs use it: its description, tokens and scopes, pages, events, and the audit log.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../e2e/changed.rs"]
+mod changed;
 mod described;
 mod events;
 #[path = "../e2e/expected.rs"]
@@ -23,6 +25,8 @@ mod shown;
 mod take_over;
 mod tasks;
 mod tokens;
+
+pub(crate) use self::changed::changed;
 
 use reqwest::{Method, StatusCode, header};
 use serde_json::Value;
@@ -70,20 +74,4 @@ async fn did(house: &House, method: &str, path: &str, body: Value) -> Value {
 /// Looks something up with the server's own token.
 async fn get(house: &House, path: &str) -> Value {
     did(house, "GET", path, Value::Null).await
-}
-
-/// Makes a change of the store as a test does, with an entry of its own.
-pub fn changed<T>(
-    store: &store::Store,
-    work: impl FnOnce(&store::Change<'_>) -> Result<T, store::StoreError>,
-) -> Result<T, store::StoreError> {
-    let entry = store::NewAudit {
-        at: directory::id::Millis(0),
-        who: "test".to_owned(),
-        origin: "unknown".to_owned(),
-        action: "test.change".to_owned(),
-        object: String::new(),
-        detail: "{}".to_owned(),
-    };
-    store.change(|change| Ok(store::Changed::Kept(work(change)?, entry)))
 }

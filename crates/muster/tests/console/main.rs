@@ -1,6 +1,11 @@
 //! The console's gate and doors, without a browser: who comes in, and who may do what.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../e2e/changed.rs"]
+mod changed;
+
+pub(crate) use self::changed::changed;
+
 use std::net::SocketAddr;
 
 use axum::{
@@ -439,20 +444,4 @@ async fn forms_refuse_names_that_cannot_be_addressed_and_pages_show_older_ones()
         house.post(&remove, &ann, &format!("name={typed}")).await;
         assert!(house.app.store.applications().unwrap().is_empty(), "{name:?}");
     }
-}
-
-/// Makes a change of the store as a test does, with an entry of its own.
-pub fn changed<T>(
-    store: &store::Store,
-    work: impl FnOnce(&store::Change<'_>) -> Result<T, store::StoreError>,
-) -> Result<T, store::StoreError> {
-    let entry = store::NewAudit {
-        at: directory::id::Millis(0),
-        who: "test".to_owned(),
-        origin: "unknown".to_owned(),
-        action: "test.change".to_owned(),
-        object: String::new(),
-        detail: "{}".to_owned(),
-    };
-    store.change(|change| Ok(store::Changed::Kept(work(change)?, entry)))
 }

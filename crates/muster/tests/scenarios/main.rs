@@ -7,6 +7,8 @@
 #[macro_use]
 #[path = "../e2e/providers.rs"]
 mod providers;
+#[path = "../e2e/changed.rs"]
+mod changed;
 #[path = "../e2e/expected.rs"]
 mod expected;
 mod house;
@@ -20,6 +22,8 @@ mod renames;
 mod story;
 mod unreadable;
 mod waiting;
+
+pub(crate) use self::changed::changed;
 
 use directory::report::Outcome;
 use serde_json::{Value, json};
@@ -315,20 +319,4 @@ async fn s14_a_link_to_another_host_is_not_followed(provider: Provider) {
 
 async fn s15_a_provider_that_shows_a_part_takes_nobody_away(provider: Provider) {
     lying::told(provider).await;
-}
-
-/// Makes a change of the store as a test does, with an entry of its own.
-pub fn changed<T>(
-    store: &store::Store,
-    work: impl FnOnce(&store::Change<'_>) -> Result<T, store::StoreError>,
-) -> Result<T, store::StoreError> {
-    let entry = store::NewAudit {
-        at: directory::id::Millis(0),
-        who: "test".to_owned(),
-        origin: "unknown".to_owned(),
-        action: "test.change".to_owned(),
-        object: String::new(),
-        detail: "{}".to_owned(),
-    };
-    store.change(|change| Ok(store::Changed::Kept(work(change)?, entry)))
 }
