@@ -3,7 +3,13 @@
 //! Invariants: names are unique in any case; a registry is replaced as a whole, so that a request sees one
 //! state of an application from beginning to end.
 
-use std::{collections::HashMap, fmt, net::IpAddr, str::FromStr, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    net::IpAddr,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use arc_swap::ArcSwap;
 use directory::{
@@ -128,6 +134,8 @@ fn is_host_name(name: &str) -> bool {
 #[derive(Debug, Default)]
 pub struct ApplicationRegistry {
     named: ArcSwap<HashMap<String, Arc<Application>>>,
+    /// Held from reading to replacing: of two who follow at a time, the later one has read last.
+    following: Mutex<()>,
     callers: Callers,
 }
 
@@ -138,6 +146,16 @@ impl ApplicationRegistry {
             .into_iter()
             .map(|application| (fold(&application.name).into_owned(), Arc::new(application)));
         self.named.store(Arc::new(named.collect()));
+    }
+
+    /// Puts what is read now in the place of all.
+    ///
+    /// # Errors
+    /// What reading says; all stay then.
+    pub fn follow<E>(&self, read: impl FnOnce() -> Result<Vec<Application>, E>) -> Result<(), E> {
+        let _following = self.following.lock().unwrap_or_else(PoisonError::into_inner);
+        self.replace(read()?);
+        Ok(())
     }
 
     /// How applications called so far.

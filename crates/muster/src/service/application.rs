@@ -225,12 +225,6 @@ fn shown_rule(text: String) -> String {
 /// # Errors
 /// When name, directories or addresses cannot be used.
 pub async fn add(app: &App, actor: &Actor, add: Add) -> Result<Credentials, ServiceError> {
-    let (app, actor) = (app.clone(), actor.clone());
-    let running = app.clone();
-    app.to_the_end(async move { admit(&running, &actor, add).await }).await
-}
-
-async fn admit(app: &App, actor: &Actor, add: Add) -> Result<Credentials, ServiceError> {
     check_addresses(&add.addresses)?;
     let existing = app.blocking(Store::applications).await?;
     // Before the password is hashed, which takes a while; the store has the last word.
@@ -280,29 +274,22 @@ fn numbers(rows: &[ConnectionRow], names: &[String]) -> Result<Vec<DirectoryId>,
     Ok(directories)
 }
 
-/// Changes an application in the store; `work` says what was before and what is after, or that nothing is to be done.
+/// Changes an application in the store; `work` says what was before and what is after.
 async fn change_one(
     app: &App,
     actor: &Actor,
     (name, action): (&str, &'static str),
-    work: impl FnOnce(&Change<'_>, &ApplicationRow) -> Result<Option<Value>, ServiceError>
-    + Send
-    + 'static,
+    work: impl FnOnce(&Change<'_>, &ApplicationRow) -> Result<Value, ServiceError> + Send + 'static,
 ) -> Result<ApplicationRow, ServiceError> {
     let (name, actor, now) = (name.to_owned(), actor.clone(), app.clock.now());
     let changing = move |change: &Change<'_>| {
         let found = resource_name::find(change.applications()?, &name, |row| &row.name);
         let row = found.ok_or_else(|| missing(&name))?;
-        Ok(match work(change, &row)? {
-            Some(detail) => {
-                let entry = actor.entry(now, action, &row.name, &detail);
-                Changed::Kept(row, entry)
-            }
-            None => Changed::Nothing(row),
-        })
+        let detail = work(change, &row)?;
+        let entry = actor.entry(now, action, &row.name, &detail);
+        Ok(Changed::Kept(row, entry))
     };
-    let running = app.clone();
-    app.to_the_end(async move { running.change(changing).await }).await
+    app.change(changing).await
 }
 
 /// Shuts an application out: it is refused from the moment on that this returns.
@@ -312,7 +299,7 @@ async fn change_one(
 pub async fn remove(app: &App, actor: &Actor, name: &str) -> Result<(), ServiceError> {
     let removing = |change: &Change<'_>, row: &ApplicationRow| {
         change.remove_application(row.id)?;
-        Ok(Some(json!({"before": {"sight": told(&row.sight), "addresses": row.addresses}})))
+        Ok(json!({"before": {"sight": told(&row.sight), "addresses": row.addresses}}))
     };
     change_one(app, actor, (name, "application.remove"), removing).await.map(drop)
 }
@@ -330,7 +317,7 @@ pub async fn set_addresses(
     check_addresses(&addresses)?;
     let setting = move |change: &Change<'_>, row: &ApplicationRow| {
         change.set_addresses(row.id, &addresses)?;
-        Ok(Some(json!({"before": row.addresses, "after": addresses})))
+        Ok(json!({"before": row.addresses, "after": addresses}))
     };
     change_one(app, actor, (name, "application.addresses"), setting).await.map(drop)
 }
@@ -356,7 +343,7 @@ pub async fn set_product(
     let key = product.map(Product::key);
     let setting = move |change: &Change<'_>, row: &ApplicationRow| {
         change.set_application_product(row.id, key)?;
-        Ok(Some(json!({"before": row.product, "after": key})))
+        Ok(json!({"before": row.product, "after": key}))
     };
     change_one(app, actor, (name, "application.product"), setting).await.map(drop)
 }
@@ -376,7 +363,7 @@ pub async fn new_password(
     let hash = hash(password.clone()).await?;
     let setting = move |change: &Change<'_>, row: &ApplicationRow| {
         change.set_application_password(row.id, &hash)?;
-        Ok(Some(json!({})))
+        Ok(json!({}))
     };
     let row = change_one(app, actor, (&name, "application.password"), setting).await?;
     Ok(Credentials { name: row.name, password })
@@ -439,6 +426,5 @@ fn shape(application: u32, sight: &Sight) -> Shape {
 /// # Errors
 /// When the store cannot be read.
 pub fn follow(app: &App) -> Result<(), StoreError> {
-    app.applications.replace(registered(&app.store)?);
-    Ok(())
+    app.applications.follow(|| registered(&app.store))
 }

@@ -19,7 +19,7 @@ use directory::{
 };
 use store::{Damage, LogSlice, Store, StoreError};
 
-use crate::{app::App, task::standing::Task};
+use crate::{app::App, service::application, task::standing::Task};
 
 /// How often the log is looked at without a signal.
 const POLL: Duration = Duration::from_secs(5);
@@ -102,7 +102,12 @@ pub async fn run(app: App) {
     loop {
         let answering = *asked.borrow_and_update();
         let following = app.clone();
-        let problem = match tokio::task::spawn_blocking(move || catch_up(&following)).await {
+        let round = move || {
+            catch_up(&following)?;
+            // What another replica changed, and what could not be followed when it was changed.
+            application::follow(&following)
+        };
+        let problem = match tokio::task::spawn_blocking(round).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the change log could not be followed; trying again");

@@ -228,3 +228,29 @@ async fn hanging_up_leaves_nothing_half_done() {
         }
     }
 }
+
+/// What another replica changes in the store is in effect here once it is followed, whoever is let in or shut out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn applications_follow_the_store() {
+    let house = House::build(Provider::Entra, Plan::small(94)).await;
+    let app = &house.server().app;
+    let password = "a password of another replica";
+    let new = store::NewApplication {
+        name: "other".to_owned(),
+        password_hash: muster::hashing::hash(password.to_owned()).await.unwrap(),
+        sight: app.store.applications().unwrap()[0].sight.clone(),
+        addresses: Vec::new(),
+    };
+    let crowd = format!("{}/crowd/rest/usermanagement/1/config/cookie", house.server().url);
+    let http = connect::http::local_client().unwrap();
+    let asked = async || {
+        app.published_up_to_date().await.unwrap();
+        let request = http.get(&crowd).basic_auth("other", Some(password));
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(asked().await, StatusCode::UNAUTHORIZED);
+    let id = crate::changed(&app.store, |change| change.add_application(&new, Millis(1))).unwrap();
+    assert_eq!(asked().await, StatusCode::OK);
+    crate::changed(&app.store, |change| change.remove_application(id)).unwrap();
+    assert_eq!(asked().await, StatusCode::UNAUTHORIZED);
+}

@@ -98,7 +98,7 @@ async fn changed(
             return Err(ServiceError::conflict("somebody changed it meanwhile; look again"));
         }
         change.set_sight(row.id, &sight)?;
-        Ok(Some(json!({"before": told(&row.sight), "after": told(&sight)})))
+        Ok(json!({"before": told(&row.sight), "after": told(&sight)}))
     };
     change_one(app, actor, (name, "application.sight"), setting).await?;
     // Frozen names are published before the application asks for them.
