@@ -68,9 +68,14 @@ pub fn router(app: App, token: TokenHash) -> Router {
 
 /// What all routes need and do.
 pub fn declared() -> Vec<Declared> {
+    every().declared
+}
+
+/// All routes, for whoever asks and for whoever has a token.
+fn every() -> Routes {
     let mut all = routes();
     all += open();
-    all.declared
+    all
 }
 
 /// Routes for whoever asks, token or not.

@@ -5,7 +5,7 @@
 
 use directory::error_chain::joined;
 use serde_json::Value;
-use store::{Change, Changed, Store, StoreError};
+use store::Changed;
 
 use crate::{app::App, service::Actor};
 
@@ -29,12 +29,4 @@ pub async fn record(app: &App, actor: &Actor, action: &str, object: &str, detail
             "the audit log could not be written"
         );
     }
-}
-
-/// Changes the store without saying who did it: for what does not go through the service yet.
-pub(crate) fn quietly<T>(
-    store: &Store,
-    work: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    store.quietly(work)
 }

@@ -63,7 +63,7 @@ impl App {
     }
 
     /// Makes a change in the store, with its entry of the audit log in the same transaction, and has what is kept in memory
-    /// follow it.
+    /// follow it. It is not given up once it has begun, so a use case that does nothing else needs no task of its own.
     ///
     /// # Errors
     /// What `work` says, or the store.

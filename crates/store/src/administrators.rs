@@ -77,19 +77,19 @@ pub struct InvitationRow {
     pub role: Role,
     /// When it stops working.
     pub expires: Millis,
-    /// Who made it: it works only while they may make one.
+    /// Its maker: it works only while they may make one.
     pub made_by: Maker,
 }
 
 impl InvitationRow {
-    /// What names it in a list: the beginning of its digest.
+    /// Returns its id in lists: the first 8 bytes of the digest, in hex.
     pub fn id(&self) -> String {
         let first = self.token.first_chunk().copied().map_or(0, u64::from_be_bytes);
         format!("{first:016x}")
     }
 }
 
-/// Who made a one-time link.
+/// The maker of a one-time link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Maker {
     /// The server at its first start, for the first administrator: the link works while there is none.
@@ -229,7 +229,7 @@ impl Change<'_> {
         invitation(self.transaction, token, now)
     }
 
-    /// Takes the link that a list calls so out of use; gives it.
+    /// Revokes the link of an id, and returns it.
     pub fn revoke_invitation(
         &self,
         id: &str,
@@ -303,8 +303,7 @@ impl Change<'_> {
 
     /// Takes a link out of use; says whether it was in use, so that of two who follow it only one comes in.
     pub fn use_up_invitation(&self, token: &[u8; 32]) -> Result<bool, StoreError> {
-        let transaction = self.transaction;
-        Ok(transaction.execute("DELETE FROM invitation WHERE token = ?1", [token])? == 1)
+        Ok(self.transaction.execute("DELETE FROM invitation WHERE token = ?1", [token])? == 1)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Changes that somebody makes: each is written in one transaction with its entry of the audit log, or not at all.
 //!
 //! Invariant: what an administrator changes is reached only through a [`Change`], and a [`Change`] only through
-//! [`Store::change`], which wants the entry before it commits.
+//! [`Store::change`], which wants the entry before it commits; [`Store::quietly`] is for what is not moved there yet.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct Change<'a> {
     pub(crate) key: &'a Key,
 }
 
-/// What came of a change.
+/// The outcome of a change.
 #[derive(Debug)]
 pub enum Changed<T> {
     /// It is kept, with this entry of the audit log.
@@ -53,9 +53,7 @@ impl Store {
             }
         })
     }
-}
 
-impl Store {
     /// Makes a change without an entry: for what does not go through the service yet.
     pub fn quietly<T>(
         &self,
@@ -72,21 +70,18 @@ impl Change<'_> {
         new: &NewConnection,
         now: Millis,
     ) -> Result<ConnectionRow, StoreError> {
-        let transaction = self.transaction;
-        connections::add(transaction, self.key, new, now)
+        connections::add(self.transaction, self.key, new, now)
     }
 
     /// Removes a directory and everything in it; its number is never given again, and its key is kept.
     pub fn remove_connection(&self, id: DirectoryId) -> Result<(), StoreError> {
-        let transaction = self.transaction;
-        connections::remove(transaction, id)
+        connections::remove(self.transaction, id)
     }
 
     /// Replaces a directory's rules.
     pub fn set_rules(&self, id: DirectoryId, rules: &Rules) -> Result<(), StoreError> {
         let json = json::write("these rules", rules)?;
-        let transaction = self.transaction;
-        connections::set(transaction, id, "rules", json)
+        connections::set(self.transaction, id, "rules", json)
     }
 
     /// Replaces how a directory's provider is reached, and its credential if one is given.
@@ -97,28 +92,24 @@ impl Change<'_> {
         secret: Option<&SecretString>,
     ) -> Result<(), StoreError> {
         let given = (settings, secret);
-        let transaction = self.transaction;
-        connections::reconnect(transaction, self.key, id, given)
+        connections::reconnect(self.transaction, self.key, id, given)
     }
 
     /// Remembers when the provider's credential stops working.
     pub fn set_expires(&self, id: DirectoryId, expires: Option<Millis>) -> Result<(), StoreError> {
         let at = expires.map(|at| at.0);
-        let transaction = self.transaction;
-        connections::set(transaction, id, "expires", at)
+        connections::set(self.transaction, id, "expires", at)
     }
 
     /// Replaces a directory's schedule.
     pub fn set_schedule(&self, id: DirectoryId, schedule: &Schedule) -> Result<(), StoreError> {
         let json = json::write("this schedule", schedule)?;
-        let transaction = self.transaction;
-        connections::set(transaction, id, "schedule", json)
+        connections::set(self.transaction, id, "schedule", json)
     }
 
     /// Stops or starts a directory's schedule.
     pub fn set_paused(&self, id: DirectoryId, paused: bool) -> Result<(), StoreError> {
-        let transaction = self.transaction;
-        connections::set(transaction, id, "paused", paused)
+        connections::set(self.transaction, id, "paused", paused)
     }
 
     /// All applications.
@@ -133,14 +124,12 @@ impl Change<'_> {
 
     /// Adds an application; gives its number.
     pub fn add_application(&self, new: &NewApplication, now: Millis) -> Result<u32, StoreError> {
-        let transaction = self.transaction;
-        applications::add(transaction, new, now)
+        applications::add(self.transaction, new, now)
     }
 
     /// Replaces from where an application may call.
     pub fn set_addresses(&self, id: u32, addresses: &[String]) -> Result<(), StoreError> {
-        let transaction = self.transaction;
-        applications::set_addresses(transaction, id, addresses)
+        applications::set_addresses(self.transaction, id, addresses)
     }
 
     /// Says which product an application was made for.
@@ -152,25 +141,21 @@ impl Change<'_> {
         id: u32,
         product: Option<&str>,
     ) -> Result<(), StoreError> {
-        let transaction = self.transaction;
-        applications::set_product(transaction, id, product)
+        applications::set_product(self.transaction, id, product)
     }
 
     /// Changes what an application sees, and how.
     pub fn set_sight(&self, id: u32, sight: &Sight) -> Result<(), StoreError> {
-        let transaction = self.transaction;
-        applications::set_sight(transaction, id, sight)
+        applications::set_sight(self.transaction, id, sight)
     }
 
     /// Removes an application.
     pub fn remove_application(&self, id: u32) -> Result<(), StoreError> {
-        let transaction = self.transaction;
-        applications::remove(transaction, id)
+        applications::remove(self.transaction, id)
     }
 
     /// Replaces the hash of an application's password.
     pub fn set_application_password(&self, id: u32, hash: &str) -> Result<(), StoreError> {
-        let transaction = self.transaction;
-        applications::set_password(transaction, id, hash)
+        applications::set_password(self.transaction, id, hash)
     }
 }

@@ -108,8 +108,7 @@ impl Change<'_> {
 
     /// Adds a channel; gives its number.
     pub fn add_channel(&self, new: &NewChannel) -> Result<u32, StoreError> {
-        let transaction = self.transaction;
-        add(transaction, self.key, new)
+        add(self.transaction, self.key, new)
     }
 
     /// Replaces everything of a channel but its name, and its secret only if one is given. Past failures are forgotten.
@@ -119,8 +118,7 @@ impl Change<'_> {
         new: &NewChannel,
         secret: Option<&SecretString>,
     ) -> Result<(), StoreError> {
-        let transaction = self.transaction;
-        change(transaction, self.key, (id, new, secret))
+        change(self.transaction, self.key, (id, new, secret))
     }
 
     /// Removes a channel.

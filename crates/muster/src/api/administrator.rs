@@ -31,7 +31,7 @@ pub(super) async fn invitations(State(app): State<App>) -> Result<Json<Vec<Open>
     Ok(Json(administrator::invitations(&app).await?))
 }
 
-/// Takes a one-time link out of use.
+/// Revokes a one-time link.
 #[utoipa::path(delete, path = "/invitations/{id}", tag = "administrators", responses(
     (status = 204, description = "Done."),
 ))]

@@ -4,7 +4,7 @@ use std::{cell::RefCell, sync::LazyLock};
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request, State},
+    extract::{FromRequestParts, MatchedPath, Request, State},
     http::Method,
     middleware::Next,
     response::{IntoResponse, Response},
@@ -18,13 +18,12 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     api::{
         Problem,
-        bearer::Bearer,
+        bearer::By,
         extract::{Json, Query},
         page::{self, Page},
     },
     app::App,
     audit,
-    peer::Peer,
     service::Actor,
 };
 
@@ -159,13 +158,14 @@ pub(super) async fn write_down(
     {
         return next.run(request).await;
     }
-    let (parts, body) = request.into_parts();
-    let origin = Peer::of(&parts).client;
+    let (mut parts, body) = request.into_parts();
+    let Ok(By(actor)) = By::from_request_parts(&mut parts, &()).await else {
+        return Problem::unauthorized().into_response();
+    };
     let Ok(bytes) = axum::body::to_bytes(body, super::RULES_BYTES_MAX).await else {
         return Problem::too_large().into_response();
     };
     let said: Said = serde_json::from_slice(&bytes).unwrap_or_default();
-    let who = parts.extensions.get::<Bearer>().map(|bearer| bearer.who.clone());
     // Whatever becomes of the caller, what was begun is brought to its end, and written down.
     let recording = app.clone();
     let answered = app.run_out(async move {
@@ -176,7 +176,7 @@ pub(super) async fn write_down(
         let (response, told) = SAID.scope(RefCell::new(Value::Null), answering).await;
         let request = (&method, &*path);
         if response.status().is_success() {
-            written_down(&recording, (who, origin), (request, said), told).await;
+            written_down(&recording, &actor, (request, said), told).await;
         }
         response
     });
@@ -189,22 +189,19 @@ pub(super) async fn write_down(
 /// Writes down what a request did, unless it only looked.
 async fn written_down(
     app: &App,
-    (who, origin): (Option<String>, crate::peer::Origin),
+    actor: &Actor,
     ((method, path), said): ((&Method, &str), Said),
     told: Value,
 ) {
     let (action, object) = named(method, path);
     let object = if object.is_empty() { said.name.unwrap_or_default() } else { object };
     // A look that changes nothing is none of its business.
-    let looked = said.dry_run;
-    if !looked {
-        let who = who.unwrap_or_else(|| "nobody".to_owned());
-        let actor = Actor { who, ..Actor::own_token(origin) };
+    if !said.dry_run {
         let mut detail = json!({"request": format!("{method} {path}"), "reason": said.reason});
         if let (Value::Object(detail), Value::Object(told)) = (&mut detail, told) {
             detail.extend(told);
         }
-        audit::record(app, &actor, &action, &object, detail).await;
+        audit::record(app, actor, &action, &object, detail).await;
     }
 }
 

@@ -13,14 +13,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use directory::id::MINUTE_MS;
-use store::{ApiTokenRow, Scope, Store};
+use store::{ApiTokenRow, Maker, Scope, Store};
 use subtle::ConstantTimeEq;
 
 use super::Problem;
 use crate::{app::App, entropy, failed_sign_ins::Place, peer::Peer, service::Actor};
-
-/// What the token of `admin.json` is called.
-const LOCAL: &str = "admin token";
 
 /// The SHA-256 of the server's own token, which may do everything.
 #[derive(Clone, Debug)]
@@ -36,15 +33,13 @@ impl TokenHash {
 /// Whoever calls.
 #[derive(Debug, Clone)]
 pub(super) struct Bearer {
-    /// What the audit log calls them.
-    pub(super) who: String,
-    /// The token's name; none for the server's own.
-    pub(super) token: Option<String>,
+    /// The server's own token, or another one.
+    pub(super) maker: Maker,
     /// What they may do.
     pub(super) scopes: Vec<Scope>,
 }
 
-/// Whoever calls, as the audit log names them.
+/// The caller of a request, as an actor.
 #[derive(Debug)]
 pub(super) struct By(pub(super) Actor);
 
@@ -54,10 +49,7 @@ impl<S: Sync> FromRequestParts<S> for By {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let bearer = parts.extensions.get::<Bearer>().ok_or_else(Problem::unauthorized)?;
         let origin = Peer::of(parts).client;
-        Ok(Self(match &bearer.token {
-            Some(name) => Actor::token(name, origin),
-            None => Actor::own_token(origin),
-        }))
+        Ok(Self(Actor::new(bearer.maker.clone(), origin)))
     }
 }
 
@@ -90,11 +82,7 @@ pub(super) async fn authenticate(
 
 async fn bearer(app: &App, local: &TokenHash, given: &[u8; 32]) -> anyhow::Result<Option<Bearer>> {
     if bool::from(given.ct_eq(&local.0)) {
-        return Ok(Some(Bearer {
-            who: LOCAL.to_owned(),
-            token: None,
-            scopes: Scope::ALL.to_vec(),
-        }));
+        return Ok(Some(Bearer { maker: Maker::Server, scopes: Scope::ALL.to_vec() }));
     }
     let now = app.clock.now();
     // Asked for each time: a token that is revoked, by whichever replica, lets nobody in from then on.
@@ -108,6 +96,5 @@ async fn bearer(app: &App, local: &TokenHash, given: &[u8; 32]) -> anyhow::Resul
         let id = row.id;
         app.blocking(move |store| store.api_token_used(id, now)).await?;
     }
-    let who = format!("token {}", row.name);
-    Ok(Some(Bearer { who, token: Some(row.name), scopes: row.scopes }))
+    Ok(Some(Bearer { maker: Maker::Token(row.name), scopes: row.scopes }))
 }

@@ -35,7 +35,7 @@ use crate::{
     app::App,
     directory_key,
     service::{
-        connection,
+        connection::{self, keeper, named},
         name::{Named, new_name},
     },
     task::{
@@ -45,8 +45,6 @@ use crate::{
         watch::Standing,
     },
 };
-
-pub(super) use crate::service::connection::{keeper, named};
 
 /// How long a provider's request to wait is followed in a check, for which somebody waits.
 pub(crate) const CHECK_PATIENCE: Duration = Duration::from_secs(15);
@@ -347,11 +345,8 @@ pub async fn add_directory(app: &App, add: Add) -> Result<ConnectionRow, Problem
         }
     }
     let now = app.clock.now();
-    let row = app
-        .blocking(move |store| {
-            crate::audit::quietly(store, |change| change.add_connection(&new, now))
-        })
-        .await?;
+    let row =
+        app.blocking(move |store| store.quietly(|change| change.add_connection(&new, now))).await?;
     app.published_up_to_date().await?;
     Ok(row)
 }
@@ -489,8 +484,7 @@ pub(super) async fn set_rules(
     let row = named(&app, &name).await?;
     audit::say(|| json!({"before": row.rules, "after": rules}));
     let id = row.id;
-    app.blocking(move |store| crate::audit::quietly(store, |change| change.set_rules(id, &rules)))
-        .await?;
+    app.blocking(move |store| store.quietly(|change| change.set_rules(id, &rules))).await?;
     let rules_before = Some(Box::new(row.rules));
     let step = Step::Decision(Decision { rules_before, ..Decision::default() });
     let keeper = keeper(&app, id)?;

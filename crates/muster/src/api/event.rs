@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use store::{LogFilter, LogOrder};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Problem, change, directory::named, entry, extract::Query};
+use super::{Problem, change, entry, extract::Query};
 use crate::{
     app::App,
     http::stream::{Told, stream},
+    service::connection::named,
     task::Status,
 };
 

@@ -20,12 +20,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     Problem,
     change::Entry,
-    directory::named,
     entry::{self, Reader},
     extract::{Json, Path, Query},
     page,
 };
-use crate::{app::App, task::commit::person};
+use crate::{app::App, service::connection::named, task::commit::person};
 
 /// Members listed of a group.
 const MEMBERS_MAX: usize = 1_000;

@@ -9,10 +9,14 @@ use utoipa::ToSchema;
 
 use super::{
     Problem,
-    directory::{keeper, named, refused},
+    directory::refused,
     extract::{Json, Path},
 };
-use crate::{app::App, task::commit};
+use crate::{
+    app::App,
+    service::connection::{keeper, named},
+    task::commit,
+};
 
 /// Ways to make user names that may be tried beside the usual ones.
 const CANDIDATES_MAX: usize = 20;

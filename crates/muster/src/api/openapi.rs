@@ -56,10 +56,8 @@ const TAGS: [(&str, &str); 9] = [
 ];
 
 static DESCRIPTION: LazyLock<OpenApi> = LazyLock::new(|| {
-    let mut routes = super::routes();
-    routes += super::open();
     let whole = OpenApiRouter::with_openapi(beginning());
-    let whole = whole.nest(BASE, routes.router);
+    let whole = whole.nest(BASE, super::every().router);
     finished(whole.into_openapi())
 });
 

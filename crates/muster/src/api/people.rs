@@ -18,11 +18,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Problem,
-    directory::named,
     extract::{Json, Path, Query},
     page::{self, Page},
 };
-use crate::app::App;
+use crate::{app::App, service::connection::named};
 
 /// Words of one search.
 const WORDS_MAX: usize = 8;

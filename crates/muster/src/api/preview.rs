@@ -21,11 +21,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Problem,
-    directory::{keeper, named, refused},
+    directory::refused,
     extract::{Json, Path, Query},
     product_names,
 };
-use crate::{app::App, task::commit};
+use crate::{
+    app::App,
+    service::connection::{keeper, named},
+    task::commit,
+};
 
 /// Items listed of each kind that waits.
 const ITEMS_MAX: usize = 1_000;

@@ -10,10 +10,9 @@ use store::Store;
 
 use super::{
     Problem,
-    directory::named,
     extract::{Json, Path},
 };
-use crate::app::App;
+use crate::{app::App, service::connection::named};
 
 /// Names shown of each rule.
 const SHOWN: usize = 10;

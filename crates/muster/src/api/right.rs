@@ -21,12 +21,12 @@ use super::{
     bearer::Bearer,
     openapi::{BEARER, operations_mut},
 };
-use crate::app::App;
+use crate::{app::App, service::actor::called};
 
 /// The largest body of nothing: an empty object, with some space around it.
 const NOTHING_BYTES_MAX: usize = 64;
 
-/// What a route needs and does.
+/// The right that a route needs, and its effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {
     /// How it is asked.
@@ -107,7 +107,7 @@ impl AddAssign for Routes {
 async fn judge(scope: Scope, request: Request, next: Next) -> Response {
     match request.extensions().get::<Bearer>() {
         Some(bearer) if bearer.scopes.contains(&scope) => next.run(request).await,
-        Some(bearer) => Problem::lacks(&bearer.who, scope).into_response(),
+        Some(bearer) => Problem::lacks(&called(&bearer.maker), scope).into_response(),
         None => Problem::unauthorized().into_response(),
     }
 }

@@ -7,11 +7,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Problem,
-    directory::{IssueLine, issues_of, named},
+    directory::{IssueLine, issues_of},
     extract::{Json, Path, Query},
     page::{self, Page},
 };
-use crate::app::App;
+use crate::{app::App, service::connection::named};
 
 /// Which page.
 #[derive(Debug, Default, Deserialize, IntoParams)]

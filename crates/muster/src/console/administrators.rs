@@ -12,10 +12,7 @@ use super::{
     page::{Frame, Refusal, Visit, sentence, show},
     words::{When, segment},
 };
-use crate::service::{
-    ServiceError,
-    administrator::{self, Invite, Link, Open},
-};
+use crate::service::administrator::{self, Invite, Link, Open};
 
 #[derive(Debug, Template)]
 #[template(path = "administrators.html")]
@@ -150,13 +147,13 @@ pub(super) struct Revoked {
     id: String,
 }
 
-/// Takes a one-time link out of use.
+/// Revokes a one-time link.
 pub(super) async fn revoke(
     visit: Visit,
     Form(revoked): Form<Revoked>,
 ) -> Result<Response, Refusal> {
     let done = administrator::revoke(visit.app(), &visit.actor(), &revoked.id).await;
-    told(&visit, done, "The link works no more.".to_owned())
+    visit.told("/administrators", done, "The link is revoked.")
 }
 
 #[derive(Deserialize)]
@@ -174,18 +171,7 @@ pub(super) async fn set_role(
         Role::parse(&new.role).ok_or_else(|| Refusal::bad_request("There is no such role."))?;
     let wanted = administrator::NewRole { role };
     let done = administrator::set_role(visit.app(), &visit.actor(), &row.name, wanted).await;
-    told(&visit, done, format!("{} is {} now.", row.name, article(role)))
-}
-
-/// Goes back to the page, which says what was done, or why it was not.
-fn told(visit: &Visit, done: Result<(), ServiceError>, text: String) -> Result<Response, Refusal> {
-    match done {
-        Ok(()) => Ok(visit.done("/administrators", text)),
-        Err(error) if error.is_callers() => {
-            Ok(visit.failed("/administrators", sentence(&error.detail)))
-        }
-        Err(error) => Err(error.into()),
-    }
+    visit.told("/administrators", done, format!("{} is {} now.", row.name, article(role)))
 }
 
 fn article(role: Role) -> &'static str {
@@ -198,13 +184,13 @@ fn article(role: Role) -> &'static str {
 pub(super) async fn sign_out(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
     let row = named(&visit, name).await?;
     let done = administrator::sign_out(visit.app(), &visit.actor(), &row.name).await;
-    told(&visit, done, format!("{} is signed out everywhere.", row.name))
+    visit.told("/administrators", done, format!("{} is signed out everywhere.", row.name))
 }
 
 pub(super) async fn remove(visit: Visit, Path(name): Path<String>) -> Result<Response, Refusal> {
     let row = named(&visit, name).await?;
     let done = administrator::remove(visit.app(), &visit.actor(), &row.name).await;
-    told(&visit, done, format!("{} cannot sign in any more.", row.name))
+    visit.told("/administrators", done, format!("{} cannot sign in any more.", row.name))
 }
 
 async fn named(visit: &Visit, name: String) -> Result<AdministratorRow, Refusal> {

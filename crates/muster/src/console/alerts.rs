@@ -18,7 +18,6 @@ use super::{
     words::{When, segment},
 };
 use crate::service::{
-    ServiceError,
     alert::{self, Alert},
     channel,
 };
@@ -127,7 +126,7 @@ pub(super) async fn list(visit: Visit) -> Result<Response, Refusal> {
 pub(super) async fn acknowledge(visit: Visit, Path(id): Path<String>) -> Result<Response, Refusal> {
     let done = alert::acknowledge(visit.app(), &visit.actor(), &id).await;
     let text = "Noted that you look after it; it stays until it is over.";
-    told(&visit, done, text)
+    visit.told("/alerts", done, text)
 }
 
 pub(super) async fn add_channel(visit: Visit, RawForm(body): RawForm) -> Result<Response, Refusal> {
@@ -152,7 +151,7 @@ pub(super) async fn add_channel(visit: Visit, RawForm(body): RawForm) -> Result<
     let name = wanted.name.clone();
     let text = format!("{name} is told from now on. Try it once.");
     let done = channel::add(visit.app(), &visit.actor(), wanted).await;
-    told(&visit, done.map(drop), &text)
+    visit.told("/alerts", done, text)
 }
 
 pub(super) async fn test_channel(
@@ -174,14 +173,5 @@ pub(super) async fn remove_channel(
     let name = from_path_form(&name).into_owned();
     let done = channel::remove(visit.app(), &visit.actor(), &path_form(&name)).await;
     let text = format!("{name} is told nothing any more.");
-    told(&visit, done, &text)
-}
-
-/// Goes back to the page, which says what was done, or why it was not.
-fn told(visit: &Visit, done: Result<(), ServiceError>, text: &str) -> Result<Response, Refusal> {
-    match done {
-        Ok(()) => Ok(visit.done("/alerts", text)),
-        Err(error) if error.is_callers() => Ok(visit.failed("/alerts", sentence(&error.detail))),
-        Err(error) => Err(error.into()),
-    }
+    visit.told("/alerts", done, text)
 }

@@ -249,11 +249,8 @@ pub(super) async fn set_addresses(
     let row = row(&visit, &name).await?;
     let path = format!("/applications/{}", segment(&row.name));
     let wanted = service::Addresses { addresses: addresses(&typed.addresses) };
-    match service::set_addresses(visit.app(), &visit.actor(), &row.name, wanted).await {
-        Ok(()) => Ok(visit.done(&path, "The address rules are saved.")),
-        Err(problem) if problem.is_callers() => Ok(visit.failed(&path, sentence(&problem.detail))),
-        Err(problem) => Err(problem.into()),
-    }
+    let done = service::set_addresses(visit.app(), &visit.actor(), &row.name, wanted).await;
+    visit.told(&path, done, "The address rules are saved.")
 }
 
 pub(super) async fn remove(

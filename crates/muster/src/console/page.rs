@@ -190,6 +190,20 @@ impl Visit {
         self.tell(to, false, text.into())
     }
 
+    /// Goes to a page, which then says what was done, or why it was not.
+    pub(crate) fn told<T>(
+        &self,
+        to: &str,
+        done: Result<T, ServiceError>,
+        text: impl Into<String>,
+    ) -> Result<Response, Refusal> {
+        match done {
+            Ok(_) => Ok(self.done(to, text)),
+            Err(error) if error.is_callers() => Ok(self.failed(to, sentence(&error.detail))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn tell(&self, to: &str, good: bool, text: String) -> Response {
         if let Some(who) = &self.who {
             self.console.flash.put(who.token, Flash { good, text });

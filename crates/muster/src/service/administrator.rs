@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use super::{
     Actor, ServiceError,
+    actor::called,
     name::{Named, new_name},
 };
 use crate::{app::App, entropy};
@@ -72,26 +73,21 @@ pub struct Link {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Invitation)]
 pub struct Open {
-    /// What names it here.
+    /// Its id.
     pub id: String,
-    /// For whom; without a name whoever follows it chooses one.
+    /// The user's name; without one, it is chosen by following the link.
     pub name: Option<String>,
     /// What somebody new may do; somebody who is there already keeps their own role.
     pub role: Role,
     /// When it stops working.
     pub expires: Millis,
-    /// Who made it.
+    /// Its maker.
     pub made_by: String,
 }
 
 impl Open {
     fn of(row: &InvitationRow) -> Self {
-        let made_by = match &row.made_by {
-            Maker::FirstStart => "the first start".to_owned(),
-            Maker::Server => "admin token".to_owned(),
-            Maker::Administrator(name) => name.clone(),
-            Maker::Token(name) => format!("token {name}"),
-        };
+        let made_by = called(&row.made_by);
         let (id, name) = (row.id(), row.name.clone());
         Self { id, name, role: row.role, expires: row.expires, made_by }
     }
@@ -123,23 +119,23 @@ pub async fn invitations(app: &App) -> Result<Vec<Open>, ServiceError> {
     Ok(rows.iter().map(Open::of).collect())
 }
 
-/// Takes a link out of use.
+/// Revokes a link.
 ///
 /// # Errors
 /// When no such link works.
 pub async fn revoke(app: &App, actor: &Actor, id: &str) -> Result<(), ServiceError> {
-    let (running, actor, id, now) = (app.clone(), actor.clone(), id.to_owned(), app.clock.now());
+    let (actor, id, now) = (actor.clone(), id.to_owned(), app.clock.now());
     let revoking = move |change: &Change<'_>| {
         let row = change.revoke_invitation(&id, now)?.ok_or_else(|| {
             let detail =
-                format!("no link `{id}` works; `GET /api/v1/invitations` lists those that do");
+                format!("no link `{id}` works; `muster admin invitations` lists those that do");
             ServiceError::not_found(detail)
         })?;
         let before = json!({"before": {"name": row.name, "role": row.role.as_str()}});
         let object = row.name.unwrap_or_default();
         Ok(Changed::Kept((), actor.entry(now, "invitation.revoke", &object, &before)))
     };
-    app.to_the_end(async move { running.change(revoking).await }).await
+    app.change(revoking).await
 }
 
 /// A link for the first administrator, if there is none yet; `base` is how people reach this server.
@@ -213,7 +209,7 @@ async fn make(
     (base, action): (&str, &'static str),
     whom: impl FnOnce(&Change<'_>) -> Result<(Option<String>, Role), ServiceError> + Send + 'static,
 ) -> Result<Link, ServiceError> {
-    let (running, actor, now) = (app.clone(), actor.clone(), app.clock.now());
+    let (actor, now) = (actor.clone(), app.clock.now());
     let token = entropy::token();
     let link = address(base, &token);
     let making = move |change: &Change<'_>| {
@@ -230,11 +226,11 @@ async fn make(
         let object = row.name.unwrap_or_default();
         Ok(Changed::Kept((), actor.entry(now, action, &object, &detail)))
     };
-    app.to_the_end(async move { running.change(making).await }).await?;
+    app.change(making).await?;
     Ok(Link { link })
 }
 
-/// For whom a link works, and as what.
+/// The user whom a link lets in, and their role.
 #[derive(Debug, Clone)]
 pub struct Invited {
     /// Their name; none when they choose one.
@@ -260,7 +256,7 @@ fn invited_as(rows: &[AdministratorRow], row: InvitationRow) -> Invited {
     Invited { role: there.map_or(row.role, |there| there.role), name: row.name }
 }
 
-/// What somebody chose who follows a link.
+/// The choices of a user who follows a link.
 #[derive(Debug)]
 pub struct Chosen {
     /// The name, if the link has none.

@@ -145,8 +145,7 @@ pub async fn add(
         let entry = actor.entry(now, "token.add", &summary.name, &after);
         Ok(Changed::Kept(Made { summary, token }, entry))
     };
-    let changing = app.clone();
-    app.to_the_end(async move { changing.change(adding).await }).await
+    app.change(adding).await
 }
 
 fn taken(name: &str) -> ServiceError {
@@ -174,6 +173,5 @@ pub async fn revoke(app: &App, actor: &Actor, name: &str) -> Result<(), ServiceE
         let entry = actor.entry(now, "token.remove", &row.name, &before);
         Ok(Changed::Kept((), entry))
     };
-    let changing = app.clone();
-    app.to_the_end(async move { changing.change(revoking).await }).await
+    app.change(revoking).await
 }

@@ -174,14 +174,8 @@ pub(in crate::console) async fn set_schedule(
         notifications: new.notifications == "on",
     };
     let back = format!("{}/settings", head.path);
-    match service::set_schedule(visit.app(), &visit.actor(), &name, schedule).await {
-        Ok(()) => {}
-        Err(problem) if problem.is_callers() => {
-            return Ok(visit.failed(&back, sentence(&problem.detail)));
-        }
-        Err(problem) => return Err(problem.into()),
-    }
-    Ok(visit.done(&back, "The schedule is saved."))
+    let done = service::set_schedule(visit.app(), &visit.actor(), &name, schedule).await;
+    visit.told(&back, done, "The schedule is saved.")
 }
 
 #[derive(Deserialize)]
@@ -205,14 +199,8 @@ pub(in crate::console) async fn set_credential(
     }
     let expires = Some(new.expires.trim().to_owned());
     let change = Change { secret: Some(secret), expires, ..Change::default() };
-    match service::reconnect(visit.app(), &visit.actor(), &name, change.read()?).await {
-        Ok(_) => {}
-        Err(problem) if problem.is_callers() => {
-            return Ok(visit.failed(&back, sentence(&problem.detail)));
-        }
-        Err(problem) => return Err(problem.into()),
-    }
-    Ok(visit.done(&back, "The new credential is kept; everything is read with it now."))
+    let done = service::reconnect(visit.app(), &visit.actor(), &name, change.read()?).await;
+    visit.told(&back, done, "The new credential is kept; everything is read with it now.")
 }
 
 #[derive(Default, Deserialize)]

@@ -94,7 +94,7 @@ pub(in crate::console) async fn start(
     if let Some(ends) = draft.credential_ends() {
         let directory = row.id;
         app.blocking(move |store| {
-            crate::audit::quietly(store, |change| change.set_expires(directory, Some(ends)))
+            store.quietly(|change| change.set_expires(directory, Some(ends)))
         })
         .await?;
         app.alerts.look();
@@ -119,8 +119,7 @@ async fn with_what_was_read(
     let row = add_directory(app, add).await?;
     let id = row.id;
     // Stopped until its first run is in, so that the schedule does not begin with another one.
-    app.blocking(move |store| crate::audit::quietly(store, |change| change.set_paused(id, true)))
-        .await?;
+    app.blocking(move |store| store.quietly(|change| change.set_paused(id, true))).await?;
     let keeper = app.keep(id).await;
     let observed = Observed {
         observation: read.observation.clone(),
@@ -133,8 +132,7 @@ async fn with_what_was_read(
         Ok(_) => power::approve(app, &keeper, answers).await,
         Err(error) => Err(error),
     };
-    app.blocking(move |store| crate::audit::quietly(store, |change| change.set_paused(id, false)))
-        .await?;
+    app.blocking(move |store| store.quietly(|change| change.set_paused(id, false))).await?;
     keeper.settings_changed().await;
     app.watches.changed();
     if let Err(error) = committed {
